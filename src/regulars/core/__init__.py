@@ -1,0 +1,1 @@
+"""The nouns that rooms exchange, and the ports of the house."""

@@ -1,0 +1,146 @@
+"""A shop's definitions, as loaded and checked by the `shop` room from its folder."""
+
+from typing import Any, Literal
+
+import msgspec
+
+TraitKind = Literal["count", "sum", "last", "first", "max", "distinct", "days_since", "affinity", "lifecycle"]
+CONTRACT = "contract"  # the legal basis of what an order needs: no consent is asked for it
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where events come from. A browser key is public: its claims are unverified."""
+
+    id: str
+    kind: Literal["browser", "server"]
+    write_key: str = ""  # public, for browsers
+    key_sha256: str = ""  # of a server key: the key itself is shown once and not stored
+    title: dict[str, str] = {}
+    scopes: tuple[str, ...] = ("collect", "decide")  # server keys may add "profiles", "catalog", "admin"
+    origins: tuple[str, ...] = ()  # allowed for CORS; empty: any
+
+
+class EventType(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of the tracking plan."""
+
+    name: str
+    purpose: str = "analytics"  # consent purpose that admits it; "contract" needs none
+    schema: dict[str, Any] = {}  # JSON Schema of the properties
+    title: dict[str, str] = {}
+
+
+class Trait(msgspec.Struct, frozen=True, kw_only=True):
+    """A trait: a commutative monoid over named events.
+
+    `of` is the property path that is counted, summed or kept ("total", "products.category"); a path through a list takes
+    each element. `weight` is the path or number that an affinity adds. Values of money are minor units.
+    """
+
+    name: str
+    kind: TraitKind
+    events: tuple[str, ...]
+    of: str = ""
+    weight: str | float = 1
+    window_days: int | None = None  # None: for ever
+    half_life_days: float | None = None  # affinity
+    cap: int = 200  # cells (day, key) kept, newest first
+    purpose: str = CONTRACT
+    where: dict[str, Any] = {}  # property path -> required value
+    level: int = 1  # affinity over a category path: how many leading elements form the key
+    title: dict[str, str] = {}
+    interest: bool = False  # this affinity answers interest('...')
+    type: Literal["number", "text"] = "number"  # of first, last, max
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """A named set of profiles."""
+
+    id: str
+    when: str
+    title: dict[str, str] = {}
+    purpose: str = CONTRACT
+
+
+class Purpose(msgspec.Struct, frozen=True, kw_only=True):
+    """What data is used for, in the customer's words."""
+
+    id: str
+    title: dict[str, str] = {}
+    text: dict[str, str] = {}
+    demo_share: float | None = None  # imported example data only: the documented share that agrees
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `times` exposures within `days` for one profile."""
+
+    times: int
+    days: int
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be shown."""
+
+    id: str
+    placements: tuple[str, ...]
+    purpose: str
+    value: int  # expected margin, minor units
+    when: str = ""
+    title: dict[str, str] = {}
+    text: dict[str, str] = {}
+    limit: Limit | None = None
+    starts: str | None = None  # local date, inclusive
+    ends: str | None = None  # local date, inclusive
+    product: str | None = None  # a catalogue item whose stock gates the offer
+    response_rate: float = 0.01  # predicted reaction until a model is trained
+    image: str = ""
+    link: str = ""
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something is shown: an offer slot, a row of recommendations, or both."""
+
+    id: str
+    title: dict[str, str] = {}
+    channel: str = "web"
+    offers: bool = True
+    recommend: str = ""  # "blend", "bought_together", "popular", "trending", "buy_again"; "" = no items
+    items: int = 10
+    exploration: float = 0.05  # share of decisions made at random among the candidates
+    purpose: str = CONTRACT  # what recommendations from the person's history need; without it: popular
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Identifier types: person types join, device types are held by whoever was logged in."""
+
+    person: tuple[str, ...] = ("user_id", "loyalty_card", "email", "phone")  # priority order
+    device: tuple[str, ...] = ("anonymous_id",)
+    unique: tuple[str, ...] = ("user_id",)  # two different values never join
+    max_component: int = 200
+    blocked: tuple[str, ...] = ("", "0", "-1", "null", "undefined", "none", "anonymous", "unknown", "nan")
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """shop.toml."""
+
+    name: str
+    currency: str = "EUR"
+    time_zone: str = "Europe/Berlin"
+    languages: tuple[str, ...] = ("de", "en")
+    clock: Literal["wall", "records"] = "wall"  # "records": time comes from tick records only (replayed data)
+
+
+class Definitions(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a shop folder says, checked."""
+
+    shop: Shop
+    sources: tuple[Source, ...] = ()
+    events: tuple[EventType, ...] = ()
+    strict_plan: bool = True  # unknown events fail
+    traits: tuple[Trait, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    identity: Identity = Identity()
+    version: str = ""  # short hash over all files
+    record_version: str = ""  # short hash over what profile records are built from: traits, segments, events, zone

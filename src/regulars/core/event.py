@@ -1,0 +1,51 @@
+"""Events as the rooms see them, and events that failed at the door."""
+
+from typing import Any
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something a customer did, in the canonical vocabulary (Segment spec names).
+
+    Identifiers are keys `type:value`, for example `user_id:42`. `subject` is the event's own anchor: the verified
+    identifier of the highest priority. `claims` are identifiers sent with a public key: unverified, never linked.
+    """
+
+    message_id: str
+    source: str
+    name: str
+    time: int  # corrected, UTC ms
+    received_at: int  # UTC ms
+    subject: str
+    identifiers: tuple[str, ...]  # verified keys, subject included
+    claims: tuple[str, ...]
+    properties: dict[str, Any]
+    traits: dict[str, Any]  # facts of an identify call
+    context: dict[str, Any]
+    offset: int = 0  # of the log record that carried it
+    index: int = 0  # within the record
+
+
+class FailedEvent(msgspec.Struct, frozen=True, array_like=True):
+    """An event that did not pass the tracking plan or could not be read: kept whole, to be mended and replayed."""
+
+    source: str
+    received_at: int
+    offset: int
+    index: int
+    message_id: str
+    name: str
+    reason: str  # code: "unknown_event", "missing_field", "wrong_type", "no_identifier", "too_large", "malformed", ...
+    field: str
+    expected: str
+    got: str
+    body: bytes  # the verbatim event
+
+
+#: Canonical names of calls that are not `track`.
+IDENTIFY, PAGE, SCREEN, GROUP, ALIAS = "Identify", "Page Viewed", "Screen Viewed", "Group", "Alias"
+#: Regulars' own events.
+CONSENT = "Consent Updated"  # properties: {"purposes": {purpose: bool}, "method": str, "text_version": str}
+ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Cancelled")
+DECISION_SHOWN = "Decision Shown"  # properties: {"decision_id": str, "placement": str, "offer_id": str}
