@@ -1,0 +1,1 @@
+"""Know every customer the way the owner of the corner shop did."""
