@@ -1,8 +1,8 @@
 """Two kinds of import contract: the packages that a module may use at all, and those that it never reaches.
 
-import-linter's own `forbidden` lists what must not be imported and fails for a source that does not exist yet. Here `only`
-lists what may be imported, so that a new dependency has to be argued for, and a source that does not exist yet is passed
-over, so that the contract can be written before the package.
+import-linter's own `forbidden` lists what must not be imported and fails for a source that does not exist yet. Here
+`only` lists what may be imported, so that a new dependency has to be argued for, and a source that does not exist yet
+is passed over, so that the contract can be written before the package.
 """
 
 import sys
