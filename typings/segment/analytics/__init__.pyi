@@ -1,3 +1,3 @@
-"""The part of segment-analytics-python 2.4 that the tests use; the package ships no types."""
+# The part of segment-analytics-python 2.4 that the tests use; the package ships no types.
 
 from segment.analytics.client import Client as Client

@@ -1,4 +1,4 @@
-"""The client of segment-analytics-python 2.4; each call returns whether it was queued, and the message."""
+# The client of segment-analytics-python 2.4; each call returns whether it was queued, and the message.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
