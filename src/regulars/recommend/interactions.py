@@ -1,0 +1,121 @@
+"""What models learn from: order lines as columns, and the catalogue that names their items."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from regulars.core.errors import Rejected
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: Category of an item whose category is not known.
+NO_CATEGORY = ""
+
+
+class Catalogue(msgspec.Struct, frozen=True, eq=False):
+    """Products by position: strings outside, int32 inside. Item `i` is `ids[i]` in category `categories[category[i]]`."""
+
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    category: Int32
+    position: dict[str, int]
+
+    @classmethod
+    def of(cls, products: Iterable[tuple[str, str]]) -> "Catalogue":
+        """The catalogue of (product id, category) pairs; an empty category means that it is not known.
+
+        >>> Catalogue.of([("oats", "cereal"), ("milk", "dairy")]).position["milk"]
+        1
+        """
+        ids: list[str] = []
+        numbers: dict[str, int] = {}
+        category: list[int] = []
+        for product, name in products:
+            ids.append(product)
+            category.append(numbers.setdefault(name, len(numbers)))
+        position = {product: number for number, product in enumerate(ids)}
+        if len(position) != len(ids):
+            seen: set[str] = set()
+            twice = next(product for product in ids if product in seen or seen.add(product))  # type: ignore[func-returns-value]
+            raise Rejected(f"product {twice!r} is listed twice in the catalogue; keep one row per product", field="id")
+        return cls(tuple(ids), tuple(numbers), np.asarray(category, np.int32), position)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def encode(self, products: Iterable[str]) -> Int32:
+        """Positions of the products; those that the catalogue does not hold are left out."""
+        get = self.position.get
+        return np.asarray([number for product in products if (number := get(product)) is not None], np.int32)
+
+    def category_of(self, item: int) -> str:
+        """The category name of an item."""
+        return self.categories[int(self.category[item])]
+
+
+class Interactions(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Order lines as columns of one length. Days are shop-local day numbers since 1970-01-01."""
+
+    person: Int32
+    item: Int32
+    basket: Int32
+    day: Int32
+    quantity: Int32
+    unit_price: Int64  # minor units of the shop's currency
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(getattr(self, name)) for name in self.__struct_fields__}
+        if len(set(lengths.values())) > 1:
+            raise Rejected(f"columns of order lines differ in length: {lengths}; give one value per line to each")
+        for name in ("person", "item", "basket"):
+            column: Int32 = getattr(self, name)
+            if len(column) and int(column.min()) < 0:
+                raise Rejected(f"column {name!r} holds {int(column.min())}; positions start at 0", field=name)
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def where(self, chosen: Mask) -> "Interactions":
+        """The chosen lines."""
+        return Interactions(**{name: getattr(self, name)[chosen] for name in self.__struct_fields__})
+
+    def before(self, day: int) -> "Interactions":
+        """Lines of days before `day`."""
+        return self.where(self.day < day)
+
+    def since(self, day: int) -> "Interactions":
+        """Lines of `day` and after."""
+        return self.where(self.day >= day)
+
+    @property
+    def last_day(self) -> int:
+        """The latest day with a line."""
+        return int(self.day.max()) if len(self.day) else 0
+
+
+def check_items(interactions: Interactions, catalogue: Catalogue) -> None:
+    """Refuse lines whose item the catalogue does not have."""
+    if len(interactions) and (highest := int(interactions.item.max())) >= len(catalogue):
+        raise Rejected(
+            f"an order line names item {highest}, the catalogue has {len(catalogue)} items; "
+            "add the missing products to the catalogue or leave out their lines",
+            field="item",
+        )
+
+
+def distinct_pairs(first: Sequence[int] | Int32, second: Sequence[int] | Int32) -> tuple[Int32, Int32]:
+    """Distinct (first, second) pairs, sorted by first, then second."""
+    keys = (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
+    keys.sort()
+    if len(keys):
+        keep = np.empty(len(keys), np.bool_)
+        keep[0] = True
+        np.not_equal(keys[1:], keys[:-1], out=keep[1:])
+        keys = keys[keep]
+    return (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)

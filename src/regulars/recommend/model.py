@@ -1,0 +1,164 @@
+"""What every model answers: which items for this shopper, and why."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import ClassVar, Protocol, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from regulars.core.errors import Rejected
+from regulars.recommend.interactions import Catalogue, Int32, Interactions, Mask
+from regulars.recommend.visit import Visit
+
+Column = NDArray[np.generic]
+NOTHING: Int32 = np.empty(0, np.int32)
+
+
+class ReasonCode(StrEnum):
+    """Why an item is recommended; the console and templates turn codes into sentences."""
+
+    BOUGHT_TOGETHER = "bought_together"  # item: the matched product; from: basket, viewed or history
+    OWN_RHYTHM = "own_rhythm"  # gap_days, days_since, times
+    BOUGHT_OFTEN = "bought_often"  # times
+    CATEGORY = "category"  # category that the shopper buys from
+    TRENDING = "trending"  # growth: recent rate over the usual rate
+    POPULAR = "popular"  # category ("" = the whole shop)
+    FILLED_UP = "filled_up"  # model: the fall-back that filled the row
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One piece of evidence: a code and its arguments."""
+
+    code: ReasonCode
+    arguments: dict[str, str | int | float] = {}
+
+
+class Recommended(msgspec.Struct, frozen=True):
+    """One item of a row. Scores compare items of one row only; the blend's score is a probability."""
+
+    item: str
+    score: float
+    reasons: tuple[Reason, ...]
+    model: str
+
+
+class Shopper(msgspec.Struct, frozen=True):
+    """What is known of who is asking: (product id, day, quantity) of purchases, and products at hand now."""
+
+    purchases: Sequence[tuple[str, int, int]] = ()
+    basket: Sequence[str] = ()
+    viewed: Sequence[str] = ()
+
+
+class Scored(msgspec.Struct, frozen=True, eq=False):
+    """Candidates by position, with scores; each item once."""
+
+    items: Int32
+    scores: NDArray[np.float64]
+
+
+class Model(Protocol):
+    """A trained model: an immutable base that processes share by memory map.
+
+    `fit` builds the base from order lines. Models that take new sessions without a rebuild add `add(delta)` and
+    `forget(person)` on top; the models of this package keep counts over many people and no person's rows.
+    """
+
+    name: ClassVar[str]
+
+    def recommend(
+        self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
+    ) -> list[Recommended]:
+        """At most `n` items on `day`, best first; none of `exclude`, and only those that `allowed` lets through."""
+        ...
+
+    def explain(self, shopper: Shopper, item: str, *, day: int) -> tuple[Reason, ...]:
+        """The evidence for one item; empty if the model has none."""
+        ...
+
+    def columns(self) -> Mapping[str, Column]:
+        """The arrays that make up the base, by name."""
+        ...
+
+    @classmethod
+    def restore(cls, catalogue: Catalogue, columns: Mapping[str, Column]) -> Self:
+        """The model whose `columns` these are."""
+        ...
+
+
+class ScoringModel(ABC):
+    """A model that scores candidates; recommending and explaining follow from that."""
+
+    name: ClassVar[str]
+    catalogue: Catalogue
+
+    @abstractmethod
+    def score(self, visit: Visit) -> Scored:
+        """Candidates for the visit, in any order."""
+
+    @abstractmethod
+    def reasons(self, visit: Visit, item: int) -> tuple[Reason, ...]:
+        """The evidence for one item."""
+
+    def recommend(
+        self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
+    ) -> list[Recommended]:
+        """At most `n` items on `day`, best first."""
+        visit = visit_of(self.catalogue, shopper, day)
+        best = self.best(visit, n=n, excluded=self.catalogue.encode(exclude), allowed=allowed)
+        return [
+            Recommended(self.catalogue.ids[item], float(score), self.reasons(visit, item), self.name)
+            for item, score in zip(best.items.tolist(), best.scores.tolist(), strict=True)
+        ]
+
+    def best(self, visit: Visit, *, n: int, excluded: Int32 = NOTHING, allowed: Mask | None = None) -> Scored:
+        """At most `n` items in positions, best first; what lies in the basket already is not among them."""
+        hidden = np.concatenate((excluded, visit.basket)) if len(excluded) else visit.basket
+        return top(self.score(visit), n, hidden, allowed)
+
+    def explain(self, shopper: Shopper, item: str, *, day: int) -> tuple[Reason, ...]:
+        """The evidence for one item."""
+        position = self.catalogue.position.get(item)
+        if position is None:
+            raise Rejected(f"the trained models do not know product {item!r}; train again or check the id", field="item")
+        return self.reasons(visit_of(self.catalogue, shopper, day), position)
+
+
+class Recipe(Protocol):
+    """How a kind of model is fitted: its settings, and what it makes of order lines."""
+
+    def fit(self, interactions: Interactions, catalogue: Catalogue) -> Model:
+        """A model learned from the lines."""
+        ...
+
+
+def visit_of(catalogue: Catalogue, shopper: Shopper, day: int) -> Visit:
+    """The shopper in positions; products that the catalogue does not hold are left out."""
+    get = catalogue.position.get
+    lines = [(number, bought) for product, bought, _ in shopper.purchases if (number := get(product)) is not None]
+    pairs = np.asarray(lines, np.int64).reshape(-1, 2)
+    return Visit.of(
+        pairs[:, 0], pairs[:, 1], day=day, basket=catalogue.encode(shopper.basket), viewed=catalogue.encode(shopper.viewed)
+    )
+
+
+def top(scored: Scored, n: int, excluded: Int32, allowed: Mask | None = None) -> Scored:
+    """The `n` best candidates, best first, ties by position. Filters before it cuts, so that rows do not get short."""
+    items, scores = scored.items, scored.scores
+    if n <= 0:
+        return Scored(items[:0], scores[:0])
+    if allowed is not None:
+        keep = allowed[items]
+        items, scores = items[keep], scores[keep]
+    if len(excluded):
+        keep = ~np.isin(items, excluded)
+        items, scores = items[keep], scores[keep]
+    if len(items) > 4 * n:
+        floor = np.partition(scores, len(scores) - n)[len(scores) - n]
+        keep = scores >= floor
+        items, scores = items[keep], scores[keep]
+    order = np.lexsort((items, -scores))[:n]
+    return Scored(items[order], scores[order])

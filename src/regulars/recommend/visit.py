@@ -1,0 +1,63 @@
+"""One shopper at one moment, in item positions: the own history by item, the basket, the products viewed."""
+
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from regulars.recommend.interactions import Float64, Int32, Int64, distinct_pairs
+
+_NONE = np.empty(0, np.int32)
+
+
+class Visit:
+    """What a model sees of a shopper on `day`. Several purchases of an item on one day count once.
+
+    Arrays called own_… run over the distinct items bought, sorted by position: `own` the item, `times` the number
+    of days it was bought on, `first` and `last` the first and last of them. `days` are all days with a purchase.
+    """
+
+    def __init__(self, items: Int32, days: Int32, *, day: int, basket: Int32 = _NONE, viewed: Int32 = _NONE) -> None:
+        """Takes distinct (item, day) pairs sorted by item, then day; none after `day`. See `of` for any order."""
+        self.day = day
+        self.basket = basket
+        self.viewed = viewed
+        self._line_days = days
+        changes = np.flatnonzero(items[1:] != items[:-1]) + 1
+        self._starts: Int64 = np.concatenate((np.zeros(1, np.int64), changes)) if len(items) else np.empty(0, np.int64)
+        ends = np.append(self._starts[1:], len(items)) if len(items) else self._starts
+        self.own: Int32 = items[self._starts]
+        self.times: Int64 = ends - self._starts
+        self.first: Int32 = days[self._starts]
+        self.last: Int32 = days[ends - 1]
+
+    @classmethod
+    def of(
+        cls, items: Int32 | Int64, days: Int32 | Int64, *, day: int, basket: Int32 = _NONE, viewed: Int32 = _NONE
+    ) -> Self:
+        """The visit of purchases in any order; those after `day` are left out."""
+        if len(days) and int(days.max()) > day:
+            past = days <= day
+            items, days = items[past], days[past]
+        return cls(*distinct_pairs(items.astype(np.int32), days.astype(np.int32)), day=day, basket=basket, viewed=viewed)
+
+    @cached_property
+    def days(self) -> Int32:
+        """Distinct days with a purchase, ascending."""
+        return np.unique(self._line_days)
+
+    @cached_property
+    def days_since(self) -> Float64:
+        """Days from the last purchase of each own item to now."""
+        return (self.day - self.last).astype(np.float64)
+
+    def decayed(self, half_life_days: float) -> Float64:
+        """Purchases of each own item, each worth half after `half_life_days`."""
+        if not len(self.own):
+            return np.empty(0, np.float64)
+        weights = np.exp2((self._line_days - self.day) / half_life_days)
+        return np.add.reduceat(weights, self._starts)
+
+    def decayed_days(self, half_life_days: float) -> float:
+        """Days with a purchase, each worth half after `half_life_days`."""
+        return float(np.exp2((self.days - self.day) / half_life_days).sum())
