@@ -1,48 +1,100 @@
 """The lake: sealed events and decisions as Parquet, described by a manifest in the state."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from regulars.core.decision import DecisionRecord
 from regulars.core.event import Event
 
 BUCKETS = 16  # hash buckets of the subject
+ALL_BUCKETS = -1  # a part that is too small to be split
+
+# Kinds of part.
+EVENT_PART, DECISION_PART, PROFILE_PART = "event", "decision", "profile"
+
+
+def bucket_of(subject: str) -> int:
+    """The hash bucket of a subject.
+
+    >>> 0 <= bucket_of("user_id:ana") < BUCKETS
+    True
+    """
+    return hashlib.blake2b(subject.encode(), digest_size=2).digest()[1] % BUCKETS
 
 
 class PartFile(msgspec.Struct, frozen=True, array_like=True):
-    """A Parquet file of the lake as the manifest lists it."""
+    """A Parquet file of the lake as the manifest lists it; the fields are the columns of `core.state.MANIFEST`."""
 
     file: str  # relative to the lake folder
     kind: str  # "event", "decision", "profile"
-    day: int  # shop-local day of event time
-    bucket: int
+    day: int  # first shop-local day of event time inside
+    bucket: int  # of the subject, or ALL_BUCKETS
     rows: int
     bytes: int
     checksum: str  # blake2b of the file
     first: int  # smallest log offset inside
     last: int  # largest
+    until: int  # last shop-local day inside, `day` for a part of one day
+
+
+class Drop(msgspec.Struct, frozen=True, array_like=True):
+    """Events that a compaction leaves out: a withdrawn consent, or an erasure.
+
+    The events of `subjects` whose name is in `names` (empty: every event, and their decisions) and whose time is before
+    `before` (ms; None: whenever). Claims that other events make to one of the subjects are taken out of those events when
+    `names` is empty and `before` is None.
+    """
+
+    subjects: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    before: int | None = None
+
+    @property
+    def erases(self) -> bool:
+        """Whether nothing of the subjects may stay."""
+        return not self.names and self.before is None
+
+
+class LoggedDecision(msgspec.Struct, frozen=True, array_like=True):
+    """A decision with the offset of the log record that carried it."""
+
+    offset: int
+    record: DecisionRecord
 
 
 class Lake(Protocol):
     """Write and read part files. Runs in the analysis process; only listed files are ever read."""
 
     def seal(self, events: Sequence[Event], *, days: Sequence[int]) -> list[PartFile]:
-        """Write one part per (day of event time, bucket of subject), sorted by subject and time; not yet listed."""
+        """Write events, each with its shop-local day, as durable part files sorted by subject and time; not yet listed.
+
+        A part holds one day, or one month where a seal spans many days, and one bucket of subjects or all.
+        """
+        ...
+
+    def seal_decisions(self, decisions: Sequence[LoggedDecision], *, days: Sequence[int]) -> list[PartFile]:
+        """The same for decisions, sorted by anchor and time."""
         ...
 
     def history(self, subjects: Sequence[str], listed: Sequence[PartFile]) -> list[Event]:
-        """Every listed event of these subjects, in (time, message id) order."""
+        """Every listed event of these subjects, once each, in (time, message id) order."""
         ...
 
-    def compact(self, parts: Sequence[PartFile]) -> list[PartFile]:
-        """Merge the parts of one (kind, day, bucket) into one; the caller swaps them in the manifest."""
+    def compact(self, parts: Sequence[PartFile], *, drop: Sequence[Drop] = ()) -> list[PartFile]:
+        """Merge parts of one kind without duplicates and dropped rows; the caller swaps them in the manifest."""
         ...
 
-    def query(self, name: str, **arguments: Any) -> Any:
-        """A named analysis (an ibis expression in this adapter) over the listed files."""
+    def query(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> Any:
+        """A named analysis (an ibis expression in this adapter) over the listed files, as plain rows."""
         ...
 
     def sweep(self, listed: Sequence[PartFile]) -> list[str]:
         """Remove files that the manifest does not list; their names."""
+        ...
+
+    def verify(self, listed: Sequence[PartFile]) -> list[str]:
+        """What is wrong with the listed files, one sentence each with the file's name; empty when all are whole."""
         ...

@@ -59,7 +59,7 @@ VERDICT = _table("verdict", "first:int last:int data:blob")
 RUN = _table("run", "kind:text level:int seq:int data:blob", 3)
 MANIFEST = _table(
     "manifest",
-    "file:text kind:text day:int bucket:int rows:int bytes:int checksum:text first:int last:int",
+    "file:text kind:text day:int bucket:int rows:int bytes:int checksum:text first:int last:int until:int",
     1,
     "kind day bucket",
 )

@@ -1,5 +1,7 @@
 """What folding did with each event of a log record: the sealer and `trace` read it."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 ADMITTED, DUPLICATE, FAILED, REFUSED = 0, 1, 2, 3
@@ -17,3 +19,17 @@ class Verdict(msgspec.Struct, array_like=True, frozen=True, gc=False):
     codes: bytes
     times: list[int] | None = None
     late: list[tuple[int, int]] | None = None
+
+
+def pack(verdicts: Sequence[Verdict]) -> bytes:
+    """The blob of a VERDICT row: the verdicts of a range of records, by offset."""
+    return _ENCODER.encode(verdicts)
+
+
+def unpack(data: bytes) -> list[Verdict]:
+    """The inverse of `pack`."""
+    return _DECODER.decode(data)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[Verdict])
