@@ -38,7 +38,7 @@ types: $(VENV)/.developing
 
 imports: $(VENV)/.developing
 	@echo "==> import contract"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 fast: $(VENV)/.developing
 	@echo "==> fast tests"
@@ -63,7 +63,7 @@ clean: ## remove what was built, the environment included; data folders stay
 define install
 	@count=$$(grep -cE '^[A-Za-z0-9._-]+==' $(1)); began=$$SECONDS; \
 	echo "==> installing $$count packages from $(1); the first time this downloads them"; \
-	$(PIP) install --quiet --require-hashes --only-binary :all: -r $(1) \
+	$(PIP) install -qq --require-hashes --only-binary :all: -r $(1) \
 	  || { echo "make: installing from $(1) failed; the lines above say which package. Is the network there?" >&2; exit 1; }; \
 	echo "==> installed in $$((SECONDS - began)) s"
 endef
@@ -80,7 +80,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(call install,requirements.lock)
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.developing: requirements-dev.lock $(VENV)/.installed
