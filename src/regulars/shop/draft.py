@@ -1,0 +1,51 @@
+"""The definitions while they are checked: each with the file and key that it came from."""
+
+import msgspec
+
+from regulars.core.definitions import (
+    EventType,
+    Identity,
+    Offer,
+    Placement,
+    Purpose,
+    Segment,
+    Shop,
+    Source,
+    Trait,
+)
+from regulars.core.event import (
+    ALIAS,
+    CONSENT,
+    DECISION_SHOWN,
+    GROUP,
+    IDENTIFY,
+    ORDER_EVENTS,
+    PAGE,
+    SCREEN,
+)
+from regulars.shop.reading import TomlFile
+
+#: Events that exist in every shop, whether events.toml lists them or not.
+BUILT_IN = frozenset({IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, DECISION_SHOWN, *ORDER_EVENTS})
+
+
+class Draft(msgspec.Struct):
+    """What could be read, by id; entries with mistakes are missing here but still count as named."""
+
+    shop: Shop
+    identity: Identity
+    strict_plan: bool = True
+    sources: dict[str, Source] = {}
+    events: dict[str, EventType] = {}
+    traits: dict[str, Trait] = {}
+    segments: dict[str, Segment] = {}
+    purposes: dict[str, Purpose] = {}
+    offers: dict[str, Offer] = {}
+    placements: dict[str, Placement] = {}
+    named: dict[str, set[str]] = {}  # table -> ids that the folder mentions, right or wrong
+    places: dict[tuple[str, str], TomlFile] = {}  # (table, id) -> its file
+
+    def report(self, table: str, name: str, key: str, message: str, suggestion: str = "") -> None:
+        """Note a mistake at a key of a definition."""
+        path = (table, name, *key.split(".")) if key else (table, name)
+        self.places[table, name].report(path, message, suggestion)

@@ -1,0 +1,201 @@
+"""Load a shop folder: definitions when all is well, every mistake at once when not."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from regulars.core.definitions import (
+    Definitions,
+    EventType,
+    Identity,
+    Offer,
+    Placement,
+    Purpose,
+    Segment,
+    Shop,
+    Source,
+    Trait,
+)
+from regulars.core.errors import Misconfigured, Rejected
+from regulars.shop.draft import Draft
+from regulars.shop.mistake import Mistake, nearest
+from regulars.shop.plan import EventEntry, json_schema
+from regulars.shop.reading import S, TomlFile
+from regulars.shop.rules import check_draft, check_shop
+
+#: File -> the table whose entries it holds. Offers stand in the folder offers/, any number in a file.
+FILES = {
+    "sources.toml": "sources",
+    "events.toml": "events",
+    "traits.toml": "traits",
+    "segments.toml": "segments",
+    "consent.toml": "purposes",
+    "placements.toml": "placements",
+}
+KNOWN = ("shop.toml", "identity.toml", *FILES)
+_KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "sources": (Source, "id"),
+    "traits": (Trait, "name"),
+    "segments": (Segment, "id"),
+    "purposes": (Purpose, "id"),
+    "placements": (Placement, "id"),
+    "offers": (Offer, "id"),
+}
+
+
+def load(folder: Path | str) -> Definitions:
+    """The shop's definitions; raises Misconfigured with every mistake of the folder."""
+    definitions, mistakes = build(read_folder(folder))
+    if definitions is None:
+        lines = "\n".join(f"  {mistake}" for mistake in mistakes)
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise Misconfigured(f"{count} in the shop folder {folder}:\n{lines}")
+    return definitions
+
+
+def check(folder: Path | str) -> list[Mistake]:
+    """Every mistake of the folder, by file and line; empty when the shop can be loaded."""
+    return build(read_folder(folder))[1]
+
+
+def read_folder(folder: Path | str) -> dict[str, bytes]:
+    """The TOML files of a shop folder by name, offers/*.toml included."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise Rejected(
+            f"{root} is not a folder; give the folder that holds shop.toml, or make one with `regulars init {root}`",
+            expected="a folder",
+            got=str(root),
+        )
+    paths = sorted([*root.glob("*.toml"), *root.glob("offers/*.toml")])
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]]:
+    """Definitions from the contents of the files, or None and the mistakes."""
+    opened = {name: TomlFile(name, content) for name, content in files.items()}
+    missing: list[Mistake] = []
+    for name, file in opened.items():
+        if "/" not in name and name not in KNOWN:
+            near = nearest(name, (*KNOWN, "offers/"))
+            file.mistakes.append(
+                Mistake(name, None, "", f"unknown file; known are {', '.join(KNOWN)}, offers/*.toml", near)
+            )
+    if "shop.toml" not in opened:
+        missing.append(Mistake("shop.toml", None, "", "missing; every shop folder has one, with [shop] and its name"))
+    draft = _draft(opened)
+    check_draft(draft)
+    check_conditions(draft)
+    mistakes = missing + [mistake for file in opened.values() for mistake in file.mistakes]
+    if mistakes:
+        return None, sorted(set(mistakes), key=lambda m: (m.file, m.line or 0, m.key, m.message))
+    return _definitions(draft, files), []
+
+
+def _draft(opened: Mapping[str, TomlFile]) -> Draft:
+    shop = _single(opened.get("shop.toml"), "shop", Shop)
+    identity = _single(opened.get("identity.toml"), "identity", Identity)
+    draft = Draft(shop=shop or Shop(name=""), identity=identity or Identity())
+    if shop is not None:
+        check_shop(shop, opened["shop.toml"])
+    if identity is not None and "identity.toml" in opened:
+        draft.places["identity", ""] = opened["identity.toml"]
+    for table in (*FILES.values(), "offers"):
+        draft.named[table] = set()
+    for name, file in opened.items():
+        table = "offers" if name.startswith("offers/") else FILES.get(name, "")
+        if table == "events":
+            _read_events(draft, file)
+        elif table:
+            file.only(table)
+            _read_entries(draft, table, file)
+    return draft
+
+
+def _single(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
+    """The one table of shop.toml or identity.toml."""
+    if file is None:
+        return None
+    file.only(table)
+    raw = file.data.get(table)
+    if isinstance(raw, dict):
+        return file.struct(kind, (table,), raw)
+    if not file.mistakes:
+        file.report((table,), f"missing; begin the file with [{table}]")
+    return None
+
+
+def _read_entries(draft: Draft, table: str, file: TomlFile) -> None:
+    kind, id_field = _KINDS[table]
+    into: dict[str, Any] = getattr(draft, table)
+    for name, raw in file.entries(table):
+        if name in draft.named[table]:
+            other = draft.places[table, name].name
+            file.report((table, name), f"already defined in {other}; ids are unique")
+            continue
+        draft.named[table].add(name)
+        draft.places[table, name] = file
+        entry = file.struct(kind, (table, name), raw, **{id_field: name})
+        if entry is not None:
+            into[name] = entry
+
+
+def _read_events(draft: Draft, file: TomlFile) -> None:
+    file.only("strict_plan", "events")
+    strict = file.data.get("strict_plan", True)
+    if isinstance(strict, bool):
+        draft.strict_plan = strict
+    else:
+        file.report(("strict_plan",), f"expected true or false, got {strict!r}")
+    for name, raw in file.entries("events"):
+        draft.named["events"].add(name)
+        draft.places["events", name] = file
+        entry = file.struct(EventEntry, ("events", name), raw)
+        if entry is None:
+            continue
+        schema = json_schema(entry, ("events", name), file)
+        draft.events[name] = EventType(name=name, purpose=entry.purpose, schema=schema, title=entry.title)
+
+
+def check_conditions(draft: Draft) -> None:
+    """Every `when` parses and speaks of what exists."""
+
+
+def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
+    whole = hashlib.blake2b(digest_size=8)
+    for name in sorted(files):
+        whole.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
+    return Definitions(
+        shop=draft.shop,
+        sources=tuple(draft.sources.values()),
+        events=tuple(draft.events.values()),
+        strict_plan=draft.strict_plan,
+        traits=tuple(draft.traits.values()),
+        segments=tuple(draft.segments.values()),
+        purposes=tuple(draft.purposes.values()),
+        offers=tuple(draft.offers.values()),
+        placements=tuple(draft.placements.values()),
+        identity=draft.identity,
+        version=whole.hexdigest(),
+        record_version=_record_version(draft),
+    )
+
+
+def _record_version(draft: Draft) -> str:
+    """A hash of what profile records are built from; titles and texts do not change it."""
+    replace = msgspec.structs.replace
+    content = msgspec.json.encode(
+        [
+            [replace(t, title={}) for t in draft.traits.values()],
+            [replace(s, title={}) for s in draft.segments.values()],
+            [(e.name, e.purpose) for e in draft.events.values()],
+            draft.shop.time_zone,
+            draft.shop.currency,
+            draft.identity,
+        ],
+        order="deterministic",
+    )
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
