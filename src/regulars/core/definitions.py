@@ -33,7 +33,7 @@ class Trait(msgspec.Struct, frozen=True, kw_only=True):
     """A trait: a commutative monoid over named events.
 
     `of` is the property path that is counted, summed or kept ("total", "products.category"); a path through a list takes
-    each element. `weight` is the path or number that an affinity adds.
+    each element. `weight` is the path or number that an affinity adds. Values of money are minor units.
     """
 
     name: str
@@ -49,8 +49,7 @@ class Trait(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 1  # affinity, distinct over a category path "A > B": how many leading elements form the key
     title: dict[str, str] = {}
     interest: bool = False  # this affinity answers interest('...')
-    # What `of` (of an affinity: `weight`) holds; money is in major units at the source and kept in minor units.
-    type: Literal["number", "text", "money"] = "number"
+    type: Literal["number", "text"] = "number"  # of first, last, max
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

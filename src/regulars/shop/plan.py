@@ -30,6 +30,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = "analytics"
     properties: dict[str, str | dict[str, Any]] = {}
     required: tuple[str, ...] = ()
+    definitions: dict[str, dict[str, Any]] = {}  # named parts for { "$ref" = "#/$defs/name" }
     schema: dict[str, Any] = {}
     title: dict[str, str] = {}
 
@@ -74,4 +75,6 @@ def _from_short(entry: EventEntry, path: tuple[str, ...], file: TomlFile) -> dic
         schema["properties"] = properties
     if entry.required:
         schema["required"] = list(entry.required)
+    if entry.definitions:
+        schema["$defs"] = entry.definitions
     return {"type": "object", **schema} if schema else {}
