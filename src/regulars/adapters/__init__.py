@@ -1,0 +1,1 @@
+"""What the ports of the house stand on: drivers, files, servers."""

@@ -1,0 +1,150 @@
+"""Group commit: whatever arrives while one fsync runs shares the next."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from regulars.core.errors import Unavailable
+from regulars.core.log import Log, NewRecord
+
+Waiter = tuple["asyncio.Future[int]", Sequence[NewRecord], int]
+
+
+class GroupCommit:
+    """Appends from one event loop to a log through one thread.
+
+    At most `max_bytes` and `max_records` wait; beyond that an append fails at once, so that a slow disk is answered
+    with "try again" and not with growing memory. A group takes at most `group_bytes` and `group_records`, but always
+    one append.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        max_bytes: int = 64_000_000,
+        max_records: int = 100_000,
+        group_bytes: int = 16_000_000,
+        group_records: int = 1024,
+    ) -> None:
+        self._log = log
+        self._max_bytes = max_bytes
+        self._max_records = max_records
+        self._group_bytes = group_bytes
+        self._group_records = group_records
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()  # over the six below
+        self._waiting: list[Waiter] = []
+        self._waiting_bytes = 0
+        self._waiting_records = 0
+        self._idle = False
+        self._closing = False
+        self._wake = threading.Lock()  # held, except between a wake-up and the thread's next turn
+        self._wake.acquire()
+        self._thread = threading.Thread(target=self._work, name="group commit", daemon=True)
+        self._thread.start()
+
+    def append(self, record: NewRecord) -> "asyncio.Future[int]":
+        """The record's offset, once it is durable. Raises Unavailable at once when too much is waiting."""
+        return self._enqueue((record,), len(record.body))
+
+    def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
+        """The last offset, once all are durable; the records stand side by side in the log."""
+        if not records:
+            raise ValueError("append_many needs at least one record")
+        return self._enqueue(records, sum(len(r.body) for r in records))
+
+    def backlog(self) -> tuple[int, int]:
+        """Records and bytes that wait or are being written."""
+        return self._waiting_records, self._waiting_bytes
+
+    async def close(self) -> None:
+        """Take no more, write what waits, end the thread. The log stays open."""
+        with self._lock:
+            self._closing = True
+            self._rouse()
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.sleep(0)  # the last group's answers were handed to the loop; let them run
+
+    def _enqueue(self, records: Sequence[NewRecord], size: int) -> "asyncio.Future[int]":
+        future = self._loop.create_future()
+        with self._lock:
+            if self._closing:
+                raise Unavailable("the log is closing; send the record again to the process that follows")
+            full = (
+                self._waiting_bytes + size > self._max_bytes or self._waiting_records + len(records) > self._max_records
+            )
+            if full and self._waiting_records:
+                raise Unavailable(
+                    f"{self._waiting_records} records ({self._waiting_bytes} bytes) wait for the disk, at most "
+                    f"{self._max_records} ({self._max_bytes}) may; try again in a second"
+                )
+            self._waiting.append((future, records, size))
+            self._waiting_bytes += size
+            self._waiting_records += len(records)
+            self._rouse()
+        return future
+
+    def _rouse(self) -> None:
+        """Wake the thread if it sleeps; under the lock, so that each sleep is ended once."""
+        if self._idle:
+            self._idle = False
+            self._wake.release()
+
+    def _take(self) -> list[Waiter]:
+        """The next group; under the lock."""
+        size = count = taken = 0
+        for _, records, length in self._waiting:
+            if taken and (size + length > self._group_bytes or count + len(records) > self._group_records):
+                break
+            size += length
+            count += len(records)
+            taken += 1
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return group
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                group = self._take()
+                if not group:
+                    if self._closing:
+                        return
+                    self._idle = True
+            if not group:
+                self._wake.acquire()
+                continue
+            answers = self._store(group)
+            with self._lock:
+                self._waiting_bytes -= sum(size for _, _, size in group)
+                self._waiting_records -= sum(len(records) for _, records, _ in group)
+            try:
+                self._loop.call_soon_threadsafe(_answer, group, answers)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                return
+
+    def _store(self, group: list[Waiter]) -> "list[int | Exception]":
+        """Append the group. When the reason to fail may be one record of it, each stands on its own."""
+        try:
+            last = self._log.append([record for _, records, _ in group for record in records])
+        except Unavailable as error:
+            return [Unavailable(str(error)) for _ in group]
+        except Exception as error:  # noqa: BLE001 - a defect reaches the one whose record shows it
+            if len(group) == 1:
+                return [error]
+            return [answer for waiter in group for answer in self._store([waiter])]
+        answers: list[int | Exception] = []
+        for _, records, _ in reversed(group):
+            answers.append(last)
+            last -= len(records)
+        return answers[::-1]
+
+
+def _answer(group: list[Waiter], answers: "list[int | Exception]") -> None:
+    for (future, _, _), answer in zip(group, answers, strict=True):
+        if future.done():  # the caller went away; the record is stored all the same
+            continue
+        if isinstance(answer, int):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer)

@@ -1,0 +1,188 @@
+"""The log as one SQLite file: one row a record, one transaction and one fsync a group."""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from regulars.adapters.sqlite import Checkpointer, Locked, connect, connect_readonly, copy, explained, file_bytes
+from regulars.core.log import NewRecord, Record
+
+#: Bodies of a batch are around 12 kB; pages of 8 kB were the fastest for them and good for single events.
+PAGE_BYTES = 8192
+#: Rows of one INSERT. A statement releases the interpreter lock once, whatever its rows: with a busy server on the same
+#: interpreter every release may cost a wait of milliseconds, so a group of up to this many records is one statement.
+ROWS = 128
+#: Bodies that one transaction of `trim` deletes, so that appends wait a few milliseconds at most.
+TRIM_BYTES = 4_000_000
+
+_COLUMNS = '"offset", kind, source, route, time, body'
+_INSERTS = ["INSERT INTO record VALUES " + ", ".join(["(?,?,?,?,?,?)"] * n) for n in range(ROWS + 1)]  # noqa: S608 - constants
+_AFTER = f'SELECT {_COLUMNS} FROM record WHERE "offset" > ? ORDER BY "offset" LIMIT ?'  # noqa: S608 - constants
+_ONE = f'SELECT {_COLUMNS} FROM record WHERE "offset" = ?'  # noqa: S608 - constants
+# `head` holds the last offset that `trim` found, so that offsets go on when every record is gone.
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS record (
+        "offset" INTEGER PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, route TEXT NOT NULL,
+        time INTEGER NOT NULL, body BLOB NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY CHECK (id = 1), "offset" INTEGER NOT NULL);
+    INSERT OR IGNORE INTO head VALUES (1, 0);
+"""
+_HEAD = 'SELECT max(coalesce((SELECT max("offset") FROM record), 0), (SELECT "offset" FROM head))'
+
+
+class SqliteLogReader:
+    """Reads of a log, also from another process while the writer appends. Safe to share between threads."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._reading = Locked(connect_readonly(self._path), self._path)
+
+    def read(self, after: int, *, records: int = 1000, size: int = 8_000_000) -> list[Record]:
+        """Records with offset > `after` in order: at most `records`, stopping after about `size` bytes, but one."""
+        found: list[Record] = []
+        with self._reading as connection:
+            rows = connection.execute(_AFTER, (after, records))
+            for row in rows:
+                found.append(Record(*row))
+                size -= len(row[5])
+                if size <= 0:
+                    break
+            rows.close()  # an open cursor would hold its snapshot and with it the write-ahead log
+        return found
+
+    def get(self, offsets: Sequence[int]) -> dict[int, Record]:
+        """Those of the given records that are still there."""
+        with self._reading as connection:
+            rows = (connection.execute(_ONE, (offset,)).fetchone() for offset in sorted(set(offsets)))
+            return {row[0]: Record(*row) for row in rows if row}
+
+    def head(self) -> int:
+        """The last offset, 0 when nothing was ever appended."""
+        return int(self._one(_HEAD) or 0)
+
+    def first(self) -> int:
+        """The oldest offset still kept; head + 1 when empty."""
+        oldest = self._one('SELECT min("offset") FROM record')
+        return self.head() + 1 if oldest is None else oldest
+
+    def oldest_time(self) -> int | None:
+        """Receipt time (ms) of the oldest record kept."""
+        return self._one('SELECT time FROM record ORDER BY "offset" LIMIT 1')
+
+    def size(self) -> int:
+        """Bytes on disk, write-ahead log included."""
+        return sum(file_bytes(self._path).values())
+
+    def backup(self, target: str | Path) -> None:
+        """A consistent copy while the log is in use."""
+        with self._reading as connection:
+            copy(connection, Path(target))
+
+    def close(self) -> None:
+        """Release files."""
+        self._reading.close()
+
+    def _one(self, sql: str) -> int | None:
+        with self._reading as connection:
+            row = connection.execute(sql).fetchone()
+        return row[0] if row else None
+
+
+class SqliteLog(SqliteLogReader):
+    """The appending process's view; safe to share between threads. `max_bytes` bounds the file (a shop's own limit)."""
+
+    def __init__(self, path: str | Path, *, max_bytes: int | None = None) -> None:
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._writing = connect(self._path, page_bytes=PAGE_BYTES)
+        try:
+            self._writing.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            self._writing.close()
+            raise explained(error, self._path) from error
+        if max_bytes is not None:
+            self._writing.execute(f"PRAGMA max_page_count = {max(max_bytes // PAGE_BYTES, 1)}")
+        super().__init__(path)
+        self._checkpointer = Checkpointer(self._path, self._lock)
+        self._last = super().head()
+
+    def append(self, records: Sequence[NewRecord]) -> int:
+        """Store all, durably (fsync) when it returns; the last offset. All or nothing."""
+        with self._lock:
+            if not records:
+                return self._last
+            try:
+                self._insert(records)
+            except sqlite3.Error as error:
+                if self._writing.in_transaction:
+                    self._writing.rollback()
+                self._checkpointer.poke()  # space may be back in the write-ahead log
+                raise explained(error, self._path) from error
+            self._last += len(records)
+            last = self._last
+        self._checkpointer.wrote(sum(len(r.body) for r in records) + PAGE_BYTES)
+        return last
+
+    def head(self) -> int:
+        """The last offset, 0 when nothing was ever appended."""
+        return self._last
+
+    def trim(self, before: int) -> int:
+        """Forget records with offset < `before`; how many went. Their space is used again by later records."""
+        gone = 0
+        while bound := self._next_trim(before):
+            with self._lock:
+                try:
+                    self._writing.execute("BEGIN IMMEDIATE")
+                    self._writing.execute('UPDATE head SET "offset" = ?', (self._last,))
+                    gone += self._writing.execute('DELETE FROM record WHERE "offset" <= ?', (bound,)).rowcount
+                    self._writing.execute("COMMIT")
+                except sqlite3.Error as error:
+                    if self._writing.in_transaction:
+                        self._writing.rollback()
+                    raise explained(error, self._path) from error
+            self._checkpointer.wrote(TRIM_BYTES)
+        return gone
+
+    def checkpoint(self) -> bool:
+        """Empty the write-ahead log, so that what was trimmed is in no file; False when a reader prevents it now."""
+        return self._checkpointer.run()
+
+    def close(self) -> None:
+        """Release files; nothing acknowledged is lost."""
+        super().close()
+        self._checkpointer.stop()
+        with self._lock:
+            self._writing.close()
+
+    def _insert(self, records: Sequence[NewRecord]) -> None:
+        """One statement is a transaction of its own; several stand between BEGIN and COMMIT."""
+        if len(records) <= ROWS:
+            self._writing.execute(_INSERTS[len(records)], _parameters(records, self._last))
+            return
+        self._writing.execute("BEGIN IMMEDIATE")
+        for start in range(0, len(records), ROWS):
+            rows = records[start : start + ROWS]
+            self._writing.execute(_INSERTS[len(rows)], _parameters(rows, self._last + start))
+        self._writing.execute("COMMIT")
+
+    def _next_trim(self, before: int) -> int | None:
+        """The last offset of the next transaction of `trim`; None when nothing is left."""
+        sql = 'SELECT "offset", length(body) FROM record WHERE "offset" < ? ORDER BY "offset" LIMIT 1000'
+        bound, size = None, 0
+        with self._reading as connection:
+            for offset, length in connection.execute(sql, (before,)).fetchall():
+                bound, size = offset, size + length
+                if size >= TRIM_BYTES:
+                    break
+        return bound
+
+
+def _parameters(records: Iterable[NewRecord], last: int) -> list[int | str | bytes]:
+    values: list[int | str | bytes] = []
+    for r in records:
+        last += 1
+        values += (last, r.kind, r.source, r.route, r.time, r.body)
+    return values

@@ -1,0 +1,33 @@
+"""From the tables of an older version to those of this one, in numbered steps.
+
+A step takes a state of version n to n + 1; opening a data folder runs those that are missing, in one transaction with
+the new number. A change to a declared table needs a step here and a test that opens the older form.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+from regulars.core.errors import Misconfigured
+
+
+def _add_status_to_links(connection: sqlite3.Connection) -> None:
+    """0 -> 1: a link says whether it joins ("") or why it was refused."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(link)")}
+    if columns and "status" not in columns:
+        connection.execute("ALTER TABLE link ADD COLUMN status TEXT")
+        connection.execute("UPDATE link SET status = ''")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_add_status_to_links,)
+VERSION = len(STEPS)
+
+
+def migrate(connection: sqlite3.Connection, found: int, *, place: str) -> None:
+    """Run the missing steps; the caller holds the transaction and stores the new version."""
+    if found > VERSION:
+        raise Misconfigured(
+            f"{place} was written by a newer Regulars: its schema is version {found}, this program knows {VERSION}. "
+            "Install the newer version again, or restore a backup made with this one; nothing was changed"
+        )
+    for step in STEPS[found:]:
+        step(connection)
