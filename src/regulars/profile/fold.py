@@ -1,0 +1,366 @@
+"""The fold: from admitted events to the parts of a profile and the values that deciding reads.
+
+`Fold` is compiled once from the definitions. It works on decoded parts, {part number: [state of each trait of the
+group]}, and the hot record, both changed in place. Parts that do not exist are made when an event touches them.
+
+The hot record holds every trait's value as of `hot.day`. `hot.due` is a lower bound for the first later day on which
+a value may change without an event (0: never); `evaluate`, given all parts of the profile, makes it exact. So the
+values stand after any `fold` as long as `hot.due` is 0 or lies after the day; otherwise `evaluate` brings the rest.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from regulars.core.calendar import Calendar
+from regulars.core.definitions import CONTRACT, Definitions, Trait
+from regulars.core.event import ORDER_EVENTS, Event
+from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
+from regulars.profile import groups, orders, purchases
+from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
+from regulars.profile.orders import Change
+from regulars.profile.traits import compile_trait, is_tally
+
+Parts = dict[int, list[Any]]
+_Add = Callable[[Any, Event, int], Any]
+
+
+class Folded(NamedTuple):
+    """What a fold changed: slots of hot values, and parts to write (the hot record is always written)."""
+
+    slots: set[int]
+    parts: set[int]
+
+
+class _Step(NamedTuple):
+    """What one event name does under one purpose to one part."""
+
+    purpose: str | None  # None: contract, always allowed
+    part: int
+    adds: tuple[tuple[int, _Add], ...]  # place in the part, what adds
+    slots: tuple[int, ...]
+
+
+class _Slot(NamedTuple):
+    """Where a trait lives."""
+
+    slot: int
+    part: int
+    place: int
+    monoid: Monoid
+    trait: Trait
+
+
+_HOT_DECODER = msgspec.msgpack.Decoder(Hot)
+_PART_DECODER = msgspec.msgpack.Decoder(list[Any])
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class Fold:
+    """The traits of a shop, compiled.
+
+    `computed` gives the kinds whose value another room computes ("lifecycle"). `thresholds` says, by trait name, which
+    constants conditions compare it with (None: also with others); a trait that is missing there is in no condition.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        calendar: Calendar,
+        computed: Mapping[str, Computed],
+        *,
+        thresholds: Mapping[str, Thresholds] | None = None,
+        purchases_purpose: str = CONTRACT,
+    ) -> None:
+        traits = definitions.traits
+        self.slots: dict[str, int] = {trait.name: slot for slot, trait in enumerate(traits)}
+        self.groups: list[tuple[int, ...]] = groups.group(traits)
+        self.version = definitions.record_version
+        self.purchases_purpose = purchases_purpose
+        self._currency = definitions.shop.currency
+        self._day = calendar.day
+        known = thresholds or {}
+        self._at: list[_Slot] = []
+        for at, members in enumerate(self.groups):
+            for place, slot in enumerate(members):
+                monoid = compile_trait(
+                    traits[slot],
+                    currency=self._currency,
+                    computed=computed,
+                    thresholds=known.get(traits[slot].name, ()),
+                )
+                self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot]))
+        self._by_slot = sorted(self._at)
+        self._monoids = [at.monoid for at in self._by_slot]
+        self._days_since = tuple(at.slot for at in self._by_slot if at.trait.kind == "days_since")
+        self._steps: dict[str, tuple[_Step, ...]] = {
+            name: self._steps_of(name) for trait in traits for name in (*trait.events, *ORDER_EVENTS)
+        }
+        self._of_orders = [at for at in self._by_slot if groups.takes_orders(at.trait)]
+        self._touched = {name: self._parts_of(name) for name in self._steps}
+
+    def _steps_of(self, name: str) -> tuple[_Step, ...]:
+        found: dict[tuple[str | None, int], list[_Slot]] = {}
+        for at in self._by_slot:
+            if name in at.trait.events and not (name == groups.ORDERED and is_tally(at.trait)):
+                purpose = None if at.trait.purpose == CONTRACT else at.trait.purpose
+                found.setdefault((purpose, at.part), []).append(at)
+        return tuple(
+            _Step(purpose, part, tuple((at.place, at.monoid.add) for at in ats), tuple(at.slot for at in ats))
+            for (purpose, part), ats in found.items()
+        )
+
+    def _parts_of(self, name: str) -> tuple[int, ...]:
+        parts = {at.part for at in self._by_slot if name in groups.touching(at.trait)}
+        return tuple(sorted(parts | ({PURCHASES} if name in ORDER_EVENTS else set())))
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the traits by slot."""
+        return list(self.slots)
+
+    @property
+    def parts(self) -> range:
+        """The numbers of the trait groups."""
+        return range(FIRST_GROUP, FIRST_GROUP + len(self.groups))
+
+    def touched(self, event_name: str) -> tuple[int, ...]:
+        """The parts that an event of this name may change, besides the hot record."""
+        return self._touched.get(event_name, ())
+
+    # Folding ----------------------------------------------------------------------------------------------------
+
+    def new(self, anchor: str, time: int, day: int) -> Hot:
+        """The hot record of a profile without events."""
+        hot = Hot(
+            anchor=anchor, first_seen=time, last_seen=time, day=day, values=[], consent={}, segments=[], facts={},
+            due=0, version=self.version,
+        )  # fmt: skip
+        hot.values = [at.monoid.value(at.monoid.zero(), day) for at in self._by_slot]
+        return hot
+
+    def zero(self, part: int) -> list[Any]:
+        """A part before any event."""
+        if part == PURCHASES:
+            return []
+        return [self._monoids[slot].zero() for slot in self.groups[part - FIRST_GROUP]]
+
+    def fold(
+        self,
+        hot: Hot,
+        parts: Parts,
+        events: Sequence[Event],
+        changes: Iterable[Change] = (),
+        *,
+        since: Mapping[str, int],
+        day: int,
+    ) -> Folded:
+        """Add admitted events of one profile, and the changes of its orders, as of local day `day`.
+
+        `events` includes the order events themselves; tallies of orders ignore them and take the changes. An
+        event counts for a trait when `since` has the trait's purpose, at or before the event's time.
+        """
+        dirty: set[int] = set()
+        written: set[int] = set()
+        steps_by_name = self._steps
+        day_of = self._day
+        for event in events:
+            time = event.time
+            if time > hot.last_seen:  # noqa: PLR1730 - a call of max costs more than the fold of a count
+                hot.last_seen = time
+            if time < hot.first_seen:  # noqa: PLR1730
+                hot.first_seen = time
+            steps = steps_by_name.get(event.name)
+            if not steps:
+                continue
+            at_day = day_of(time)
+            for purpose, part, adds, slots in steps:
+                if purpose is not None:
+                    start = since.get(purpose)
+                    if start is None or time < start:
+                        continue
+                states = parts.get(part)
+                if states is None:
+                    states = parts[part] = self.zero(part)
+                for place, add in adds:
+                    states[place] = add(states[place], event, at_day)
+                written.add(part)
+                dirty.update(slots)
+        for change in changes:
+            self._replace(parts, change, since, dirty, written)
+        return Folded(self._project(hot, parts, dirty, day), written)
+
+    def _replace(
+        self, parts: Parts, change: Change, since: Mapping[str, int], dirty: set[int], written: set[int]
+    ) -> None:
+        """Take the old version of an order out of the tallies and put in the new one."""
+        placements = _Placements(change, self._day)
+        for slot, part, place, monoid, trait in self._of_orders:
+            amounts = placements.of(monoid, _start(trait.purpose, since))  # type: ignore[arg-type]  # is_tally
+            if amounts:
+                states = self._states(parts, part)
+                state = states[place]
+                for (day, key), amount in amounts:
+                    state = monoid.place(state, day, key, amount)  # type: ignore[attr-defined]  # is_tally
+                states[place] = state
+                written.add(part)
+                dirty.add(slot)
+        lines = placements.of_lines(_start(self.purchases_purpose, since))
+        if lines:
+            parts[PURCHASES] = purchases.add(parts.get(PURCHASES, []), lines)
+            written.add(PURCHASES)
+
+    def _states(self, parts: Parts, part: int) -> list[Any]:
+        states = parts.get(part)
+        if states is None:
+            states = parts[part] = self.zero(part)
+        return states
+
+    def _project(self, hot: Hot, parts: Parts, dirty: Iterable[int], day: int) -> set[int]:
+        changed = self._pass_days(hot, day) if day != hot.day else set()
+        day = hot.day
+        values = hot.values
+        due = hot.due
+        by_slot = self._by_slot
+        for slot in dirty:
+            _, part, place, monoid, _ = by_slot[slot]
+            state = parts[part][place]
+            value = monoid.value(state, day)
+            if value != values[slot]:
+                values[slot] = value
+                changed.add(slot)
+            next_day = monoid.due(state, day)
+            if next_day and (next_day < due or not due):
+                due = next_day
+        hot.due = due
+        return changed
+
+    def _pass_days(self, hot: Hot, day: int) -> set[int]:
+        """Let days since an event grow; the hot record's day never goes back."""
+        changed: set[int] = set()
+        if day > hot.day:
+            values = hot.values
+            for slot in self._days_since:
+                if values[slot] is not None:
+                    values[slot] += day - hot.day
+                    changed.add(slot)
+            hot.day = day
+        return changed
+
+    # Time, merging, consent -------------------------------------------------------------------------------------
+
+    def evaluate(self, hot: Hot, parts: Mapping[int, list[Any]], day: int) -> set[int]:
+        """Recompute every value as of local day `day` (or the record's own, if later) from all parts of the profile."""
+        day = max(day, hot.day)
+        changed: set[int] = set()
+        values = hot.values
+        for slot, part, place, monoid, _ in self._by_slot:
+            states = parts.get(part)
+            value = monoid.value(monoid.zero() if states is None else states[place], day)
+            if value != values[slot]:
+                values[slot] = value
+                changed.add(slot)
+        hot.day = day
+        hot.due = self.due(parts, day)
+        return changed
+
+    def due(self, parts: Mapping[int, list[Any]], day: int) -> int:
+        """The first local day after `day` on which a value may change without an event; 0: never."""
+        days = (at.monoid.due(parts[at.part][at.place], day) for at in self._by_slot if at.part in parts)
+        return min((due for due in days if due), default=0)
+
+    def merge(self, left: Mapping[int, list[Any]], right: Mapping[int, list[Any]]) -> Parts:
+        """The parts of two profiles that are one; `evaluate` gives the values. Neither side changes."""
+        merged: Parts = {}
+        for part in {*left, *right}:
+            if part == PURCHASES:
+                merged[part] = purchases.merge(left.get(part, []), right.get(part, []))
+            elif part in self.parts:
+                members = self.groups[part - FIRST_GROUP]
+                ours, theirs = left.get(part) or self.zero(part), right.get(part) or self.zero(part)
+                merged[part] = [
+                    self._monoids[slot].merge(a, b) for slot, a, b in zip(members, ours, theirs, strict=True)
+                ]
+        return merged
+
+    def clear(self, parts: Parts, purposes: Collection[str]) -> set[int]:
+        """Forget what withdrawn purposes had allowed, in place; the parts to write. `evaluate` gives the values."""
+        written: set[int] = set()
+        for _, part, place, monoid, trait in self._by_slot:
+            if trait.purpose in purposes and part in parts:
+                parts[part][place] = monoid.zero()
+                written.add(part)
+        if self.purchases_purpose in purposes and parts.get(PURCHASES):
+            parts[PURCHASES] = []
+            written.add(PURCHASES)
+        return written
+
+    # Bytes ------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def decode_hot(data: bytes) -> Hot:
+        """A hot record from its bytes."""
+        return _HOT_DECODER.decode(data)
+
+    @staticmethod
+    def decode_part(data: bytes) -> list[Any]:
+        """A part from its bytes."""
+        return _PART_DECODER.decode(data)
+
+    @staticmethod
+    def encode(record: Hot | list[Any]) -> bytes:
+        """The bytes of a hot record or a part."""
+        return _ENCODER.encode(record)
+
+
+def _start(purpose: str, since: Mapping[str, int]) -> int | None:
+    """From when on events count for a purpose (ms); None: not at all."""
+    return 0 if purpose == CONTRACT else since.get(purpose)
+
+
+class _Placements:
+    """What the change of an order does to the tallies: amounts at places, the old ones negative.
+
+    An order of several events also touches, with 0, every place that any of its versions could have filled on the way:
+    so the places of a state depend on the set of events alone, and caps cut the same whatever came first.
+    """
+
+    def __init__(self, change: Change, day_of: Callable[[int], int]) -> None:
+        self._old = change.old if change.old and change.old.known else None
+        self._new = change.new
+        self._day = day_of
+        self._days = sorted({day_of(version.time) for version in change.new.placed})
+        self._several = len(change.new.versions) > 1
+
+    def of(self, tally: Tally, start: int | None) -> list[tuple[tuple[int, str], int]]:
+        """The amounts by place for one trait."""
+        found: dict[tuple[int, str], int] = {}
+        if start is None:
+            return []
+        for order, sign in ((self._old, -1), (self._new, 1)):
+            if order is not None and order.time is not None and order.time >= start:
+                day = self._day(order.time)
+                for key, amount in tally.amounts(order.properties):
+                    found[day, key] = found.get((day, key), 0) + (0 if order.cancelled else sign * amount)
+        if self._several:
+            for key in {key for version in self._new.placed for key in tally.keys(version.properties)}:
+                for day in self._days:
+                    found.setdefault((day, key), 0)
+        return sorted(found.items())
+
+    def of_lines(self, start: int | None) -> dict[tuple[int, str], int]:
+        """Quantities by (day, item)."""
+        found: dict[tuple[int, str], int] = {}
+        if start is None:
+            return found
+        for order, sign in ((self._old, -1), (self._new, 1)):
+            if order is not None and order.time is not None and order.time >= start:
+                day = self._day(order.time)
+                for item, quantity in order.lines:
+                    found[day, item] = found.get((day, item), 0) + sign * quantity
+        if self._several:
+            for item in {item for version in self._new.placed for item in orders.items(version.properties)}:
+                for day in self._days:
+                    found.setdefault((day, item), 0)
+        return found

@@ -1,0 +1,188 @@
+"""Joins: traits for which an event once seen stays seen, and seeing it twice changes nothing."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from regulars.core.definitions import Trait
+from regulars.core.errors import Misconfigured
+from regulars.core.event import Event
+from regulars.profile import cells, reading
+from regulars.profile.monoid import Monoid, State, Thresholds
+from regulars.profile.reading import Measure
+
+
+def compile_join(trait: Trait, *, currency: str, thresholds: Thresholds) -> Monoid:
+    """The monoid of a trait of kind last, first, max, distinct or days_since."""
+    match trait.kind:
+        case "last" | "first":
+            return _Kept(trait, currency)
+        case "max":
+            return _Largest(trait, currency)
+        case "distinct":
+            return _Distinct(trait, currency)
+        case "days_since":
+            return _DaysSince(trait, currency, thresholds)
+        case _:
+            raise Misconfigured(f"trait {trait.name!r}: the kind {trait.kind!r} is no join over events")
+
+
+class _Joined(Measure):
+    """What joins share: no value changes as time passes."""
+
+    def due(self, state: State, day: int) -> int:
+        return 0
+
+
+class _Kept(_Joined):
+    """`last` and `first`: the value at the largest or smallest (time, message id). State: [time, message id, value]."""
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        super().__init__(trait, currency)
+        self._last = trait.kind == "last"
+        self._text = trait.type == "text"
+
+    def zero(self) -> State:
+        return []
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        if state:
+            at = (event.time, event.message_id)
+            held = (state[0], state[1])
+            if at == held or (at < held) == self._last:
+                return state
+        value = self._read(event)
+        return state if value is None else [event.time, event.message_id, value]
+
+    def merge(self, left: State, right: State) -> State:
+        if not left or not right:
+            return list(left or right)
+        newer = left if (left[0], left[1]) > (right[0], right[1]) else right
+        older = right if newer is left else left
+        return list(newer if self._last else older)
+
+    def value(self, state: State, day: int) -> Any:
+        return state[2] if state else None
+
+    def _read(self, event: Event) -> Any:
+        properties = self.content(event)
+        if self.leaves is None:
+            return event.time if self.passes is None or self.passes(properties) else None
+        if self.foreign(properties):
+            return None
+        read = reading.text if self._text else self.amount if self.money else reading.to_number
+        values = [value for leaf, _ in self.leaves(properties) if (value := read(leaf)) is not None]
+        return values[-1 if self._last else 0] if values else None
+
+
+class _Largest(_Joined):
+    """`max`: the largest value, or None."""
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        super().__init__(trait, currency)
+        if self.leaves is None:
+            raise Misconfigured(f"trait {trait.name!r}: a max needs `of`, the property whose largest value it keeps")
+        self._read: Callable[[Any], Any] = (
+            reading.text if trait.type == "text" else self.amount if self.money else reading.to_number
+        )
+
+    def zero(self) -> State:
+        return None
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        properties = self.content(event)
+        if self.leaves is None or self.foreign(properties):
+            return state
+        for leaf, _ in self.leaves(properties):
+            value = self._read(leaf)
+            if value is not None and (state is None or value > state):
+                state = value
+        return state
+
+    def merge(self, left: State, right: State) -> State:
+        if left is None or right is None:
+            return right if left is None else left
+        return max(left, right)
+
+    def value(self, state: State, day: int) -> Any:
+        return state
+
+
+class _Distinct(Measure):
+    """`distinct`: how many different keys. State: {key: its latest day}."""
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        super().__init__(trait, currency)
+        if self.leaves is None:
+            raise Misconfigured(f"trait {trait.name!r}: a distinct needs `of`, the property with the different values")
+        self._values = self.leaves
+        self._width = trait.window_days
+        self._cap = trait.cap
+
+    def zero(self) -> State:
+        return {}
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        for leaf, _ in self._values(self.content(event)):
+            for value in leaf if isinstance(leaf, list) else (leaf,):
+                key = reading.text(value)
+                if key is not None:
+                    cells.add_latest(state, key, day, width=self._width, cap=self._cap)
+        return state
+
+    def merge(self, left: State, right: State) -> State:
+        return cells.merge_latest(left, right, width=self._width, cap=self._cap)
+
+    def value(self, state: State, day: int) -> Any:
+        if self._width is None:
+            return len(state)
+        after = day - self._width
+        return sum(at > after for at in state.values())
+
+    def due(self, state: State, day: int) -> int:
+        if self._width is None:
+            return 0
+        after = day - self._width
+        return min((at for at in state.values() if at > after), default=-self._width) + self._width
+
+
+class _DaysSince(Measure):
+    """`days_since`: local days since the last event, or None. State: its day.
+
+    The value grows by one each day. It is due only where a condition could change its answer: with a constant c that
+    is the day on which the value becomes >= c, and the day on which it becomes > c.
+    """
+
+    def __init__(self, trait: Trait, currency: str, thresholds: Thresholds) -> None:
+        super().__init__(trait, currency)
+        self._steps = (
+            None
+            if thresholds is None
+            else tuple(sorted({step for at in thresholds for step in (math.ceil(at), math.floor(at) + 1)}))
+        )
+
+    def zero(self) -> State:
+        return None
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        if state is not None and day <= state:
+            return state
+        if self.passes is not None and not self.passes(self.content(event)):
+            return state
+        return day
+
+    def merge(self, left: State, right: State) -> State:
+        if left is None or right is None:
+            return right if left is None else left
+        return max(left, right)
+
+    def value(self, state: State, day: int) -> Any:
+        return None if state is None else day - state
+
+    def due(self, state: State, day: int) -> int:
+        if state is None:
+            return 0
+        if self._steps is None:
+            return day + 1
+        age = day - state
+        return next((state + step for step in self._steps if step > age), 0)

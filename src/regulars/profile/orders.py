@@ -1,0 +1,227 @@
+"""Orders as facts: one order id is one order, whatever the number, source and sequence of the events that tell of it.
+
+The fact keeps the set of its events; what it says is a pure function of that set, in (time, message id) order:
+
+- "Order Completed" and "Order Updated" say what was ordered. Of each property the latest word counts, so that an
+  update may send only what changed. The order's time is that of its first "Order Completed" (or "Order Updated" if
+  there is none).
+- "Order Refunded" takes back. With `products`, their quantities leave the order, and the money named (`total`,
+  `revenue`, `value`, `refund` or `amount`), else price times quantity. With money only, that money. With neither,
+  everything. Two refunds with the same `refund_id` are one. A refunded order stays an order: it still counts.
+- "Order Cancelled" makes it nothing, for good.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from regulars.core.event import ORDER_EVENTS, Event
+from regulars.core.money import exponent
+from regulars.core.state import Row
+from regulars.profile import reading
+
+COMPLETED, UPDATED, REFUNDED, CANCELLED = ORDER_EVENTS
+MOST_VERSIONS = 50  # of each of the four events, the latest: a bound for a sender that repeats itself without end
+_TOTALS = ("total", "revenue", "value")
+_REFUND_AMOUNTS = ("total", "revenue", "value", "refund", "amount")
+
+
+class Version(msgspec.Struct, frozen=True, array_like=True):
+    """What one event said of the order."""
+
+    time: int
+    message_id: str
+    name: str
+    properties: dict[str, Any]
+
+
+class Line(NamedTuple):
+    """A product of the order after refunds."""
+
+    item: str
+    quantity: int
+
+
+class Order:
+    """An order as all its events together tell it; immutable."""
+
+    __slots__ = ("cancelled", "currency", "id", "lines", "properties", "refunded", "time", "total", "versions")
+
+    def __init__(self, order_id: str, versions: tuple[Version, ...], *, currency: str) -> None:
+        self.id = order_id
+        self.versions = versions
+        base = [version for version in versions if version.name in (COMPLETED, UPDATED)]
+        completed = [version for version in base if version.name == COMPLETED]
+        self.time: int | None = min((version.time for version in completed or base), default=None)
+        said: dict[str, Any] = {}
+        for version in base:
+            said.update({name: value for name, value in version.properties.items() if value is not None})
+        self.currency = str(said.get("currency") or currency)
+        self.cancelled = any(version.name == CANCELLED for version in versions)
+        refunds = _refunds(versions)
+        self.refunded = _refund(said, refunds, self.currency) if refunds and base else 0
+        self.properties = said
+        self.total = 0 if self.cancelled else _total(said, self.currency)
+        self.lines: list[Line] = [] if self.cancelled else _lines(said)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was ordered as far as is known; a refund may arrive before its order."""
+        return self.time is not None
+
+    @property
+    def status(self) -> str:
+        """One of completed, refunded (wholly or in part), cancelled, or unknown before the order itself arrives."""
+        if self.cancelled:
+            return "cancelled"
+        if self.time is None:
+            return "unknown"
+        return "refunded" if self.refunded else "completed"
+
+    @property
+    def placed(self) -> Sequence[Version]:
+        """The versions that say what was ordered."""
+        return [version for version in self.versions if version.name in (COMPLETED, UPDATED)]
+
+    def data(self) -> bytes:
+        """The events of the order, for the `data` column."""
+        return _ENCODER.encode(self.versions)
+
+
+class Change(NamedTuple):
+    """An order before (None: not known) and after a batch of events."""
+
+    old: Order | None
+    new: Order
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple[Version, ...])
+
+
+def order_id(event: Event) -> str | None:
+    """The order that an event tells of; None when it is no order event or names no order."""
+    if event.name not in ORDER_EVENTS:
+        return None
+    return reading.text(event.properties.get("order_id"))
+
+
+def load(identifier: str, data: bytes, *, currency: str) -> Order:
+    """An order from its stored events; `currency` is the shop's, for orders that name none."""
+    return Order(identifier, _DECODER.decode(data), currency=currency)
+
+
+def apply(identifier: str, old: Order | None, events: Iterable[Event], *, currency: str) -> Change:
+    """The order with more events; one that is already in it changes nothing."""
+    known = {version.message_id: version for version in old.versions} if old else {}
+    for event in events:
+        known.setdefault(event.message_id, Version(event.time, event.message_id, event.name, event.properties))
+    versions = sorted(known.values(), key=lambda version: (version.time, version.message_id))
+    if len(versions) > MOST_VERSIONS:
+        kept = {name: [v for v in versions if v.name == name][-MOST_VERSIONS:] for name in ORDER_EVENTS}
+        versions = [version for version in versions if version in kept[version.name]]
+    return Change(old, Order(identifier, tuple(versions), currency=currency))
+
+
+def row(order: Order, profile: int) -> Row:
+    """The ORDER row: order id, profile, time, total, currency, status, data."""
+    first = order.time if order.time is not None else order.versions[0].time
+    return (order.id, profile, first, order.total, order.currency, order.status, order.data())
+
+
+def _refunds(versions: Sequence[Version]) -> list[dict[str, Any]]:
+    named: dict[str, dict[str, Any]] = {}
+    for version in versions:
+        if version.name == REFUNDED:
+            refund_id = reading.text(version.properties.get("refund_id"))
+            named.setdefault(f"r{refund_id}" if refund_id else f"m{version.message_id}", version.properties)
+    return list(named.values())
+
+
+def _refund(said: dict[str, Any], refunds: Sequence[dict[str, Any]], currency: str) -> int:
+    """Take the refunds from what was said, in place; how much money went back, in minor units."""
+    bought = [dict(product) for product in said.get("products") or () if isinstance(product, dict)]
+    before = _total(said, currency)
+    back = 0
+    for refund in refunds:
+        returned = refund.get("products")
+        amounts = (reading.amount(refund.get(name), money=True, currency=currency) for name in _REFUND_AMOUNTS)
+        money = next((abs(amount) for amount in amounts if amount is not None), None)
+        if isinstance(returned, list) and returned:
+            worth = sum(_take(bought, product, currency) for product in returned if isinstance(product, dict))
+            back += worth if money is None else money
+        elif money is not None:
+            back += money
+        else:
+            back += before
+            bought = []
+    back = min(back, before)
+    scale = 10 ** exponent(currency)
+    for name in _TOTALS:
+        amount = reading.amount(said.get(name), money=True, currency=currency)
+        if amount is not None:
+            said[name] = max(0, amount - back) / scale
+    if not any(name in said for name in _TOTALS):
+        said["total"] = (before - back) / scale
+    if "products" in said:
+        said["products"] = [product for product in bought if _quantity(product) > 0]
+    return back
+
+
+def _take(bought: list[dict[str, Any]], returned: dict[str, Any], currency: str) -> int:
+    """Take a returned product from the bought ones; what it was worth, in minor units."""
+    item, left, worth = item_id(returned), _quantity(returned), 0
+    for product in bought:
+        if left <= 0:
+            break
+        if item_id(product) == item:
+            taken = min(left, _quantity(product))
+            product["quantity"] = _quantity(product) - taken
+            left -= taken
+            price = returned.get("price", product.get("price"))
+            worth += (reading.amount(price, money=True, currency=currency) or 0) * taken
+    return worth
+
+
+def _total(said: dict[str, Any], currency: str) -> int:
+    for name in _TOTALS:
+        amount = reading.amount(said.get(name), money=True, currency=currency)
+        if amount is not None:
+            return amount
+    total = 0
+    for product in said.get("products") or ():
+        if isinstance(product, dict):
+            total += (reading.amount(product.get("price"), money=True, currency=currency) or 0) * _quantity(product)
+    return total
+
+
+def item_id(product: dict[str, Any]) -> str | None:
+    """The catalogue id of a product in an order."""
+    for name in ("product_id", "sku", "id"):
+        item = reading.text(product.get(name))
+        if item is not None:
+            return item
+    return None
+
+
+def _quantity(product: dict[str, Any]) -> int:
+    """Whole units; 1 when nobody told, and for goods sold by weight at least 1."""
+    quantity = reading.to_number(product.get("quantity"))
+    if quantity is None:
+        return 1
+    return 0 if quantity <= 0 else max(1, round(quantity))
+
+
+def _lines(said: dict[str, Any]) -> list[Line]:
+    quantities: dict[str, int] = {}
+    for product in said.get("products") or ():
+        item = item_id(product) if isinstance(product, dict) else None
+        if item is not None:
+            quantities[item] = quantities.get(item, 0) + _quantity(product)
+    return [Line(item, quantity) for item, quantity in quantities.items()]
+
+
+def items(properties: dict[str, Any]) -> list[str]:
+    """The ids of the products that properties name."""
+    return [line.item for line in _lines(properties)]

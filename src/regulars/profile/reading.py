@@ -1,0 +1,218 @@
+"""Reading properties of events: paths through lists, filters, amounts, category paths.
+
+A path names properties separated by dots ("total", "products.category"); where it meets a list it takes each element.
+A path that begins with "context." reads the context of the event.
+
+Amounts of money arrive in major units and count in minor units. A property is money when the last name of its path is
+in `MONEY`. An amount counts when its currency (the event's property "currency", or the shop's) is the one that the
+trait asks for (its filter on "currency", or the shop's): amounts of different currencies are never added. Other
+numbers are kept in thousandths, so that sums are sums of integers.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from regulars.core.definitions import Trait
+from regulars.core.errors import Rejected
+from regulars.core.event import Event
+from regulars.core.money import to_minor
+
+#: Properties that hold money, by the last name of their path (Segment e-commerce spec and its common extensions).
+MONEY = frozenset(
+    {
+        "amount", "basket_value", "cart_value", "cost", "coupon_discount", "discount", "full_price", "list_price",
+        "loyalty_discount", "margin", "order_total", "original_price", "paid", "price", "profit", "refund",
+        "regular_price", "retail_discount", "revenue", "sale_price", "sales_value", "shipping", "spend", "subtotal",
+        "tax", "total", "unit_price", "value",
+    }
+)  # fmt: skip
+SCALE = 1000  # numbers that are not money count in thousandths
+_LARGEST = 10**12  # of one amount as stored; a profile would need millions of such events to leave 64 bits
+_KEY_LENGTH = 120  # characters of a key; longer ones are cut
+
+Properties = Mapping[str, Any]
+#: What a path yields: each leaf with the element (of the list in its path, or the properties) that holds it.
+Leaves = Callable[[Properties], list[tuple[Any, Properties]]]
+Test = Callable[[Properties], bool]
+
+
+def is_money(path: str) -> bool:
+    """Whether a property path holds money.
+
+    >>> is_money("products.price"), is_money("products.quantity")
+    (True, False)
+    """
+    return path.rpartition(".")[2] in MONEY
+
+
+def read(holder: Any, names: tuple[str, ...]) -> list[Any]:
+    """Every value at the end of a path; nothing where it is missing or null.
+
+    >>> read({"products": [{"sku": "a"}, {"sku": "b"}, {}]}, ("products", "sku"))
+    ['a', 'b']
+    """
+    if isinstance(holder, list):
+        return [leaf for element in holder for leaf in read(element, names)]
+    if not names:
+        return [] if holder is None else [holder]
+    if not isinstance(holder, dict):
+        return []
+    value = holder.get(names[0])
+    if len(names) == 1:
+        return [] if value is None else [value]
+    return read(value, names[1:])
+
+
+def leaves(of: str, where: Mapping[str, Any]) -> Leaves:
+    """Compile a path and its filters. Filters that share the path's list hold for the same element."""
+    head, _, rest = of.partition(".")
+    whole = test({path: value for path, value in where.items() if not (rest and path.startswith(head + "."))})
+    inner = test({path[len(head) + 1 :]: v for path, v in where.items() if rest and path.startswith(head + ".")})
+    if not rest:
+        return _leaf(head, whole)
+    names = tuple(rest.split("."))
+    only = names[0] if len(names) == 1 else None
+
+    def through(properties: Properties) -> list[tuple[Any, Properties]]:
+        if whole is not None and not whole(properties):
+            return []
+        held = properties.get(head)
+        elements = held if isinstance(held, list) else (held,)
+        found: list[tuple[Any, Properties]] = []
+        for element in elements:
+            if not isinstance(element, dict) or (inner is not None and not inner(element)):
+                continue
+            if only is not None:
+                leaf = element.get(only)
+                if leaf is not None:
+                    found.append((leaf, element))
+            else:
+                found += [(leaf, element) for leaf in read(element, names)]
+        return found
+
+    return through
+
+
+def _leaf(name: str, passes: Test | None) -> Leaves:
+    def single(properties: Properties) -> list[tuple[Any, Properties]]:
+        leaf = properties.get(name)
+        if leaf is None or (passes is not None and not passes(properties)):
+            return []
+        return [(leaf, properties)]
+
+    return single
+
+
+def test(where: Mapping[str, Any]) -> Test | None:
+    """Compile filters: each path has a value that is the required one, or one of a list of them. None: no filter.
+
+    >>> passes = test({"products.brand": ["Acme", "Best"]})
+    >>> passes is not None and passes({"products": [{"brand": "Other"}, {"brand": "Best"}]})
+    True
+    """
+    if not where:
+        return None
+    checks = tuple(
+        (tuple(path.split(".")), tuple(wanted) if isinstance(wanted, list | tuple) else (wanted,))
+        for path, wanted in sorted(where.items())
+    )
+
+    def passes(properties: Properties) -> bool:
+        return all(any(value in wanted for value in _flat(read(properties, names))) for names, wanted in checks)
+
+    return passes
+
+
+def _flat(values: list[Any]) -> list[Any]:
+    return [inner for value in values for inner in (value if isinstance(value, list) else (value,))]
+
+
+def amount(value: Any, *, money: bool, currency: str) -> int | None:
+    """A number as an integer: minor units of money, thousandths of anything else. None: not a usable number.
+
+    >>> amount("12.5", money=True, currency="EUR"), amount(0.25, money=False, currency="EUR")
+    (1250, 250)
+    """
+    if money:
+        try:
+            scaled = to_minor(value, currency)
+        except (Rejected, OverflowError):
+            return None
+    else:
+        number = to_number(value)
+        if number is None:
+            return None
+        scaled = round(number * SCALE)
+    return scaled if -_LARGEST < scaled < _LARGEST else None
+
+
+def to_number(value: Any) -> int | float | None:
+    """A number, also when it was sent as text; None for anything else, and for what is not finite."""
+    if type(value) is int and -_LARGEST < value < _LARGEST:
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not math.isfinite(number) or not -_LARGEST < number < _LARGEST:
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def text(value: Any) -> str | None:
+    """A key or text: what was sent, as text, at most 120 characters; None for objects and empty text."""
+    if isinstance(value, str):
+        return value[:_KEY_LENGTH] or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return None
+
+
+def category(value: Any, level: int) -> str | None:
+    """The leading `level` elements of a category path, as one key.
+
+    A path is a list of names, or text with names separated by ">" or else by "/". A list element is never split.
+
+    >>> category(["Sport", "Bikes", "Road"], 2), category("Sport > Bikes", 1), category("Sport/Bikes", 2)
+    ('Sport > Bikes', 'Sport', 'Sport > Bikes')
+    """
+    if isinstance(value, str):
+        if ">" in value:
+            names = value.split(">")
+        elif "/" in value:
+            names = value.split("/")
+        else:
+            return value.strip()[:_KEY_LENGTH] or None
+    elif isinstance(value, list | tuple):
+        names = [name for name in map(text, value) if name is not None]
+    else:
+        return text(value)
+    kept = [name for name in (name.strip() for name in names) if name][:level]
+    return " > ".join(kept)[:_KEY_LENGTH] or None
+
+
+class Measure:
+    """What a trait reads of an event: the path, the filters, the unit. `leaves` is None without a path."""
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        self.leaves = leaves(trait.of, trait.where) if trait.of else None
+        self.passes = None if trait.of else test(trait.where)
+        self.money = is_money(trait.of)
+        self._in_context = any(path.startswith("context.") for path in (trait.of, *trait.where))
+        self._shop_currency = currency
+        self._currency = str(trait.where.get("currency", currency))
+
+    def content(self, event: Event) -> Properties:
+        """What the paths are read from: the properties, with the context beside them when a path asks for it."""
+        return {**event.properties, "context": event.context} if self._in_context else event.properties
+
+    def foreign(self, properties: Properties) -> bool:
+        """Whether money in these properties is of another currency than the trait's."""
+        return self.money and (properties.get("currency") or self._shop_currency) != self._currency
+
+    def amount(self, value: Any) -> int | None:
+        """A number in the trait's unit."""
+        return amount(value, money=self.money, currency=self._currency)

@@ -1,0 +1,274 @@
+"""Tallies: traits that are sums of integer amounts at places (day, key)."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from regulars.core.definitions import Trait
+from regulars.core.errors import Misconfigured
+from regulars.core.event import Event
+from regulars.profile import cells, reading
+from regulars.profile.monoid import Computed, State, Tally
+from regulars.profile.reading import Measure, Properties
+
+SHARES = 20  # keys in the value of an affinity
+_LEAST_SHARE = 100  # a key with less than 1/100 of the total is left out of the value
+_UNBOUNDED = 1 << 40  # days or weeks: no window
+_FACTOR = 1 << 16  # fixed point of the decay factors
+_HALF_LIVES = 10  # an affinity forgets weeks that weigh less than 2^-10
+
+
+def compile_tally(trait: Trait, *, currency: str, computed: Mapping[str, Computed]) -> Tally:
+    """The tally of a trait of kind count, sum, affinity or lifecycle."""
+    match trait.kind:
+        case "count" | "sum":
+            return _Total(trait, currency) if trait.window_days is None else _DailyTotal(trait, currency)
+        case "affinity":
+            return _Affinity(trait, currency)
+        case "lifecycle":
+            if trait.kind not in computed:
+                raise Misconfigured(f"trait {trait.name!r}: nothing computes the kind 'lifecycle' here")
+            return _OrderDays(trait, currency, computed[trait.kind])
+        case _:
+            raise Misconfigured(f"trait {trait.name!r}: the kind {trait.kind!r} is no sum over events")
+
+
+class _Total(Measure):
+    """`count` and `sum` for ever: one integer."""
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        super().__init__(trait, currency)
+        self._counts = trait.kind == "count"
+        if not self._counts and not trait.of:
+            raise Misconfigured(f"trait {trait.name!r}: a sum needs `of`, the property that it adds")
+        self._plain = self._counts and not trait.of and not trait.where
+        self._unit = 1 if self._counts or self.money else reading.SCALE
+
+    def zero(self) -> State:
+        return 0
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        if self._plain:
+            return state + 1
+        return state + (self.measure(self.content(event)) or 0)
+
+    def merge(self, left: State, right: State) -> State:
+        return left + right
+
+    def value(self, state: State, day: int) -> Any:
+        return self._shown(state)
+
+    def due(self, state: State, day: int) -> int:
+        return 0
+
+    def amounts(self, properties: Properties) -> list[tuple[str, int]]:
+        amount = 1 if self._plain else self.measure(properties)
+        return [] if amount is None else [("", amount)]
+
+    def keys(self, properties: Properties) -> list[str]:
+        return [""]
+
+    def place(self, state: State, day: int, key: str, amount: int) -> State:
+        return state + amount
+
+    def measure(self, properties: Properties) -> int | None:
+        """The amount in these properties; None when nothing there counts."""
+        if self.leaves is None:
+            return 1 if self.passes is None or self.passes(properties) else None
+        found = self.leaves(properties)
+        if not found:
+            return None
+        if self._counts:
+            return len(found)
+        if self.foreign(properties):
+            return None
+        amounts = [amount for leaf, _ in found if (amount := self.amount(leaf)) is not None]
+        return sum(amounts) if amounts else None
+
+    def _shown(self, amount: int) -> int | float:
+        if self._unit == 1:
+            return amount
+        return amount / self._unit if amount % self._unit else amount // self._unit
+
+
+class _DailyTotal(_Total):
+    """`count` and `sum` within a window: amounts by day."""
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        super().__init__(trait, currency)
+        self._width = trait.window_days or 0
+
+    def zero(self) -> State:
+        return []
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        amount = 1 if self._plain else self.measure(self.content(event))
+        if amount is None:
+            return state
+        if state and state[0] == day:
+            state[1] += amount
+            return state
+        return cells.add_day(state, day, amount, self._width)
+
+    def merge(self, left: State, right: State) -> State:
+        return cells.merge_days(left, right, self._width)
+
+    def value(self, state: State, day: int) -> Any:
+        return self._shown(cells.sum_days(state, day - self._width))
+
+    def due(self, state: State, day: int) -> int:
+        oldest = cells.oldest_day(state, day - self._width)
+        return 0 if oldest is None else oldest + self._width
+
+    def place(self, state: State, day: int, key: str, amount: int) -> State:
+        return cells.add_day(state, day, amount, self._width)
+
+
+class _Affinity(Measure):
+    """`affinity`: a score by key that halves every `half_life_days`. State: weekly cells; value: {key: share}.
+
+    Exponential decay of implicit feedback, as in time-weighted collaborative filtering (Ding and Li, CIKM 2005, "Time
+    weight collaborative filtering": f(t) = 2^(-t / T0), T0 the half-life), with t in whole weeks. A share divides one
+    decayed score by the sum of all, so that the passing of time alone changes none of them. Shares are computed in
+    integers, rounded to 4 places; the value has the 20 largest of at least 1 %. A window counts in whole weeks.
+    """
+
+    def __init__(self, trait: Trait, currency: str) -> None:
+        super().__init__(trait, currency)
+        if self.leaves is None:
+            raise Misconfigured(f"trait {trait.name!r}: an affinity needs `of`, the property that is its key")
+        self._by_key = self.leaves
+        self._any_keys = reading.leaves(trait.of, {})
+        self._level = trait.level
+        self._cap = trait.cap
+        self._window = None if trait.window_days is None else max(1, math.ceil(trait.window_days / 7))
+        self._half_life = trait.half_life_days
+        forgotten = _UNBOUNDED if self._half_life is None else math.ceil(_HALF_LIVES * self._half_life / 7) + 1
+        self._width = min(forgotten, self._window or _UNBOUNDED)
+        self._factors = (
+            ()
+            if self._half_life is None
+            else tuple(round(_FACTOR * 2 ** (-7 * age / self._half_life)) for age in range(self._width))
+        )
+        self._weigh = self._weigher(trait)
+
+    def _weigher(self, trait: Trait) -> Callable[[Properties, Properties], int]:
+        if not isinstance(trait.weight, str):
+            constant = max(1, round(trait.weight * reading.SCALE))
+            return lambda *_: constant
+        path = trait.weight
+        self.money = reading.is_money(path)
+        head, _, rest = path.partition(".")
+        shared = bool(rest) and trait.of.startswith(head + ".")
+        names = tuple((rest if shared else path).split("."))
+
+        def weigh(element: Properties, properties: Properties) -> int:
+            if self.foreign(properties):
+                return 0
+            values = reading.read(element if shared else properties, names)
+            return sum(amount for value in values if (amount := self.amount(value)) is not None)
+
+        return weigh
+
+    def zero(self) -> State:
+        return []
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        for key, amount in self.amounts(self.content(event)):
+            cells.add_key(state, (day + 3) // 7, key, amount, width=self._width, cap=self._cap)
+        return state
+
+    def merge(self, left: State, right: State) -> State:
+        return cells.merge_keys(left, right, width=self._width, cap=self._cap)
+
+    def value(self, state: State, day: int) -> Any:
+        scores = self._scores(state, day)
+        total = sum(score for score in scores.values() if score > 0)
+        if total == 0:
+            return {}
+        least = total // _LEAST_SHARE
+        best = sorted((-score, key) for key, score in scores.items() if score > least)
+        return {key: round(-score / total, 4) for score, key in best[:SHARES]}
+
+    def _scores(self, state: State, day: int) -> dict[str, int]:
+        after = -_UNBOUNDED if self._window is None else (day + 3) // 7 - self._window
+        if not state or state[0] <= after:
+            return {}
+        factors = self._factors
+        newest = state[0]
+        first = factors[0] if factors else 1
+        scores = {key: amount * first for key, amount in state[1].items()}
+        for at in range(2, len(state), 2):
+            week = state[at]
+            if week <= after:
+                break
+            factor = factors[newest - week] if factors else 1
+            for key, amount in state[at + 1].items():
+                if key in scores:
+                    scores[key] += amount * factor
+                else:
+                    scores[key] = amount * factor
+        return scores
+
+    def due(self, state: State, day: int) -> int:
+        if self._window is None:
+            return 0
+        oldest = cells.oldest_day(state, (day + 3) // 7 - self._window)
+        return 0 if oldest is None else (oldest + self._window) * 7 - 3
+
+    def amounts(self, properties: Properties) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for leaf, element in self._by_key(properties):
+            amount = self._weigh(element, properties)
+            if amount:
+                found += [(key, amount) for key in self._paths_in(leaf)]
+        return found
+
+    def keys(self, properties: Properties) -> list[str]:
+        return [key for leaf, _ in self._any_keys(properties) for key in self._paths_in(leaf)]
+
+    def place(self, state: State, day: int, key: str, amount: int) -> State:
+        return cells.add_key(state, (day + 3) // 7, key, amount, width=self._width, cap=self._cap)
+
+    def _paths_in(self, leaf: Any) -> list[str]:
+        paths = leaf if isinstance(leaf, list) and leaf and isinstance(leaf[0], list) else (leaf,)
+        return [key for path in paths if (key := reading.category(path, self._level)) is not None]
+
+
+class _OrderDays(Measure):
+    """`lifecycle`: the days of orders, newest first, and a value computed from them elsewhere."""
+
+    def __init__(self, trait: Trait, currency: str, computed: Computed) -> None:
+        super().__init__(trait, currency)
+        self._cap = trait.cap
+        self._computed = computed
+
+    def zero(self) -> State:
+        return []
+
+    def add(self, state: State, event: Event, day: int) -> State:
+        if self.passes is not None and not self.passes(self.content(event)):
+            return state
+        return self.place(state, day, "", 1)
+
+    def merge(self, left: State, right: State) -> State:
+        return cells.cut_days(cells.merge_days(left, right, _UNBOUNDED), self._cap)
+
+    def value(self, state: State, day: int) -> Any:
+        return self._computed(_days(state), day)[0]
+
+    def due(self, state: State, day: int) -> int:
+        return self._computed(_days(state), day)[1]
+
+    def amounts(self, properties: Properties) -> list[tuple[str, int]]:
+        return [("", 1)] if self.passes is None or self.passes(properties) else []
+
+    def keys(self, properties: Properties) -> list[str]:
+        return [""]
+
+    def place(self, state: State, day: int, key: str, amount: int) -> State:
+        return cells.cut_days(cells.add_day(state, day, amount, _UNBOUNDED), self._cap)
+
+
+def _days(state: State) -> list[int]:
+    return [state[at] for at in range(0, len(state), 2) if state[at + 1] > 0]
