@@ -1,0 +1,204 @@
+"""Which profile an event belongs to: the step that every event takes, and only few leave to `settlement`.
+
+rows = state.many(IDENTIFIER, keys_of(events))
+rows |= state.many(IDENTIFIER, holders_of(rows))      # empty but for devices that changed hands
+assignment = assign(events, rows, identity)
+if assignment.unresolved: settlement.settle(...)
+"""
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+
+import msgspec
+
+from regulars.core.definitions import Identity
+from regulars.core.event import Event
+from regulars.core.identifier import is_device, is_person, rank
+from regulars.core.record import profile_number
+from regulars.profile.links import (
+    SLOT_MS,
+    Holding,
+    Link,
+    has_several,
+    hold,
+    holding_in,
+    holding_out,
+    is_burned,
+    ties_in,
+)
+
+#: A row of the table `identifier`: key, profile, first seen (ms), owners. A device's profile is that of its first holder.
+IdRow = tuple[str, int, int, bytes]
+
+
+class Assignment(msgspec.Struct):
+    """The profile of each event, as far as the rows tell; `unresolved` are the places of the others."""
+
+    profiles: list[int | None]
+    unresolved: list[int]
+    puts: dict[str, IdRow]  # new visitors, and logins that repeat who holds the device
+    new: set[int]  # profiles of new visitors
+
+
+def keys_of(events: Iterable[Event]) -> list[str]:
+    """The keys to fetch from the table `identifier`."""
+    return list({key for event in events for key in event.identifiers})
+
+
+def holders_of(rows: Mapping[str, IdRow]) -> set[str]:
+    """The keys to fetch as well: who held the devices that changed hands."""
+    wanted: set[str] = set()
+    for row in rows.values():
+        if has_several(row[3]):
+            wanted.update(key for _, key in holding_in(row[3]).runs())
+    return wanted.difference(rows)
+
+
+def assign(events: Sequence[Event], rows: Mapping[str, IdRow], identity: Identity) -> Assignment:
+    """Say the profile of each event where nothing is to be learned; open profiles for new visitors."""
+    known: dict[str, IdRow] = dict(rows)
+    profiles: list[int | None] = [None] * len(events)
+    unresolved: list[int] = []
+    fresh: dict[str, list[int]] = {}
+    puts: dict[str, IdRow] = {}
+    holdings: dict[bytes, Holding] = {}
+    for place, event in enumerate(events):
+        keys = event.identifiers
+        if len(keys) == 1:
+            key = keys[0]
+            row = known.get(key)
+            if row is None:
+                if is_person(key, identity) or is_device(key, identity):
+                    fresh.setdefault(key, []).append(place)
+            elif event.time < row[2]:
+                unresolved.append(place)
+            elif not has_several(row[3]):
+                profiles[place] = row[1]
+            else:
+                profiles[place] = _profile_at(row, event.time, known, holdings)
+        elif keys:
+            if _nothing_new(event, known, puts, holdings, identity):
+                profiles[place] = profile_of(event.subject, event.time, known, holdings)
+            else:
+                unresolved.append(place)
+    return _open(events, Assignment(profiles, unresolved, puts, set()), fresh)
+
+
+def profile_of(
+    subject: str, time: int, rows: Mapping[str, IdRow], holdings: MutableMapping[bytes, Holding] | None = None
+) -> int | None:
+    """The profile of a subject at a time, ms; None when its rows are unknown."""
+    row = rows.get(subject)
+    if row is None:
+        return None
+    return _profile_at(row, time, rows, {} if holdings is None else holdings) if has_several(row[3]) else row[1]
+
+
+def _profile_at(
+    row: IdRow, time: int, rows: Mapping[str, IdRow], holdings: MutableMapping[bytes, Holding]
+) -> int | None:
+    holder = _holding(row[3], holdings).holder(time)
+    owner = rows.get(holder) if holder else None
+    return owner[1] if owner else None
+
+
+def _holding(owners: bytes, holdings: MutableMapping[bytes, Holding]) -> Holding:
+    found = holdings.get(owners)
+    if found is None:
+        found = holdings[owners] = holding_in(owners)
+    return found
+
+
+def _nothing_new(
+    event: Event,
+    known: dict[str, IdRow],
+    puts: dict[str, IdRow],
+    holdings: MutableMapping[bytes, Holding],
+    identity: Identity,
+) -> bool:
+    """Whether an event of several keys tells what is known; a device's repeated login is noted in `puts`."""
+    time = event.time
+    persons: list[str] = []
+    devices: list[str] = []
+    for key in event.identifiers:
+        if is_person(key, identity):
+            persons.append(key)
+        elif is_device(key, identity):
+            devices.append(key)
+        else:
+            continue
+        row = known.get(key)
+        if row is None or time < row[2]:
+            return False
+    if not persons:
+        return True
+    if len(persons) > 1:
+        persons.sort(key=lambda key: (rank(key, identity), key))
+        first = known[persons[0]]
+        if not all(_is_tied(event, first, known[other]) for other in persons[1:]):
+            return False
+    repeated: list[str] = []
+    for device in devices:
+        owners = known[device][3]
+        if is_burned(owners):
+            continue
+        verdict = _login(_holding(owners, holdings), persons[0], time)
+        if verdict is None:
+            return False
+        if verdict:
+            repeated.append(device)
+    for device in repeated:
+        row = known[device]
+        holding = hold(_holding(row[3], holdings), [Link(persons[0], device, time, event.message_id, event.name)])
+        known[device] = puts[device] = (device, row[1], row[2], holding_out(holding))
+    return True
+
+
+def _login(holding: Holding, key: str, time: int) -> bool | None:
+    """False: the login is known; True: it repeats who holds the device now; None: it may move the past."""
+    logins = holding.logins
+    if time < holding.until.get(key, 0):
+        return False
+    if not logins or holding.holder(time) != key:
+        return None
+    newest = logins[-1]
+    if time >= newest[0]:
+        return time // SLOT_MS != newest[0] // SLOT_MS
+    slot = time // SLOT_MS
+    for start, place in reversed(logins):
+        if start // SLOT_MS < slot:
+            return None
+        if start <= time and start // SLOT_MS == slot and holding.keys[place] == key:
+            return False
+    return None
+
+
+def _is_tied(event: Event, row: IdRow, other: IdRow) -> bool:
+    """Whether the first evidence of the pair is known and not later than this event."""
+    one, two = is_burned(row[3]), is_burned(other[3])
+    if one and two:
+        return True
+    owners, name = (row[3], other[0]) if not one else (other[3], row[0])
+    for tie in ties_in(owners):
+        if tie.other == name:
+            if event.time < tie.until:
+                return True
+            return 0 <= tie.time and (tie.time, tie.message_id) <= (event.time, event.message_id)
+    return False
+
+
+def _open(events: Sequence[Event], assignment: Assignment, fresh: dict[str, list[int]]) -> Assignment:
+    """New visitors with one key, whom no other event of the batch mentions."""
+    if not fresh:
+        return assignment
+    elsewhere = {key for place in assignment.unresolved for key in events[place].identifiers}
+    for key, places in fresh.items():
+        if key in elsewhere:
+            assignment.unresolved.extend(places)
+            continue
+        number = profile_number(key)
+        assignment.puts[key] = (key, number, min(events[place].time for place in places), b"")
+        assignment.new.add(number)
+        for place in places:
+            assignment.profiles[place] = number
+    assignment.unresolved.sort()
+    return assignment

@@ -1,0 +1,195 @@
+"""Links: the evidence that two identifiers mean one customer, and the two short forms in which it is kept.
+
+A person key keeps its *ties* (one per other person key: the first evidence), a device its *holding* (who was logged in
+from when). Both are semilattices: adding evidence twice or in another order gives the same. They live in the column
+`owners` of the table `identifier`; the table `link` is the ledger for people.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import msgspec
+
+from regulars.core.definitions import Identity
+from regulars.core.event import Event
+from regulars.core.identifier import is_device, is_person, rank
+
+#: Of the logins of one person on one device within a slot the first counts, ms: fewer writes, same owners.
+SLOT_MS = 300_000
+#: How late an event may come and still find every login, ms; older repeated logins of one person are forgotten.
+HORIZON_MS = 7 * 86_400_000
+#: A device that more person keys than this have used belongs to nobody: a kiosk, a till, a shop tablet.
+MAX_HOLDERS = 50
+#: As often may a device change hands before it belongs to nobody.
+MAX_CHANGES = 1000
+#: A withdrawal until then is for good, ms.
+FOREVER = 1 << 62
+REVOKED = "revoked"
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True):
+    """A row of the ledger: `a` is a person key, `b` a person key (then a < b) or a device.
+
+    A row of status "revoked" withdraws every link of its pair that is earlier than `until`.
+    """
+
+    a: str
+    b: str
+    time: int  # ms
+    message_id: str
+    rule: str  # the event that said so
+    until: int = 0  # ms, of a withdrawal
+    status: str = ""  # "", "refused:<reason>", "revoked"
+
+
+class Tie(msgspec.Struct, array_like=True, gc=False):
+    """What a person key knows of another one: the first evidence that stands. `time` -1: all of it was withdrawn."""
+
+    other: str
+    time: int
+    message_id: str
+    rule: str
+    until: int = 0
+    status: str = ""
+
+    def learn(self, link: Link) -> None:
+        """Take in one more link or withdrawal of the pair."""
+        if link.status == REVOKED:
+            self.until = max(self.until, link.until)
+            if self.time < self.until:
+                self.time, self.message_id, self.rule = -1, "", ""
+        elif link.time >= self.until and (self.time < 0 or (link.time, link.message_id) < (self.time, self.message_id)):
+            self.time, self.message_id, self.rule = link.time, link.message_id, link.rule
+
+
+class Holding(msgspec.Struct, array_like=True, gc=False):
+    """Who held a device: logins (time, place in `keys`), sorted by (time, key)."""
+
+    keys: list[str] = []
+    logins: list[tuple[int, int]] = []
+    until: dict[str, int] = {}  # withdrawn logins of a key: those before this time, ms
+
+    def holder(self, time: int) -> str | None:
+        """The key of the last login at or before `time`; before the first login that of the first."""
+        if not self.logins:
+            return None
+        return self.keys[self.logins[max(bisect_right(self.logins, time, key=_login_time) - 1, 0)][1]]
+
+    def first(self) -> str | None:
+        """Who held it first: the device counts as theirs."""
+        return self.keys[self.logins[0][1]] if self.logins else None
+
+    def runs(self) -> list[tuple[int, str]]:
+        """The changes of hands: (from, key); the first one holds before it, too."""
+        found: list[tuple[int, str]] = []
+        for time, place in self.logins:
+            key = self.keys[place]
+            if not found or found[-1][1] != key:
+                found.append((time, key))
+        return found
+
+    def shared(self) -> bool:
+        """Whether so many use it that it tells nothing about anyone."""
+        return len(self.keys) > MAX_HOLDERS or (len(self.logins) > MAX_CHANGES and len(self.runs()) > MAX_CHANGES)
+
+
+def _login_time(login: tuple[int, int]) -> int:
+    return login[0]
+
+
+# The first byte of the `owners` column tells how to read it, so that most events need not.
+PERSON, ONE, SEVERAL, NOBODY, BURNED = b"p", b"1", b"m", b"n", b"x"
+_several = SEVERAL[0]
+_tie_decoder = msgspec.msgpack.Decoder(list[Tie])
+_holding_decoder = msgspec.msgpack.Decoder(Holding)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def is_burned(owners: bytes) -> bool:
+    """Whether so many others were tied to the key that it tells nothing any more."""
+    return owners == BURNED
+
+
+def has_several(owners: bytes) -> bool:
+    """Whether the row's profile depends on the time of the event."""
+    return bool(owners) and owners[0] == _several
+
+
+def ties_in(owners: bytes) -> list[Tie]:
+    """The ties of a person key."""
+    return _tie_decoder.decode(memoryview(owners)[1:]) if owners[:1] == PERSON else []
+
+
+def ties_out(ties: Iterable[Tie]) -> bytes:
+    """The inverse of `ties_in`."""
+    ordered = sorted(ties, key=lambda tie: tie.other)
+    return PERSON + _encode(ordered) if ordered else b""
+
+
+def holding_in(owners: bytes) -> Holding:
+    """The holding of a device."""
+    if owners[:1] in (ONE, SEVERAL, NOBODY):
+        return _holding_decoder.decode(memoryview(owners)[1:])
+    return Holding([], [], {})
+
+
+def holding_out(holding: Holding) -> bytes:
+    """The inverse of `holding_in`; a device that is shared by too many is burned."""
+    if holding.shared():
+        return BURNED
+    if not holding.keys:
+        return b""
+    distinct = len({place for _, place in holding.logins})
+    return (NOBODY if not distinct else ONE if distinct == 1 else SEVERAL) + _encode(holding)
+
+
+def hold(holding: Holding, links: Iterable[Link]) -> Holding:
+    """The holding with more logins or withdrawals of this device.
+
+    Per key and slot the first login stays. Logins older than `HORIZON_MS` before the newest that only repeat the holder
+    are dropped; owners do not change by that.
+    """
+    logins = [(time, holding.keys[place]) for time, place in holding.logins]
+    until, keys = dict(holding.until), set(holding.keys)
+    for link in links:
+        keys.add(link.a)
+        if link.status == REVOKED:
+            until[link.a] = max(until.get(link.a, 0), link.until)
+        else:
+            logins.append((link.time, link.a))
+    names = sorted(keys)
+    places = {key: place for place, key in enumerate(names)}
+    first_of_slot: set[tuple[str, int]] = set()
+    kept: list[tuple[int, int]] = []
+    for time, key in sorted(logins):
+        slot = (key, time // SLOT_MS)
+        if time >= until.get(key, 0) and slot not in first_of_slot:
+            first_of_slot.add(slot)
+            kept.append((time, places[key]))
+    return Holding(names, _forget_repeated(kept), until)
+
+
+def _forget_repeated(logins: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    if not logins or logins[0][0] >= (old := logins[-1][0] - HORIZON_MS):
+        return logins
+    kept = logins[:1]
+    for login in logins[1:]:
+        if login[0] >= old or login[1] != kept[-1][1]:
+            kept.append(login)
+    return kept
+
+
+def links_of(event: Event, identity: Identity) -> list[Link]:
+    """The links of an event: from its first person key to each other one and to the device. Claims link nothing."""
+    identifiers = event.identifiers
+    if len(identifiers) < 2:
+        return []
+    persons = sorted({k for k in identifiers if is_person(k, identity)}, key=lambda key: (rank(key, identity), key))
+    if not persons:
+        return []
+    first = persons[0]
+    rule = event.name
+    found = [Link(min(first, k), max(first, k), event.time, event.message_id, rule) for k in persons[1:]]
+    devices = sorted({k for k in identifiers if is_device(k, identity)})
+    found.extend(Link(first, device, event.time, event.message_id, rule) for device in devices)
+    return found
