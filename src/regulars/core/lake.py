@@ -22,7 +22,7 @@ def bucket_of(subject: str) -> int:
     >>> 0 <= bucket_of("user_id:ana") < BUCKETS
     True
     """
-    return hashlib.blake2b(subject.encode(), digest_size=2).digest()[1] % BUCKETS
+    return hashlib.blake2b(subject.encode(), digest_size=1).digest()[0] % BUCKETS
 
 
 class PartFile(msgspec.Struct, frozen=True, array_like=True):
@@ -44,8 +44,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     """Events that a compaction leaves out: a withdrawn consent, or an erasure.
 
     The events of `subjects` whose name is in `names` (empty: every event, and their decisions) and whose time is before
-    `before` (ms; None: whenever). Claims that other events make to one of the subjects are taken out of those events when
-    `names` is empty and `before` is None.
+    `before` (ms; None: whenever). An erasure also takes the subjects out of the claims of other events.
     """
 
     subjects: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The lake as Parquet files, read through DuckDB. Loaded in the analysis process only."""

@@ -1,0 +1,127 @@
+"""Part files on a disk: written whole or not at all, checked, swept."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from regulars.core.errors import Unavailable
+from regulars.core.lake import ALL_BUCKETS, PartFile
+
+_EPOCH = date(1970, 1, 1)
+_UNFINISHED = ".unfinished"
+_SUFFIX = ".parquet"
+
+
+class MissingPart(Unavailable):
+    """A file that the manifest listed when it was read is gone: a compaction has replaced it, or it is lost."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"the lake's file {path} is gone; read the manifest again, or restore the file from a backup")
+        self.path = path
+
+
+class Folder:
+    """The lake's folder. Files are immutable once they have their name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, part: PartFile) -> Path:
+        """Where a part lies."""
+        return self.root / part.file
+
+    def write(
+        self, table: pa.Table, *, kind: str, day: int, until: int, bucket: int, rows_per_group: int,
+        dictionary: Sequence[str], level: int = 1,
+    ) -> PartFile:  # fmt: skip
+        """Write a part under a temporary name, make it durable, then give it its name. Call `settle` after the last."""
+        offsets = table.column("offset").combine_chunks() if "offset" in table.schema.names else None
+        low = int(offsets.to_numpy().min()) if offsets is not None and len(offsets) else 0
+        high = int(offsets.to_numpy().max()) if offsets is not None and len(offsets) else 0
+        name = _name(kind, day, until, bucket)
+        target = self.root / name
+        unfinished = target.with_name(target.name + _UNFINISHED)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # The signature that type checkers see says bool; the function takes the columns to encode, too.
+            options: dict[str, Any] = {"use_dictionary": list(dictionary)}
+            with pq.ParquetWriter(
+                unfinished, table.schema, compression="zstd", compression_level=level, **options
+            ) as writer:
+                writer.write_table(table, row_group_size=rows_per_group)
+            size, checksum = _settle_file(unfinished)
+            unfinished.rename(target)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise Unavailable(
+                f"the lake cannot write {target}: {error.strerror or error}; make room on the disk; nothing is lost"
+            ) from error
+        return PartFile(name, kind, day, bucket, table.num_rows, size, checksum, low, high, until)
+
+    def settle(self, parts: Sequence[PartFile]) -> None:
+        """Make the names of new parts durable."""
+        for folder in {self.path(part).parent for part in parts}:
+            _sync_folder(folder)
+            _sync_folder(folder.parent)
+
+    def sweep(self, listed: Sequence[PartFile]) -> list[str]:
+        """Remove every file that is not listed; their names relative to the folder."""
+        keep = {part.file for part in listed}
+        removed = []
+        for path in sorted(self.root.rglob("*")):
+            name = path.relative_to(self.root).as_posix()
+            if path.is_file() and name not in keep:
+                path.unlink(missing_ok=True)
+                removed.append(name)
+        return removed
+
+    def verify(self, listed: Sequence[PartFile]) -> list[str]:
+        """One sentence for each listed file that is gone or differs from what was written."""
+        return [found for part in listed if (found := self._fault(part))]
+
+    def _fault(self, part: PartFile) -> str | None:
+        path = self.path(part)
+        if not path.is_file():
+            return f"{part.file} is listed in the manifest and missing from {self.root}; restore it from a backup"
+        size, checksum = path.stat().st_size, checksum_of(path)
+        if (size, checksum) != (part.bytes, part.checksum):
+            return (
+                f"{part.file} is damaged: {part.bytes} bytes with checksum {part.checksum} expected, "
+                f"{size} bytes with {checksum} found; restore it from a backup"
+            )
+        return None
+
+
+def checksum_of(path: Path) -> str:
+    """The checksum of a file as the manifest holds it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _name(kind: str, day: int, until: int, bucket: int) -> str:
+    """A name that people can read; its random end keeps a rewritten part apart from what it replaces."""
+    first, last = _EPOCH + timedelta(days=day), _EPOCH + timedelta(days=until)
+    span = f"{first}" if day == until else f"{first}_{last}"
+    place = "" if bucket == ALL_BUCKETS else f".b{bucket:02d}"
+    return f"{kind}/{span}{place}.{secrets.token_hex(6)}{_SUFFIX}"
+
+
+def _settle_file(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return path.stat().st_size, checksum_of(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

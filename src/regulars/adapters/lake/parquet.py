@@ -1,0 +1,89 @@
+"""The lake port on a folder of Parquet files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from regulars.adapters.lake import compaction, layout, tables
+from regulars.adapters.lake.files import Folder
+from regulars.adapters.lake.history import Histories
+from regulars.core.event import Event
+from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, LoggedDecision, PartFile
+
+#: Rows of a Parquet row group. A person's history reads one group of each part; statistics tell which.
+GROUP_ROWS = 1024
+
+
+class ParquetLake:
+    """Events and decisions as Parquet files below one folder (`core.lake.Lake`)."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = Folder(root)
+        self._histories = Histories(self.folder)
+        root.mkdir(parents=True, exist_ok=True)
+
+    def seal(self, events: Sequence[Event], *, days: Sequence[int]) -> list[PartFile]:
+        """Write events, each with its shop-local day, as durable parts sorted by subject and time."""
+        return self._seal(EVENT_PART, tables.event_table(events, days))
+
+    def seal_decisions(self, decisions: Sequence[LoggedDecision], *, days: Sequence[int]) -> list[PartFile]:
+        """The same for decisions."""
+        return self._seal(DECISION_PART, tables.decision_table(decisions, days))
+
+    def history(self, subjects: Sequence[str], listed: Sequence[PartFile]) -> list[Event]:
+        """Every listed event of these subjects, once each, in (time, message id) order."""
+        return self._histories.events(subjects, listed)
+
+    def compact(self, parts: Sequence[PartFile], *, drop: Sequence[Drop] = ()) -> list[PartFile]:
+        """Merge parts of one kind without duplicates and dropped rows; nothing is listed yet."""
+        written: list[PartFile] = []
+        for bucket, table in compaction.merged(self.folder, parts, drop) if parts else ():
+            ordered, days = _ordered(parts[0].kind, table)
+            whole = layout.Slot(int(days.min()), int(days.max()), bucket, np.arange(len(days)))
+            written.append(self._write(parts[0].kind, ordered, whole))
+        self.folder.settle(written)
+        return written
+
+    def query(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> Any:
+        """A named analysis over the listed files."""
+        raise NotImplementedError(name)
+
+    def sweep(self, listed: Sequence[PartFile]) -> list[str]:
+        """Remove files that the manifest does not list; their names."""
+        return self.folder.sweep(listed)
+
+    def verify(self, listed: Sequence[PartFile]) -> list[str]:
+        """What is wrong with the listed files; empty when all are whole."""
+        return self.folder.verify(listed)
+
+    def _seal(self, kind: str, table: pa.Table) -> list[PartFile]:
+        if not table.num_rows:
+            return []
+        ordered, days = _ordered(kind, table)
+        written = [self._write(kind, ordered, slot) for slot in layout.slots(ordered.column("subject"), days)]
+        self.folder.settle(written)
+        return written
+
+    def _write(self, kind: str, table: pa.Table, slot: layout.Slot) -> PartFile:
+        rows = table if len(slot.rows) == table.num_rows else table.take(pa.array(slot.rows, pa.int64()))
+        return self.folder.write(
+            rows,
+            kind=kind,
+            day=slot.day,
+            until=slot.until,
+            bucket=slot.bucket,
+            rows_per_group=GROUP_ROWS,
+            dictionary=tables.DICTIONARY[kind],
+        )
+
+
+def _ordered(kind: str, table: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
+    """The rows in the order of a part, and their days."""
+    order = pc.sort_indices(table, [(column, "ascending") for column in tables.ORDER[kind]])
+    ordered = table.take(order)
+    return ordered, ordered.column("day").to_numpy().astype(np.int64)
