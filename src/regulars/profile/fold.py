@@ -50,6 +50,7 @@ class _Slot(NamedTuple):
     place: int
     monoid: Monoid
     trait: Trait
+    timed: bool  # its value may change without an event
 
 
 _HOT_DECODER = msgspec.msgpack.Decoder(Hot)
@@ -90,7 +91,7 @@ class Fold:
                     computed=computed,
                     thresholds=known.get(traits[slot].name, ()),
                 )
-                self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot]))
+                self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot], _is_timed(traits[slot])))
         self._by_slot = sorted(self._at)
         self._monoids = [at.monoid for at in self._by_slot]
         self._days_since = tuple(at.slot for at in self._by_slot if at.trait.kind == "days_since")
@@ -196,7 +197,7 @@ class Fold:
     ) -> None:
         """Take the old version of an order out of the tallies and put in the new one."""
         placements = _Placements(change, self._day)
-        for slot, part, place, monoid, trait in self._of_orders:
+        for slot, part, place, monoid, trait, _ in self._of_orders:
             amounts = placements.of(monoid, _start(trait.purpose, since))  # type: ignore[arg-type]  # is_tally
             if amounts:
                 states = self._states(parts, part)
@@ -224,15 +225,16 @@ class Fold:
         due = hot.due
         by_slot = self._by_slot
         for slot in dirty:
-            _, part, place, monoid, _ = by_slot[slot]
+            _, part, place, monoid, _, timed = by_slot[slot]
             state = parts[part][place]
             value = monoid.value(state, day)
             if value != values[slot]:
                 values[slot] = value
                 changed.add(slot)
-            next_day = monoid.due(state, day)
-            if next_day and (next_day < due or not due):
-                due = next_day
+            if timed:
+                next_day = monoid.due(state, day)
+                if next_day and (next_day < due or not due):
+                    due = next_day
         hot.due = due
         return changed
 
@@ -255,7 +257,7 @@ class Fold:
         day = max(day, hot.day)
         changed: set[int] = set()
         values = hot.values
-        for slot, part, place, monoid, _ in self._by_slot:
+        for slot, part, place, monoid, _, _ in self._by_slot:
             states = parts.get(part)
             value = monoid.value(monoid.zero() if states is None else states[place], day)
             if value != values[slot]:
@@ -287,7 +289,7 @@ class Fold:
     def clear(self, parts: Parts, purposes: Collection[str]) -> set[int]:
         """Forget what withdrawn purposes had allowed, in place; the parts to write. `evaluate` gives the values."""
         written: set[int] = set()
-        for _, part, place, monoid, trait in self._by_slot:
+        for _, part, place, monoid, trait, _ in self._by_slot:
             if trait.purpose in purposes and part in parts:
                 parts[part][place] = monoid.zero()
                 written.add(part)
@@ -312,6 +314,11 @@ class Fold:
     def encode(record: Hot | list[Any]) -> bytes:
         """The bytes of a hot record or a part."""
         return _ENCODER.encode(record)
+
+
+def _is_timed(trait: Trait) -> bool:
+    windowed = trait.window_days is not None and trait.kind in {"count", "sum", "distinct", "affinity"}
+    return windowed or trait.kind in {"days_since", "lifecycle"}
 
 
 def _start(purpose: str, since: Mapping[str, int]) -> int | None:

@@ -137,13 +137,19 @@ class _Distinct(Measure):
         if self._width is None:
             return len(state)
         after = day - self._width
-        return sum(at > after for at in state.values())
+        days = state.values()
+        if not days or min(days) > after:
+            return len(state)
+        return sum(at > after for at in days)
 
     def due(self, state: State, day: int) -> int:
         if self._width is None:
             return 0
         after = day - self._width
-        return min((at for at in state.values() if at > after), default=-self._width) + self._width
+        oldest = min(state.values(), default=after)
+        if oldest <= after:
+            oldest = min((at for at in state.values() if at > after), default=-self._width)
+        return oldest + self._width
 
 
 class _DaysSince(Measure):
@@ -185,4 +191,7 @@ class _DaysSince(Measure):
         if self._steps is None:
             return day + 1
         age = day - state
-        return next((state + step for step in self._steps if step > age), 0)
+        for step in self._steps:
+            if step > age:
+                return int(state + step)
+        return 0

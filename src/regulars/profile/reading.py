@@ -67,8 +67,12 @@ def read(holder: Any, names: tuple[str, ...]) -> list[Any]:
 def leaves(of: str, where: Mapping[str, Any]) -> Leaves:
     """Compile a path and its filters. Filters that share the path's list hold for the same element."""
     head, _, rest = of.partition(".")
-    whole = test({path: value for path, value in where.items() if not (rest and path.startswith(head + "."))})
-    inner = test({path[len(head) + 1 :]: v for path, v in where.items() if rest and path.startswith(head + ".")})
+    whole = compile_filters(
+        {path: value for path, value in where.items() if not (rest and path.startswith(head + "."))}
+    )
+    inner = compile_filters(
+        {path[len(head) + 1 :]: v for path, v in where.items() if rest and path.startswith(head + ".")}
+    )
     if not rest:
         return _leaf(head, whole)
     names = tuple(rest.split("."))
@@ -104,10 +108,10 @@ def _leaf(name: str, passes: Test | None) -> Leaves:
     return single
 
 
-def test(where: Mapping[str, Any]) -> Test | None:
+def compile_filters(where: Mapping[str, Any]) -> Test | None:
     """Compile filters: each path has a value that is the required one, or one of a list of them. None: no filter.
 
-    >>> passes = test({"products.brand": ["Acme", "Best"]})
+    >>> passes = compile_filters({"products.brand": ["Acme", "Best"]})
     >>> passes is not None and passes({"products": [{"brand": "Other"}, {"brand": "Best"}]})
     True
     """
@@ -199,7 +203,7 @@ class Measure:
 
     def __init__(self, trait: Trait, currency: str) -> None:
         self.leaves = leaves(trait.of, trait.where) if trait.of else None
-        self.passes = None if trait.of else test(trait.where)
+        self.passes = None if trait.of else compile_filters(trait.where)
         self.money = is_money(trait.of)
         self._in_context = any(path.startswith("context.") for path in (trait.of, *trait.where))
         self._shop_currency = currency

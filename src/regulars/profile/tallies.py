@@ -12,6 +12,7 @@ from regulars.profile.monoid import Computed, State, Tally
 from regulars.profile.reading import Measure, Properties
 
 SHARES = 20  # keys in the value of an affinity
+_SHARE_UNITS = 10_000  # shares have 4 decimal places
 _LEAST_SHARE = 100  # a key with less than 1/100 of the total is left out of the value
 _UNBOUNDED = 1 << 40  # days or weeks: no window
 _FACTOR = 1 << 16  # fixed point of the decay factors
@@ -183,12 +184,16 @@ class _Affinity(Measure):
 
     def value(self, state: State, day: int) -> Any:
         scores = self._scores(state, day)
-        total = sum(score for score in scores.values() if score > 0)
-        if total == 0:
+        if not scores:
             return {}
+        if min(scores.values()) < 0:  # more went back than is remembered as bought
+            scores = {key: score for key, score in scores.items() if score > 0}
+        total = sum(scores.values())
         least = total // _LEAST_SHARE
-        best = sorted((-score, key) for key, score in scores.items() if score > least)
-        return {key: round(-score / total, 4) for score, key in best[:SHARES]}
+        best = [(-score, key) for key, score in scores.items() if score > least]
+        best.sort()
+        half = total // 2
+        return {key: (half - score * _SHARE_UNITS) // total / _SHARE_UNITS for score, key in best[:SHARES]}
 
     def _scores(self, state: State, day: int) -> dict[str, int]:
         after = -_UNBOUNDED if self._window is None else (day + 3) // 7 - self._window
@@ -204,10 +209,7 @@ class _Affinity(Measure):
                 break
             factor = factors[newest - week] if factors else 1
             for key, amount in state[at + 1].items():
-                if key in scores:
-                    scores[key] += amount * factor
-                else:
-                    scores[key] = amount * factor
+                scores[key] = scores.get(key, 0) + amount * factor
         return scores
 
     def due(self, state: State, day: int) -> int:

@@ -1,0 +1,1 @@
+"""The profile: identifiers, consent, and traits folded from events."""
