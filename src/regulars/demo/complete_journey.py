@@ -74,7 +74,7 @@ class CompleteJourney:
         """Every product as a catalogue item. Stock, images and list prices are not in the data and stay unknown."""
         items = []
         for row in self._products.to_pylist():
-            item: dict[str, Any] = {"id": str(row["product_id"]), "category": self._category(row)}
+            item: dict[str, Any] = {"id": str(row["product_id"]), "category": _path(row)}
             item["title"] = _title(row)
             if row["brand"]:
                 item["brand"] = row["brand"]
@@ -98,12 +98,10 @@ class CompleteJourney:
             yield Day(date, [body for _, _, body in entries], lines)
 
     def _orders(self) -> Iterator[tuple[datetime, list[tuple[datetime, str, bytes]], int]]:
-        empty = msgspec.Raw(b"[]")
-        catalogue = {
-            product: (str(product), empty) for product in pc.unique(self._transactions["product_id"]).to_pylist()
-        }
-        for row in self._products.to_pylist():
-            catalogue[row["product_id"]] = (str(row["product_id"]), msgspec.Raw(_encode(self._category(row))))
+        catalogue = {row["product_id"]: _article(row["product_id"], row) for row in self._products.to_pylist()}
+        for product in pc.unique(self._transactions["product_id"]).to_pylist():
+            if product not in catalogue:
+                catalogue[product] = _article(product, {})
         today: datetime | None = None
         calls: list[tuple[datetime, str, bytes]] = []
         lines = 0
@@ -150,18 +148,28 @@ class CompleteJourney:
             )
         return pq.read_table(path)
 
-    @staticmethod
-    def _category(row: Mapping[str, Any]) -> list[str]:
-        path = [row["department"], row["product_category"], row["product_type"]]
-        return [part for part in path if part]
+
+class _Article(NamedTuple):
+    """What every line of a product repeats; the texts are encoded once."""
+
+    id: str
+    category: msgspec.Raw
+    department: msgspec.Raw
+    product_category: msgspec.Raw
+    brand: msgspec.Raw
 
 
 class _Line(msgspec.Struct, gc=False):
     product_id: str
     quantity: int
-    price: float
-    discount: float
+    price: float  # of one, before discounts
+    total: float  # what the shop received for the line
+    discount: float  # loyalty card
+    coupon_discount: float  # coupons, and the shop's matching of them
     category: msgspec.Raw
+    department: msgspec.Raw
+    product_category: msgspec.Raw
+    brand: msgspec.Raw
 
 
 class _Basket(NamedTuple):
@@ -169,7 +177,7 @@ class _Basket(NamedTuple):
     household: int
     store: str
     time: datetime
-    lines: list[tuple[int, int, float, float]]  # product, quantity, value paid, discount
+    lines: list[tuple[int, int, float, float, float, float]]  # product, quantity, sales value, three discounts
 
 
 def _whole_baskets(table: Any, size: int = 50_000) -> Iterator[Mapping[str, list[Any]]]:
@@ -197,22 +205,28 @@ def _baskets(columns: Mapping[str, list[Any]]) -> Iterator[_Basket]:
         if seen is None:
             seen = baskets[basket] = _Basket(str(basket), household, str(store), time, [])
         # A quantity of 0 marks articles sold by weight.
-        seen.lines.append((product, quantity or 1, value, retail + coupon + match))
+        seen.lines.append((product, quantity or 1, value, retail, coupon, match))
     yield from baskets.values()
 
 
-def _order_call(basket: _Basket, catalogue: Mapping[int, tuple[str, msgspec.Raw]]) -> bytes:
+def _order_call(basket: _Basket, catalogue: Mapping[int, _Article]) -> bytes:
     products = []
-    total = discount = 0.0
-    for product, quantity, value, saved in basket.lines:
-        name, category = catalogue[product]
-        products.append(_Line(name, quantity, round(value / quantity, 4), round(saved, 2), category))
+    total = discount = coupons = 0.0
+    for product, quantity, value, retail, coupon, match in basket.lines:
+        article = catalogue[product]
+        # The shelf price: a manufacturer's coupon does not lower what the shop receives, the other two do.
+        price = (value + retail + match) / quantity
+        products.append(
+            _Line(article.id, quantity, round(price, 4), value, retail, round(coupon + match, 2), *article[1:])
+        )
         total += value
-        discount += saved
+        discount += retail
+        coupons += coupon + match
     properties = {
         "order_id": basket.id,
         "total": round(total, 2),
         "discount": round(discount, 2),
+        "coupon_discount": round(coupons, 2),
         "currency": CURRENCY,
         "store_id": basket.store,
         "products": products,
@@ -248,6 +262,22 @@ def _call(message_id: str, household: int, event: str, time: datetime, propertie
             "properties": properties,
         }
     )
+
+
+def _path(row: Mapping[str, Any]) -> list[str]:
+    """The category path from the root; a level that the data leaves out is left out."""
+    levels = (row.get("department"), row.get("product_category"), row.get("product_type"))
+    return [level for level in levels if level]
+
+
+def _article(product: int, row: Mapping[str, Any]) -> _Article:
+    texts = (
+        " > ".join(_path(row)),
+        row.get("department") or "",
+        row.get("product_category") or "",
+        row.get("brand") or "",
+    )
+    return _Article(str(product), *(msgspec.Raw(_encode(text)) for text in texts))
 
 
 def _title(row: Mapping[str, Any]) -> str:
