@@ -1,0 +1,236 @@
+"""Bodies of the Segment spec -> events and failed events, the same whenever and however often they are read."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from regulars.collect.body import BATCHES, EVENT_BYTES, may_hold_large_number, plain, split
+from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call
+from regulars.collect.clock import event_time
+from regulars.collect.identifiers import Identifiers
+from regulars.collect.names import Names
+from regulars.collect.numbers import out_of_range
+from regulars.collect.plan import Failure, Plan, failed, shown
+from regulars.core.definitions import Definitions
+from regulars.core.errors import Rejected
+from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, Event, FailedEvent
+from regulars.core.log import Record
+
+_NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
+_LONGEST_NAME = 200
+_LONGEST_MESSAGE_ID = 256
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one event of a request, for a developer who asks with `?strict=1`."""
+
+    index: int
+    ok: bool
+    message_id: str
+    name: str
+    subject: str = ""
+    reason: str = ""
+    field: str = ""
+    expected: str = ""
+    got: str = ""
+
+
+class Decoder:
+    """Reads log records of kind "events" with one shop's definitions."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._public = {source.id: source.kind == "browser" for source in definitions.sources}
+        self._names = Names(event.name for event in definitions.events)
+        self._strict = definitions.strict_plan
+        self._plan = Plan(definitions.events)
+        self._identifiers = Identifiers(definitions.identity)
+
+    def decode(self, record: Record) -> list[Event | FailedEvent]:
+        """The events of a record, in their order. A bad one fails alone; an unreadable body is one failed event."""
+        try:
+            body = plain(record.body)
+            calls = self._calls_at_once(record, body)
+            if calls is not None:
+                raws: list[msgspec.Raw] = []
+                results: list[Event | FailedEvent] = []
+                for index, call in enumerate(calls):
+                    event = self._event(record, index, call)
+                    if isinstance(event, Failure):
+                        raws = raws or split(body, record.route)
+                        results.append(_failed(record, index, event, raws[index], call))
+                    else:
+                        results.append(event)
+                return results
+            return self._one_by_one(record, body)
+        except Rejected as error:
+            failure = Failure("malformed", error.field, error.expected, error.got)
+            return [_failed(record, 0, failure, record.body, None)]
+
+    def verdict(self, record: Record) -> list[Result]:
+        """What would become of each event, without storing anything."""
+        results = []
+        for event in self.decode(record):
+            if isinstance(event, Event):
+                results.append(Result(event.index, True, event.message_id, event.name, event.subject))
+            else:
+                why = (event.reason, event.field, event.expected, event.got)
+                results.append(Result(event.index, False, event.message_id, event.name, "", *why))
+        return results
+
+    def _calls_at_once(self, record: Record, body: bytes) -> list[Call] | None:
+        """All calls in one decode; None when some event needs a look of its own."""
+        if may_hold_large_number(body):
+            return None
+        limit = self._limit(record)
+        if len(body) > limit and any(len(raw) > limit for raw in split(body, record.route)):
+            return None
+        try:
+            return decode_batch(body).batch if record.route in BATCHES else [decode_call(body)]
+        except UNREADABLE:
+            return None
+
+    def _one_by_one(self, record: Record, body: bytes) -> list[Event | FailedEvent]:
+        results: list[Event | FailedEvent] = []
+        for index, raw in enumerate(split(body, record.route)):
+            call = self._read(record, bytes(raw))
+            if isinstance(call, Failure):
+                results.append(_failed(record, index, call, raw, None))
+                continue
+            result = self._event(record, index, call)
+            results.append(_failed(record, index, result, raw, call) if isinstance(result, Failure) else result)
+        return results
+
+    def _read(self, record: Record, raw: bytes) -> Call | Failure:
+        limit = self._limit(record)
+        if len(raw) > limit:
+            return Failure("too_large", "", f"at most {limit} bytes", f"{len(raw)} bytes")
+        call = read_call(raw)
+        if isinstance(call, Failure) or not may_hold_large_number(raw):
+            return call
+        for field, held in (("properties", call.properties), ("traits", call.traits), ("", _contents(call))):
+            found = out_of_range(held, field)
+            if found:
+                return Failure("number_out_of_range", found.lstrip("."), "a number of 64 bits", "a larger one")
+        return call
+
+    def _limit(self, record: Record) -> int:
+        return EVENT_BYTES["browser" if self._public.get(record.source, True) else "server"]
+
+    def _event(self, record: Record, index: int, call: Call) -> Event | Failure:
+        kind = record.route if record.route not in BATCHES else call.type
+        name = self._name(kind, call)
+        if isinstance(name, Failure):
+            return name
+        properties, traits = _facts(kind, call)
+        failure = self._plan.failure(name, properties)
+        if failure is not None:
+            return failure
+        # An unknown source is as little trusted as a browser.
+        public = self._public.get(record.source, True)
+        subject, keys, claims = self._identifiers.of(call, traits, public=public)
+        if subject is None:
+            wanted = "an anonymousId" if public else "a userId, an anonymousId or an entry of context.externalIds"
+            got = "only claims of a public key" if claims else "none that is usable"
+            return Failure("no_identifier", "anonymousId" if public else "userId", wanted, got)
+        message_id = _message_id(record, index, call)
+        if isinstance(message_id, Failure):
+            return message_id
+        stated = call.timestamp if call.timestamp is not None else call.original_timestamp
+        return Event(
+            message_id=message_id,
+            source=record.source,
+            name=name,
+            time=event_time(stated, record.time),
+            received_at=record.time,
+            subject=subject,
+            identifiers=tuple(keys),
+            claims=tuple(claims),
+            properties=properties,
+            traits=traits,
+            context=call.context.kept() if call.context is not None else {},
+            offset=record.offset,
+            index=index,
+        )
+
+    def _name(self, kind: str | None, call: Call) -> str | Failure:
+        if kind != "track":
+            fixed = _NAMES.get(kind or "")
+            if fixed is None:
+                return Failure("unknown_type", "type", "track, identify, page, screen, group or alias", shown(kind))
+            return fixed
+        if not call.event:
+            return Failure("missing_field", "event", "the name of the event", shown(call.event))
+        name = self._names.canonical(call.event)
+        if name in self._names.known:
+            return name
+        if self._strict:
+            return Failure("unknown_event", "event", "an event of the tracking plan", shown(call.event))
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            return Failure("invalid_value", "event", f"a name of at most {_LONGEST_NAME} characters", shown(name))
+        return name
+
+
+def _facts(kind: str | None, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Properties and traits of a call, as its kind spells them."""
+    properties = call.properties if call.properties is not None else {}
+    if kind == "track":
+        return properties, {}
+    if kind == "identify":
+        # RudderStack's servers send the facts inside the context.
+        facts = call.traits
+        if facts is None and call.context is not None:
+            facts = call.context.traits
+        return properties, facts if facts is not None else {}
+    if kind in ("page", "screen"):
+        given = {"name": call.name, "category": call.category}
+        return {**{k: v for k, v in given.items() if v is not None}, **properties}, {}
+    if kind == "group":
+        group = {} if call.group_id is None else {"group_id": str(call.group_id)}
+        return {**group, **(call.traits or {}), **properties}, {}
+    return properties, {}
+
+
+def _message_id(record: Record, index: int, call: Call) -> str | Failure:
+    given = call.message_id
+    if given is None or given == "":
+        # Place and content: the same whenever the record is read, and no two events of the log share it.
+        content = hashlib.blake2b(msgspec.msgpack.encode(call), digest_size=10).hexdigest()
+        return f"{record.offset}-{index}-{content}"
+    text = str(given)
+    if len(text) > _LONGEST_MESSAGE_ID or not text.isprintable():
+        return Failure("invalid_value", "messageId", f"at most {_LONGEST_MESSAGE_ID} printable characters", shown(text))
+    return text
+
+
+def _failed(record: Record, index: int, failure: Failure, raw: bytes | msgspec.Raw, call: Call | None) -> FailedEvent:
+    body = bytes(raw)
+    if call is not None:
+        message_id, name = str(call.message_id or ""), call.event or _NAMES.get(call.type or record.route, "")
+    else:
+        message_id, name = outline(body)
+    return failed(
+        failure,
+        source=record.source,
+        received_at=record.time,
+        offset=record.offset,
+        index=index,
+        message_id=message_id[:_LONGEST_MESSAGE_ID],
+        name=name[:_LONGEST_NAME],
+        body=body,
+    )
+
+
+def _contents(call: Call) -> dict[str, Any]:
+    context = call.context
+    held: dict[str, Any] = {
+        "userId": call.user_id,
+        "anonymousId": call.anonymous_id,
+        "messageId": call.message_id,
+        "previousId": call.previous_id,
+        "groupId": call.group_id,
+    }
+    if context is not None:
+        ids = [external.id for external in context.external_ids or ()]
+        held |= {"campaign": context.campaign, "consent": context.consent, "traits": context.traits, "externalIds": ids}
+    return held
