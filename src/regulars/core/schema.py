@@ -1,0 +1,103 @@
+"""What conditions may speak of in a shop, and the row that they are tested on.
+
+One row serves segments, offers and the console: the traits by slot (the hot values), then the set of segments, the
+interests, and the context of a decision. Context is NULL where nothing is being decided, so a segment may not ask
+about it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from regulars.core.condition import Condition, Name, Schema, Type
+from regulars.core.definitions import Definitions, Trait
+
+#: Stages of the customer lifecycle, from a customer's own purchase rhythm.
+LIFECYCLE_STAGES = ("new", "active", "waning", "inactive")
+#: Facts of the moment of a decision; hour and weekday (1 = Monday) are the shop's.
+CONTEXT: tuple[tuple[str, Type], ...] = (
+    ("context.channel", Type.TEXT),
+    ("context.placement", Type.TEXT),
+    ("context.hour", Type.NUMBER),
+    ("context.weekday", Type.NUMBER),
+)
+_NOWHERE: tuple[None, ...] = (None,) * len(CONTEXT)
+
+
+class Rows:
+    """Builds rows from hot values; compiled once from the definitions."""
+
+    __slots__ = ("_interests", "schema", "width")
+
+    def __init__(self, definitions: Definitions) -> None:
+        traits = definitions.traits
+        self.width = len(traits)
+        self._interests = tuple(slot for slot, trait in enumerate(traits) if trait.interest)
+        names = {
+            trait.name: Name(type=_type(trait), slot=slot, values=_values(trait))
+            for slot, trait in enumerate(traits)
+            if trait.kind != "affinity"
+        }
+        names.update(
+            {name: Name(type=kind, slot=self.width + 2 + at) for at, (name, kind) in enumerate(CONTEXT)},
+        )
+        self.schema = Schema(
+            names=names,
+            segments=frozenset(segment.id for segment in definitions.segments),
+            interests=None,
+            segment_slot=self.width,
+            interest_slot=self.width + 1,
+        )
+
+    @property
+    def interest_slots(self) -> tuple[int, ...]:
+        """The slots of the affinities that answer interest('...')."""
+        return self._interests
+
+    def row(
+        self, values: Sequence[Any], segments: AbstractSet[str], *, channel: str | None = None, placement: str | None = None,
+        hour: int | None = None, weekday: int | None = None,
+    ) -> list[Any]:  # fmt: skip
+        """The row of a profile: hot values, segments, interests, context."""
+        row = [*values, segments, self.interests(values)]
+        if channel is None and placement is None and hour is None and weekday is None:
+            row += _NOWHERE
+        else:
+            row += (channel, placement, hour, weekday)
+        return row
+
+    def interests(self, values: Sequence[Any]) -> Mapping[str, float]:
+        """{interest: share}; of several affinities that answer interest('...') the largest share of a key."""
+        slots = self._interests
+        if len(slots) == 1:
+            return values[slots[0]] or {}
+        shares: dict[str, float] = {}
+        for slot in slots:
+            for key, share in (values[slot] or {}).items():
+                if share > shares.get(key, 0.0):
+                    shares[key] = share
+        return shares
+
+
+def thresholds(conditions: Iterable[Condition]) -> dict[str, tuple[float, ...] | None]:
+    """For each name that the conditions read, the constants that it is compared with; None: any change may matter."""
+    found: dict[str, set[float] | None] = {}
+    for condition in conditions:
+        for name in condition.names:
+            constants = condition.thresholds(name)
+            so_far = found.setdefault(name, set())
+            if constants is None or so_far is None:
+                found[name] = None
+            else:
+                so_far.update(constants)
+    return {name: None if constants is None else tuple(sorted(constants)) for name, constants in found.items()}
+
+
+def _type(trait: Trait) -> Type:
+    if trait.kind == "lifecycle" or (trait.kind in {"first", "last", "max"} and trait.type == "text"):
+        return Type.TEXT
+    return Type.NUMBER
+
+
+def _values(trait: Trait) -> frozenset[str] | None:
+    return frozenset(LIFECYCLE_STAGES) if trait.kind == "lifecycle" else None

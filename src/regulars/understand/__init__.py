@@ -1,0 +1,1 @@
+"""Understanding: segments, lifecycle, interests."""
