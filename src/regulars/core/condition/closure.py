@@ -47,7 +47,8 @@ def compile_closure(node: Node) -> tuple[Test, Evaluate]:
     writer.functions.append(f"def test(row):\n    return {writer.when_true(node)}\n")
     writer.functions.append(f"def evaluate(row):\n    return {writer.value(node)}\n")
     namespace = dict(writer.constants)
-    exec(compile("\n".join(writer.functions), "<condition>", "exec"), namespace)
+    source = "\n".join(writer.functions)
+    exec(compile(source, "<condition>", "exec"), namespace)  # noqa: S102  # made of slots and generated names only
     test, evaluate = namespace["test"], namespace["evaluate"]
     return test, evaluate  # type: ignore[return-value]  # made by the source above
 
@@ -127,24 +128,10 @@ class _Writer:
                 return self.when_true(item) if truth else self.when_false(item)
             case Compare(op, left, right):
                 return self._compared(op, left, right, wanted=wanted)
-            case Between(item, low, high) if _is_known(low) and _is_known(high):
-                guards, expression = self._operand(item)
-                test = f"{self._known(low)} <= {expression} <= {self._known(high)}"
-                return _joined([*guards, test if wanted else f"not {test}"])
-            case Between(item, low, high):
-                return self._bounds_unknown(item, low, high, wanted=wanted)
-            case In(item, options) if _all_constant(options):
-                if not wanted and Constant(None) in options:
-                    return "False"
-                guards, expression = self._operand(item)
-                return _joined(
-                    [*guards, f"{expression} {'' if wanted else 'not '}in {self._constant(_values(options))}"]
-                )
+            case Between():
+                return self._between(node.item, node.low, node.high, wanted=wanted)
             case In(item, options):
-                variable = self._variable()
-                equal = " or " if wanted else " and "
-                parts = (self._compared("=", _Temp(variable), option, wanted=wanted) for option in options)
-                return f"(({variable} := {self.value(item)}) is not None and ({equal.join(parts)}))"
+                return self._in(item, options, wanted=wanted)
             case Like():
                 guards, test = self._matched(node)
                 return _joined([*guards, test if wanted else f"not {test}"])
@@ -157,13 +144,28 @@ class _Writer:
         sign = OPERATORS[op] if wanted else OPPOSITES[op]
         return _joined([*left_guards, *right_guards, f"{left_code} {sign} {right_code}"])
 
-    def _bounds_unknown(self, item: Node, low: Node, high: Node, *, wanted: bool) -> str:
-        """Outside one bound is FALSE even when the other is NULL."""
+    def _between(self, item: Node, low: Node, high: Node, *, wanted: bool) -> str:
+        if isinstance(low, Constant) and isinstance(high, Constant) and None not in (low.value, high.value):
+            guards, code = self._operand(item)
+            test = f"{self._constant(low.value)} <= {code} <= {self._constant(high.value)}"
+            return _joined([*guards, test if wanted else f"not {test}"])
+        # Outside one bound is FALSE even when the other is NULL.
         variable = self._variable()
         low_test = self._compared(">=", _Temp(variable), low, wanted=wanted)
         high_test = self._compared("<=", _Temp(variable), high, wanted=wanted)
         both = f"({low_test} and {high_test})" if wanted else f"({low_test} or {high_test})"
         return f"(({variable} := {self.value(item)}) is not None and {both})"
+
+    def _in(self, item: Node, options: tuple[Node, ...], *, wanted: bool) -> str:
+        if _all_constant(options):
+            if not wanted and Constant(None) in options:
+                return "False"
+            guards, code = self._operand(item)
+            return _joined([*guards, f"{code} {'' if wanted else 'not '}in {self._constant(_values(options))}"])
+        variable = self._variable()
+        equal = " or " if wanted else " and "
+        parts = (self._compared("=", _Temp(variable), option, wanted=wanted) for option in options)
+        return f"(({variable} := {self.value(item)}) is not None and ({equal.join(parts)}))"
 
     def _matched(self, node: Like) -> tuple[list[str], str]:
         guards, text = self._operand(node.item)
@@ -344,10 +346,6 @@ class _Writer:
         self.constants[name] = value
         return name
 
-    def _known(self, node: Node) -> str:
-        assert isinstance(node, Constant)
-        return self._constant(node.value)
-
 
 def _nodes_for_functions(root: Node) -> set[int]:
     """The ids of nodes at every `LEVELS_PER_FUNCTION`th level, counted from the leaves."""
@@ -367,10 +365,6 @@ def _all_constant(options: Sequence[Node]) -> bool:
 
 def _values(options: Sequence[Node]) -> frozenset[object]:
     return frozenset(option.value for option in options if isinstance(option, Constant) and option.value is not None)
-
-
-def _is_known(node: Node) -> bool:
-    return isinstance(node, Constant) and node.value is not None
 
 
 def _least(*values: float | str | None) -> float | str | None:

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from regulars.core.condition.interpret import Row, Value, truth, value_of
+from regulars.core.condition.interpret import Row, truth, value_of
 from regulars.core.condition.nodes import (
     And,
     Between,
@@ -22,6 +22,7 @@ from regulars.core.condition.nodes import (
     Not,
     Or,
     Ref,
+    Value,
     walk,
 )
 from regulars.core.condition.text import text_of

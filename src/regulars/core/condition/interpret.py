@@ -1,9 +1,10 @@
 """What a condition means, one rule a line: the reading that explanations use and the other two must equal."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from regulars.core.condition.like import lower, matcher
+from regulars.core.condition.like import lower, matches
 from regulars.core.condition.nodes import (
     And,
     Arith,
@@ -17,19 +18,20 @@ from regulars.core.condition.nodes import (
     Interest,
     IsNull,
     IsTruth,
+    Kleene,
     Like,
     Negate,
     Node,
     Not,
     Or,
     Ref,
+    Value,
 )
 
-Value = float | str | bool | None
 Row = Sequence[object]
 
 
-def truth(node: Node, row: Row) -> bool | None:
+def truth(node: Node, row: Row) -> Kleene:
     """The value of a boolean node: True, False, or None for NULL."""
     value = value_of(node, row)
     if value is None or isinstance(value, bool):
@@ -37,7 +39,7 @@ def truth(node: Node, row: Row) -> bool | None:
     raise TypeError(f"a boolean was expected in the row for {node}, got {value!r}")
 
 
-def value_of(node: Node, row: Row) -> Value:
+def value_of(node: Node, row: Row) -> Value:  # noqa: C901, PLR0911, PLR0912  # one rule for each kind of node
     """The value of any node; None is NULL."""
     match node:
         case Constant(value):
@@ -45,13 +47,9 @@ def value_of(node: Node, row: Row) -> Value:
         case Ref(name, slot):
             return _checked(name, row[slot])
         case Interest(key, slot):
-            strengths = row[slot]
-            assert isinstance(strengths, Mapping)
-            return float(strengths.get(key, 0.0))
+            return _strength(key, row[slot])
         case InSegment(segment, slot):
-            members = row[slot]
-            assert isinstance(members, Set)
-            return segment in members
+            return _is_member(segment, row[slot])
         case Not(item):
             return _negated(truth(item, row))
         case And(items):
@@ -72,10 +70,7 @@ def value_of(node: Node, row: Row) -> Value:
             return truth(item, row) is wanted
         case Like(item, pattern):
             text = value_of(item, row)
-            if text is None:
-                return None
-            assert isinstance(text, str)
-            return matcher(pattern)(lower(text) if pattern.ignore_case else text)
+            return matches(pattern, text) if isinstance(text, str) else None
         case Arith(op, left, right):
             return _computed(op, _number(left, row), _number(right, row))
         case Negate(item):
@@ -87,7 +82,7 @@ def value_of(node: Node, row: Row) -> Value:
             return next((value_of(value, row) for test, value in branches if truth(test, row)), value_of(default, row))
 
 
-def compare(op: str, left: Value, right: Value) -> bool | None:
+def compare(op: str, left: Value, right: Value) -> Kleene:
     """A comparison in SQL: NULL when a side is NULL; texts by code point."""
     if left is None or right is None:
         return None
@@ -108,7 +103,7 @@ def compare(op: str, left: Value, right: Value) -> bool | None:
             return not below
 
 
-def _all(values: Iterable[bool | None]) -> bool | None:
+def _all(values: Iterable[Kleene]) -> Kleene:
     """Kleene conjunction."""
     known = set(values)
     if False in known:
@@ -116,7 +111,7 @@ def _all(values: Iterable[bool | None]) -> bool | None:
     return None if None in known else True
 
 
-def _negated(value: bool | None) -> bool | None:
+def _negated(value: Kleene) -> Kleene:
     return None if value is None else not value
 
 
@@ -161,6 +156,18 @@ def _called(function: str, values: Sequence[Value]) -> Value:
             return abs(first)
         case _:
             raise AssertionError(f"no function {function} of {values}")
+
+
+def _strength(key: str, strengths: object) -> float:
+    if not isinstance(strengths, Mapping):
+        raise TypeError(f"the row holds {type(strengths).__name__} where the strengths of interests should be")
+    return float(strengths.get(key, 0.0))
+
+
+def _is_member(segment: str, members: object) -> bool:
+    if not isinstance(members, AbstractSet):
+        raise TypeError(f"the row holds {type(members).__name__} where the set of segments should be")
+    return segment in members
 
 
 def _checked(name: str, value: object) -> Value:

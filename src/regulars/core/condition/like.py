@@ -71,6 +71,15 @@ def simple_form(pattern: Pattern) -> tuple[str, str] | None:
     return forms[(start, len(found) - stop)], "".join(core)
 
 
+def matches(pattern: Pattern, text: str) -> bool:
+    """Whether a text matches the pattern.
+
+    >>> matches(Pattern("%bike%", "", True), "Mountain BIKES")
+    True
+    """
+    return matcher(pattern)(lower(text) if pattern.ignore_case else text)
+
+
 def matcher(pattern: Pattern) -> Callable[[str], bool]:
     """A function that tells whether a text (lower-cased already where case is ignored) matches.
 

@@ -9,11 +9,17 @@ import msgspec
 from regulars.core.condition.like import Pattern
 from regulars.core.condition.schema import Type
 
+Kleene = bool | None
+"""TRUE, FALSE, or None for NULL."""
+
+Value = float | str | bool | None
+"""A number, text or boolean; None for NULL."""
+
 
 class Constant(msgspec.Struct, frozen=True):
     """A literal; None is NULL, which fits every type."""
 
-    value: float | str | bool | None
+    value: Value
 
 
 class Ref(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from regulars.core.condition.mistakes import Mistakes
 from regulars.core.condition.nodes import Node
 from regulars.core.condition.read import Reader
 from regulars.core.condition.schema import Schema
-from regulars.core.condition.tokens import MAX_NESTING, Tokens, read_tokens
+from regulars.core.condition.tokens import KEYWORDS, MAX_NESTING, SIGNS, Tokens, read_tokens
 
 # Chains such as a + b + c nest without brackets; what reads the tree recurses, so they are bounded too.
 MAX_DEPTH = 64
@@ -41,7 +41,8 @@ def _parse_shape(text: str, tokens: Tokens, mistakes: Mistakes) -> exp.Expressio
         details = error.errors[0] if error.errors else {}
         position = len(str(details.get("start_context", "")))
         word = str(details.get("highlight", ""))[:40]
-        mistakes.add(position, _explained(text, position, word, str(details.get("description", ""))))
+        if not tokens.foreign:
+            mistakes.add(position, _explained(text, position, word, str(details.get("description", ""))))
         return None
     tree = trees[0] if trees else None
     if not isinstance(tree, exp.Expression):
@@ -51,11 +52,10 @@ def _parse_shape(text: str, tokens: Tokens, mistakes: Mistakes) -> exp.Expressio
 
 
 def _explained(text: str, position: int, word: str, description: str) -> str:
-    if "Required keyword" in description or not text[position + len(word) :].strip():
-        return f"something is missing after '{word}'" if word else "something is missing at the end"
-    if "Expecting )" in description:
-        return f"a bracket is not closed before '{word}'"
-    return f"'{word}' is not expected here"
+    at_end = not text[position + len(word) :].strip()
+    if "Required keyword" in description or (at_end and word.lower() in SIGNS | KEYWORDS - {"null", "true", "false"}):
+        return f"something is missing after {word!r}" if word else "something is missing at the end"
+    return f"{word!r} is not expected here"
 
 
 def _depth(tree: exp.Expression) -> int:

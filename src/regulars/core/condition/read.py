@@ -100,7 +100,7 @@ class Reader:
     def _test(self, tree: object) -> Node:
         if isinstance(tree, exp.Between) and not tree.args.get("symmetric"):
             return self._between(tree)
-        if isinstance(tree, exp.In) and tree.args.get("expressions") and not tree.args.get("query"):
+        if isinstance(tree, exp.In) and not tree.args.get("query"):
             return self._in(tree)
         if isinstance(tree, exp.Is):
             return self._is(tree)
@@ -118,7 +118,10 @@ class Reader:
         return MISSING
 
     def _leaf(self, tree: exp.Column) -> Node:
-        leaf = self.leaves[tree.name]
+        leaf = self.leaves.get(tree.name)
+        if leaf is None:
+            self._add(tree, f"{tree.name!r} is not expected here", expected="a name or a value")
+            return MISSING
         if leaf.kind == "name" and isinstance(leaf.value, str):
             if not leaf.known:
                 return MISSING
@@ -181,6 +184,9 @@ class Reader:
     def _in(self, tree: exp.In) -> Node:
         item = self.read(tree.this)
         options = tuple(self.read(option) for option in tree.expressions)
+        if not options:
+            self._add(tree, "the list after 'in' is empty", expected="one value or more in brackets")
+            return MISSING
         known = common_type(item, *options)
         for option, place in zip(options, tree.expressions, strict=True):
             if item is not MISSING and type_of(item) is None and known is not None:
@@ -275,9 +281,10 @@ class Reader:
         if tree.this is not None:
             self._add(tree.this, "case here has no subject", expected="case when a = 1 then … else … end")
             return MISSING
-        branches = []
-        for branch in tree.args.get("ifs") or []:
-            branches.append((self.read_as(branch.this, Type.BOOLEAN), self.read(branch.args.get("true"))))
+        branches = [
+            (self.read_as(branch.this, Type.BOOLEAN), self.read(branch.args.get("true")))
+            for branch in tree.args.get("ifs") or []
+        ]
         default = tree.args.get("default")
         otherwise = Constant(None) if default is None else self.read(default)
         values = [value for _, value in branches] + [otherwise]

@@ -25,6 +25,7 @@ from regulars.core.condition.nodes import (
     Not,
     Or,
     Ref,
+    Value,
     common_type,
 )
 from regulars.core.condition.schema import INTERESTS_COLUMN, SEGMENTS_COLUMN, Type
@@ -37,7 +38,7 @@ def to_sql(node: Node) -> str:
     return _sql(node, Type.BOOLEAN)
 
 
-def _sql(node: Node, wanted: Type) -> str:
+def _sql(node: Node, wanted: Type) -> str:  # noqa: C901, PLR0911, PLR0912  # one form for each kind of node
     """The text of a node; `wanted` is the type of a NULL literal in this place."""
     match node:
         case Constant(value):
@@ -142,8 +143,10 @@ def _like(text: str, pattern: Pattern) -> str:
     return f"({text} LIKE {_literal(source)} ESCAPE '\\')"
 
 
-def _literal(value: float | str | bool) -> str:
+def _literal(value: Value) -> str:
     match value:
+        case None:
+            return "NULL"
         case bool():
             return str(value).upper()
         case str():

@@ -19,6 +19,7 @@ from regulars.core.condition.nodes import (
     Not,
     Or,
     Ref,
+    Value,
 )
 
 OR, AND, NOT, TEST, SUM, PRODUCT, SIGN, ATOM = range(8)
@@ -30,7 +31,7 @@ def text_of(node: Node) -> str:
     return _write(node)[0]
 
 
-def constant_text(value: float | str | bool | None) -> str:
+def constant_text(value: Value) -> str:
     """A literal as the language writes it.
 
     >>> constant_text("it's"), constant_text(2.0), constant_text(0.5)
@@ -58,7 +59,7 @@ def _within(node: Node, at_least: int) -> str:
     return text if strength >= at_least else f"({text})"
 
 
-def _write(node: Node) -> tuple[str, int]:
+def _write(node: Node) -> tuple[str, int]:  # noqa: PLR0911  # one form for each kind of node
     match node:
         case Constant(value):
             return constant_text(value), ATOM

@@ -22,69 +22,39 @@ MAX_NESTING = 24
 
 FUNCTIONS = ("interest", "in_segment", "coalesce", "abs", "least", "greatest", "lower", "length")
 KEYWORDS = frozenset(
-    [
-        "and",
-        "or",
-        "not",
-        "in",
-        "between",
-        "is",
-        "null",
-        "true",
-        "false",
-        "like",
-        "ilike",
-        "escape",
-        "case",
-        "when",
-        "then",
-        "else",
-        "end",
-    ],
+    {
+        *("and", "or", "not", "in", "between", "is", "null", "true", "false", "like", "ilike", "escape"),
+        *("case", "when", "then", "else", "end"),
+    }
 )
 SIGNS = frozenset(["=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "(", ")", ","])
 REPLACEMENTS = {"==": "=", "&&": "and", "||": "or", "!": "not", "^": "*", "**": "*"}
+# SQL that people try; named in a message, where any other word is an unknown name.
 FOREIGN = frozenset(
-    [
-        "select",
-        "from",
-        "where",
-        "having",
-        "group",
-        "order",
-        "by",
-        "join",
-        "union",
-        "all",
-        "any",
-        "some",
-        "exists",
-        "distinct",
-        "over",
-        "cast",
-        "as",
-        "with",
-        "insert",
-        "update",
-        "delete",
-        "drop",
-        "create",
-        "alter",
-        "table",
-        "interval",
-        "row",
-        "if",
-        "values",
-        "limit",
-        "offset",
-        "using",
-        "collate",
-    ],
+    {
+        *(
+            "select",
+            "from",
+            "where",
+            "having",
+            "group",
+            "order",
+            "by",
+            "join",
+            "union",
+            "values",
+            "limit",
+            "offset",
+            "with",
+        ),
+        *("insert", "update", "delete", "drop", "create", "alter", "table", "any", "some", "all", "exists", "distinct"),
+        *("over", "cast", "as", "interval", "row", "if", "using", "collate", "isnull", "notnull", "similar", "glob"),
+    }
 )
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 WORD = re.compile(r"[^\W\d]\w*")
-NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -97,10 +67,14 @@ class Leaf(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """The tokens for the parser and the leaves that their opaque words stand for."""
+    """The tokens for the parser and the leaves that their opaque words stand for.
+
+    `foreign` tells that a word of other SQL was reported, after which the parser's own complaint says nothing new.
+    """
 
     tokens: list[Token]
     leaves: dict[str, Leaf]
+    foreign: bool
 
 
 def read_tokens(text: str, schema: Schema, mistakes: Mistakes) -> Tokens | None:
@@ -121,6 +95,8 @@ def read_tokens(text: str, schema: Schema, mistakes: Mistakes) -> Tokens | None:
         mistakes.add(text.rfind("'") if "'" in text else 0, "a quote is opened and not closed")
         return None
     if not _all_tokens_allowed(text, raw, mistakes) or not _nesting_bounded(raw, mistakes):
+        return None
+    if not _brackets_closed(raw, mistakes):
         return None
     return _Gate(text, schema, mistakes).pass_through(_joined(raw))
 
@@ -150,14 +126,16 @@ def _check_gap(text: str, start: int, stop: int, mistakes: Mistakes) -> None:
 
 def _check_token(text: str, token: Token, mistakes: Mistakes) -> None:
     written = text[token.start : token.end + 1]
-    if token.token_type == TokenType.STRING and written[0] == "'" and written.replace("''", "'")[1:-1] == token.text:
+    if token.token_type == TokenType.STRING and written[0] == "'" and written[1:-1].replace("''", "'") == token.text:
         return
     if written.lower() in SIGNS or written == ".":
         return
     if token.token_type == TokenType.IDENTIFIER and written[0] == '"':
         return
-    if written[0].isdigit() or token.token_type == TokenType.NUMBER:
-        if not NUMBER.fullmatch(written):
+    if token.token_type == TokenType.NUMBER:
+        following = text[token.end + 1 : token.end + 2]
+        if not NUMBER.fullmatch(written) or following.isalnum() or following == "_":
+            written += re.match(r"\w*", text[token.end + 1 :]).group()  # type: ignore[union-attr]  # always matches
             mistakes.add(token.start, f"{written[:40]!r} is not a number", expected="digits such as 12 or 0.5")
         elif float(written) == float("inf"):
             mistakes.add(token.start, f"the number {written[:40]} is too large", expected="less than 1.8e308")
@@ -196,15 +174,31 @@ def _nesting_bounded(tokens: list[Token], mistakes: Mistakes) -> bool:
     return True
 
 
+def _brackets_closed(tokens: list[Token], mistakes: Mistakes) -> bool:
+    opened: list[Token] = []
+    for token in tokens:
+        if token.token_type == TokenType.L_PAREN:
+            opened.append(token)
+        elif token.token_type == TokenType.R_PAREN:
+            if not opened:
+                mistakes.add(token.start, "this bracket closes nothing", expected="one '(' for each ')'")
+                return False
+            opened.pop()
+    if opened:
+        mistakes.add(opened[-1].start, "this bracket is not closed", expected="one ')' for each '('")
+    return not opened
+
+
 def _joined(tokens: list[Token]) -> list[Token]:
     """A dotted name (`context.channel`) as one token."""
     joined: list[Token] = []
     index = 0
     while index < len(tokens):
         token = tokens[index]
-        if token.text == "." and index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.NUMBER:
+        following = tokens[index + 1] if index + 1 < len(tokens) else token
+        if token.text == "." and following.token_type == TokenType.NUMBER and following.start == token.end + 1:
             index += 1
-            token = _spanning(TokenType.NUMBER, token, tokens[index], "." + tokens[index].text)
+            token = _spanning(TokenType.NUMBER, token, following, "." + following.text)
         parts = [token.text]
         last = token
         while (
@@ -238,13 +232,14 @@ class _Gate:
         self.schema = schema
         self.mistakes = mistakes
         self.leaves: dict[str, Leaf] = {}
+        self.foreign = False
 
     def pass_through(self, tokens: list[Token]) -> Tokens:
         passed: list[Token] = []
         for index, token in enumerate(tokens):
             follower = tokens[index + 1].text if index + 1 < len(tokens) else ""
             passed.append(self._replace(token, passed, called=follower == "("))
-        return Tokens(tokens=passed, leaves=self.leaves)
+        return Tokens(tokens=passed, leaves=self.leaves, foreign=self.foreign)
 
     def _replace(self, token: Token, passed: list[Token], *, called: bool) -> Token:
         if token.token_type == TokenType.STRING:
@@ -307,6 +302,7 @@ class _Gate:
         return Leaf("name", name, token.start, known=False)
 
     def _refuse_foreign(self, token: Token) -> None:
+        self.foreign = True
         self.mistakes.add(
             token.start,
             f"'{token.text}' is SQL beyond the condition language",

@@ -1,7 +1,7 @@
 """An explanation in words, German or English."""
 
 from regulars.core.condition.explain import Expected, Explanation
-from regulars.core.condition.interpret import Value
+from regulars.core.condition.nodes import Value
 from regulars.core.condition.text import constant_text
 
 WORDS = {
@@ -118,7 +118,9 @@ def _lines(explanation: Explanation, language: str, *, depth: int) -> list[str]:
         return [f"{start}{words[explanation.kind]}:", *below]
     expected = expected_in_words(explanation, language)
     actual = value_in_words(explanation.actual, language)
-    inputs = [name for name in explanation.names if name[0] not in explanation.text.split(" ", 1)[:1]]
+    # A clause about one bare name has said its value already.
+    plain = len(explanation.names) == 1 and explanation.names[0][1] is explanation.actual
+    inputs = () if plain else explanation.names
     details = ", ".join(f"{name} = {value_in_words(value, language)}" for name, value in inputs)
     line = f"{start}{explanation.text}: {words['expected']} {expected}, {words['actual']} {actual}"
     return [f"{line} ({details})" if details else line]
