@@ -26,7 +26,7 @@ from regulars.profile.links import (
     ties_in,
 )
 
-#: A row of the table `identifier`: key, profile, first seen (ms), owners. A device's profile is that of its first holder.
+#: A row of the table `identifier`: key, profile, first seen (ms), owners. A device has the profile of its first holder.
 IdRow = tuple[str, int, int, bytes]
 
 
@@ -136,19 +136,29 @@ def _nothing_new(
         first = known[persons[0]]
         if not all(_is_tied(event, first, known[other]) for other in persons[1:]):
             return False
+    return not devices or _no_new_login(Link(persons[0], "", time, "", ""), devices, known, puts, holdings)
+
+
+def _no_new_login(
+    login: Link,
+    devices: Iterable[str],
+    known: dict[str, IdRow],
+    puts: dict[str, IdRow],
+    holdings: MutableMapping[bytes, Holding],
+) -> bool:
     repeated: list[str] = []
     for device in devices:
         owners = known[device][3]
         if is_burned(owners):
             continue
-        verdict = _login(_holding(owners, holdings), persons[0], time)
+        verdict = _login(_holding(owners, holdings), login.a, login.time)
         if verdict is None:
             return False
         if verdict:
             repeated.append(device)
     for device in repeated:
         row = known[device]
-        holding = hold(_holding(row[3], holdings), [Link(persons[0], device, time, event.message_id, event.name)])
+        holding = hold(_holding(row[3], holdings), [login])
         known[device] = puts[device] = (device, row[1], row[2], holding_out(holding))
     return True
 
@@ -182,7 +192,7 @@ def _is_tied(event: Event, row: IdRow, other: IdRow) -> bool:
         if tie.other == name:
             if event.time < tie.until:
                 return True
-            return 0 <= tie.time and (tie.time, tie.message_id) <= (event.time, event.message_id)
+            return tie.time >= 0 and (tie.time, tie.message_id) <= (event.time, event.message_id)
     return False
 
 

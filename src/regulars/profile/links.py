@@ -24,7 +24,7 @@ MAX_HOLDERS = 50
 MAX_CHANGES = 1000
 #: A withdrawal until then is for good, ms.
 FOREVER = 1 << 62
-REVOKED = "revoked"
+REVOKED, WITHDRAWN = "revoked", "withdrawn"  # the row that withdraws; a row that stands no longer because of it
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
@@ -177,6 +177,24 @@ def _forget_repeated(logins: list[tuple[int, int]]) -> list[tuple[int, int]]:
         if login[0] >= old or login[1] != kept[-1][1]:
             kept.append(login)
     return kept
+
+
+def links_in(key: str, owners: bytes) -> list[Link]:
+    """The links that a stored row holds, withdrawals included: what `identity.resolve` and `explain` need of it.
+
+    Logins are stored without their event, so their message id and rule are empty; the ledger has those of the first.
+    """
+    found: list[Link] = []
+    for tie in ties_in(owners):
+        pair = min(key, tie.other), max(key, tie.other)
+        if tie.until:
+            found.append(Link(*pair, tie.until, "", "", tie.until, REVOKED))
+        if tie.time >= 0:
+            found.append(Link(*pair, tie.time, tie.message_id, tie.rule))
+    holding = holding_in(owners)
+    found += [Link(a, key, until, "", "", until, REVOKED) for a, until in sorted(holding.until.items())]
+    found += [Link(holding.keys[place], key, time, "", "") for time, place in holding.logins]
+    return found
 
 
 def links_of(event: Event, identity: Identity) -> list[Link]:

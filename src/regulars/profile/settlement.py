@@ -1,0 +1,343 @@
+"""Settle what a batch of events, or a withdrawal, changes about who is who.
+
+    facts = Facts(rows, assignment)                       # the rows that `assign` had, absent keys included
+    while want := wanted(facts, events, withdrawals, identity):
+        facts.add(want, state.many(IDENTIFIER, want.keys), {n: state.select(IDENTIFIER, {"profile": n}) for n in ...})
+    settlement = settle(facts, events, withdrawals, identity)
+
+The result is the same as `identity.resolve` over all links ever seen, for whatever order they came in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from regulars.core.definitions import Identity
+from regulars.core.event import Event
+from regulars.core.identifier import is_device, is_person
+from regulars.core.record import profile_number
+from regulars.profile.assignment import Assignment, IdRow, profile_of
+from regulars.profile.effects import Cut, Effects, compare
+from regulars.profile.identity import BURNED_KEY, SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect
+from regulars.profile.links import (
+    BURNED,
+    REVOKED,
+    WITHDRAWN,
+    Holding,
+    Link,
+    Tie,
+    hold,
+    holding_in,
+    holding_out,
+    is_burned,
+    links_of,
+    ties_in,
+    ties_out,
+)
+
+#: So many times `max_component` keys are looked at around a batch; what would need more is refused.
+REACH = 5
+#: A profile of more identifiers than this takes no further devices.
+MAX_MEMBERS = 5_000
+
+
+class Want(msgspec.Struct, frozen=True):
+    """What must still be fetched: rows by key, and all rows of profiles."""
+
+    keys: frozenset[str]
+    profiles: frozenset[int]
+
+
+class Facts:
+    """What is known around the unresolved events. A key that has no row is known to have none."""
+
+    def __init__(self, rows: Mapping[str, IdRow], assignment: Assignment, events: Sequence[Event]) -> None:
+        self.assignment = assignment
+        self.rows: dict[str, IdRow | None] = {key: None for event in events for key in event.identifiers}
+        self.rows.update(rows)
+        # A login that repeats the holder is as good as stored; new visitors of this batch touch nothing here.
+        self.rows.update((key, row) for key, row in assignment.puts.items() if key in rows)
+        self.members: dict[int, list[str]] = {}
+
+    def add(self, want: Want, rows: Mapping[str, IdRow], members: Mapping[int, Iterable[IdRow]]) -> None:
+        """Take in the answers to `want`."""
+        for key in want.keys:
+            self.rows.setdefault(key, rows.get(key))
+        for number in want.profiles:
+            self.members[number] = []
+            for row in members.get(number, ()):
+                self.members[number].append(row[0])
+                self.rows.setdefault(row[0], row)
+
+    def owners(self, key: str) -> bytes:
+        """The `owners` of a key, empty when it has no row."""
+        row = self.rows.get(key)
+        return row[3] if row else b""
+
+
+class Settlement(Effects, kw_only=True):
+    """What to store, and what it means for the profiles (see `Effects`)."""
+
+    profiles: list[int | None]  # of every event of the batch
+    puts: dict[str, IdRow]
+    links: list[Link]  # rows of the ledger to put
+    links_replaced: list[Link]  # rows of the ledger to delete: an earlier evidence took their place
+    refused: list[Link]  # those of `links` that were not followed
+
+
+class _Evidence:
+    """What the unresolved events and the withdrawals say."""
+
+    def __init__(self, facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> None:
+        self.seen: dict[str, int] = {}
+        self.ties: dict[Pair, list[Link]] = {}
+        self.logins: dict[str, list[Link]] = {}
+        self.withdrawals = list(withdrawals)
+        links = self.withdrawals[:]
+        for place in facts.assignment.unresolved:
+            event = events[place]
+            for key in event.identifiers:
+                if is_person(key, identity) or is_device(key, identity):
+                    self.seen[key] = min(self.seen.get(key, event.time), event.time)
+            links += links_of(event, identity)
+        for link in links:
+            if is_person(link.b, identity):
+                self.ties.setdefault((link.a, link.b), []).append(link)
+            else:
+                self.logins.setdefault(link.b, []).append(link)
+        self.keys = set(self.seen)
+        self.keys.update(key for link in self.withdrawals for key in (link.a, link.b))
+        self.persons = {key for key in self.keys if is_person(key, identity)}
+        self.devices = {key for key in self.keys if is_device(key, identity)}
+        self.holdings: dict[str, Holding | None] = {}  # None: burned
+        self.turned_away: list[Link] = []
+
+    def weigh(self, facts: Facts) -> None:
+        """The holdings of the devices with what is new."""
+        self.turned_away = []
+        for device in self.devices:
+            owners = facts.owners(device)
+            self.holdings[device] = None
+            if not is_burned(owners):
+                stored = holding_in(owners)
+                holding = hold(stored, [x for x in self.logins.get(device, ()) if self._may_hold(x, stored, facts)])
+                self.holdings[device] = None if holding.shared() else holding
+
+    def _may_hold(self, link: Link, stored: Holding, facts: Facts) -> bool:
+        """A person of thousands of devices is a robot or a test: it gets no more, and settling stays bounded."""
+        row = facts.rows.get(link.a)
+        if row is None or link.a in stored.keys or len(facts.members.get(row[1], ())) <= MAX_MEMBERS:
+            return True
+        self.turned_away.append(link)
+        return False
+
+
+def wanted(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> Want | None:
+    """What `settle` still needs; None when it has all. Each round is wider than the one before, up to `REACH`."""
+    evidence = _Evidence(facts, events, withdrawals, identity)
+    missing = {key for key in evidence.keys if key not in facts.rows}
+    around, _ = _around(facts, evidence, identity)
+    missing |= {key for key in around if key not in facts.rows}
+    evidence.weigh(facts)
+    for device in evidence.devices:
+        for holding in (holding_in(facts.owners(device)), evidence.holdings[device]):
+            missing.update(key for key in (holding.keys if holding else ()) if key not in facts.rows)
+    if missing:
+        return Want(frozenset(missing), frozenset())
+    numbers = _numbers(facts, evidence, around)
+    missing_numbers = numbers.difference(facts.members)
+    return Want(frozenset(), frozenset(missing_numbers)) if missing_numbers else None
+
+
+def _around(facts: Facts, evidence: _Evidence, identity: Identity) -> tuple[set[str], bool]:
+    """The person keys tied to those of the batch, refused ties included; and whether there are too many of them."""
+    found = set(evidence.persons)
+    edge = list(found)
+    most = len(found) + REACH * identity.max_component
+    while edge:
+        for tie in ties_in(facts.owners(edge.pop())):
+            if tie.other not in found:
+                found.add(tie.other)
+                edge.append(tie.other)
+        if len(found) > most:
+            return set(evidence.persons), True
+    return found, False
+
+
+def _numbers(facts: Facts, evidence: _Evidence, around: Iterable[str]) -> set[int]:
+    """The stored profiles that may change."""
+    keys = set(around) | evidence.devices
+    firsts = (holding.first() for holding in evidence.holdings.values() if holding)
+    keys.update(first for first in firsts if first)
+    return {row[1] for key in keys if (row := facts.rows.get(key))}
+
+
+def settle(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> Settlement:
+    """Apply the unresolved events of the batch and withdrawals (links of status "revoked")."""
+    evidence = _Evidence(facts, events, withdrawals, identity)
+    evidence.weigh(facts)
+    around, too_many = _around(facts, evidence, identity)
+    numbers = _numbers(facts, evidence, around)
+    book = _Ties(facts, evidence, around, identity, too_many=too_many)
+    groups = book.groups
+    # Persons whose ties nobody touched keep their keys, but devices and so their anchor may change.
+    grouped = {key for group in groups for key in group}
+    for number in sorted(numbers):
+        rest = [key for key in facts.members[number] if is_person(key, identity) and key not in grouped]
+        if rest:
+            groups.append(rest)
+    after = _rows(facts, evidence, groups, numbers, book.owners, identity)
+    before = {key: row for key in after if (row := facts.rows[key])}
+    effects = compare(before, after, evidence.devices, _numbers_of(facts, after))
+    links, refused, replaced = _ledger(facts, evidence, book)
+    settlement = Settlement(
+        **msgspec.structs.asdict(effects),
+        profiles=facts.assignment.profiles[:],
+        puts={key: row for key, row in after.items() if row != facts.rows[key]},
+        links=links,
+        links_replaced=replaced,
+        refused=refused,
+    )
+    _place_events(settlement, facts, events, after, (numbers, evidence.devices))
+    return settlement
+
+
+class _Ties:
+    """The ties around the batch with what is new, the groups that they make, and their stored form."""
+
+    def __init__(
+        self, facts: Facts, evidence: _Evidence, around: set[str], identity: Identity, *, too_many: bool
+    ) -> None:
+        self.stored: dict[Pair, Tie] = {}
+        self.ties: dict[Pair, Tie] = {}
+        self.owners: dict[str, bytes] = {}
+        self.groups: list[list[str]] = []
+        self.turned_away: list[Link] = []
+        if too_many:
+            self.turned_away = [link for links in evidence.ties.values() for link in links if link.status != REVOKED]
+            self.groups = [[key] for key in sorted(evidence.persons) if facts.rows[key] is None]
+            return
+        burned = {key for key in around if is_burned(facts.owners(key))}
+        for key in around:
+            for tie in ties_in(facts.owners(key)):
+                pair = min(key, tie.other), max(key, tie.other)
+                self.stored[pair] = tie
+                self.ties[pair] = Tie(pair[1], tie.time, tie.message_id, tie.rule, tie.until, tie.status)
+        for pair, links in evidence.ties.items():
+            if pair in self.ties or not (pair[0] in burned and pair[1] in burned):
+                tie = self.ties.setdefault(pair, Tie(pair[1], -1, "", ""))
+                for link in sorted(links, key=lambda link: link.status != REVOKED):
+                    tie.learn(link)
+        burned |= burned_keys(self.ties, identity)
+        self.groups, refused = connect(around, self.ties, burned, identity)
+        of_key: dict[str, list[Tie]] = {}
+        for pair, tie in self.ties.items():
+            withdrawn = REVOKED if tie.time < 0 else ""
+            tie.status = f"refused:{refused[pair]}" if pair in refused else withdrawn
+            for key, other in (pair, pair[::-1]):
+                of_key.setdefault(key, []).append(Tie(other, tie.time, tie.message_id, tie.rule, tie.until, tie.status))
+        self.owners = {key: BURNED if key in burned else ties_out(of_key.get(key, ())) for key in around}
+
+
+def _rows(
+    facts: Facts,
+    evidence: _Evidence,
+    groups: list[list[str]],
+    numbers: Iterable[int],
+    owners: Mapping[str, bytes],
+    identity: Identity,
+) -> dict[str, IdRow]:
+    """The rows of everybody concerned, with their profiles."""
+    group_of = {key: place for place, group in enumerate(groups) for key in group}
+    devices = set(evidence.devices)
+    for number in numbers:
+        devices.update(key for key in facts.members[number] if is_device(key, identity))
+    first_seen: dict[str, int] = {}
+    for key in (*group_of, *devices):
+        row = facts.rows[key]
+        times = [time for time in (row[2] if row else None, evidence.seen.get(key)) if time is not None]
+        if times:
+            first_seen[key] = min(times)
+    candidates = [[key for key in group if key in first_seen] for group in groups]
+    alone: list[str] = []
+    stored: dict[str, bytes] = {}
+    for device in devices & first_seen.keys():
+        if device in evidence.holdings:
+            holding = evidence.holdings[device]
+            stored[device] = BURNED if holding is None else holding_out(holding)
+        else:
+            stored[device] = facts.owners(device)
+            holding = holding_in(stored[device])
+        first = holding.first() if holding else None
+        if first is None:
+            alone.append(device)
+        else:
+            candidates[group_of[first]].append(device)
+    rows: dict[str, IdRow] = {}
+    for keys in (*candidates, *([device] for device in alone)):
+        if keys:
+            number = profile_number(min(keys, key=lambda key: (first_seen[key], key)))
+            for key in keys:
+                rows[key] = (key, number, first_seen[key], stored.get(key, owners.get(key, facts.owners(key))))
+    return rows
+
+
+def _numbers_of(facts: Facts, after: Mapping[str, IdRow]) -> dict[str, int]:
+    """The profile of every person key and lone device that is known here, as it is now."""
+    numbers = {key: row[1] for key, row in facts.rows.items() if row}
+    numbers.update((key, row[1]) for key, row in after.items())
+    return numbers
+
+
+def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link], list[Link], list[Link]]:
+    """The rows to put, those of them that are refused, and the rows that they replace."""
+    links: list[Link] = evidence.withdrawals[:]
+    replaced: list[Link] = []
+    for pair, tie in book.ties.items():
+        old = book.stored.get(pair)
+        same = old and (old.time, old.message_id, old.status, old.until) == (
+            tie.time,
+            tie.message_id,
+            tie.status,
+            tie.until,
+        )
+        if old and old.time >= 0 and tie.time < 0:
+            links.append(Link(*pair, old.time, old.message_id, old.rule, tie.until, WITHDRAWN))
+        if tie.time >= 0 and not same:
+            links.append(Link(*pair, tie.time, tie.message_id, tie.rule, 0, tie.status))
+            if old and old.time >= 0 and (old.time, old.message_id) != (tie.time, tie.message_id):
+                replaced.append(Link(*pair, old.time, old.message_id, old.rule))
+    for link in (*book.turned_away, *evidence.turned_away):
+        refusal = Link(link.a, link.b, link.time, link.message_id, link.rule, 0, f"refused:{TOO_MANY}")
+        links.append(refusal)
+    for device, logins in evidence.logins.items():
+        if is_burned(facts.owners(device)):
+            continue
+        known = set(holding_in(facts.owners(device)).keys)
+        status = "" if evidence.holdings[device] else f"refused:{SHARED_DEVICE}"
+        for link in sorted(logins, key=lambda link: (link.time, link.message_id)):
+            if link.a not in known and link.status != REVOKED and link not in evidence.turned_away:
+                known.add(link.a)
+                links.append(Link(link.a, device, link.time, link.message_id, link.rule, 0, status))
+    return links, [link for link in links if link.status.startswith("refused:")], replaced
+
+
+def _place_events(
+    settlement: Settlement,
+    facts: Facts,
+    events: Sequence[Event],
+    after: Mapping[str, IdRow],
+    settled: tuple[set[int], set[str]],
+) -> None:
+    """Say the profile of the unresolved events, and anew of those whose profile was settled."""
+    rows = {key: row for key, row in facts.rows.items() if row}
+    rows.update(facts.assignment.puts)
+    rows.update(after)
+    unresolved = set(facts.assignment.unresolved)
+    numbers, devices = settled
+    for place, event in enumerate(events):
+        if place in unresolved or settlement.profiles[place] in numbers or event.subject in devices:
+            settlement.profiles[place] = profile_of(event.subject, event.time, rows)
+
+
+__all__ = ["BURNED_KEY", "Cut", "Facts", "Settlement", "Want", "settle", "wanted"]
