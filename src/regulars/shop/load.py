@@ -20,6 +20,7 @@ from regulars.core.definitions import (
     Trait,
 )
 from regulars.core.errors import Misconfigured, Rejected
+from regulars.shop.conditions import check_conditions
 from regulars.shop.draft import Draft
 from regulars.shop.mistake import Mistake, nearest
 from regulars.shop.plan import EventEntry, json_schema
@@ -158,10 +159,6 @@ def _read_events(draft: Draft, file: TomlFile) -> None:
             continue
         schema = json_schema(entry, ("events", name), file)
         draft.events[name] = EventType(name=name, purpose=entry.purpose, schema=schema, title=entry.title)
-
-
-def check_conditions(draft: Draft) -> None:
-    """Every `when` parses and speaks of what exists."""
 
 
 def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
