@@ -1,0 +1,50 @@
+"""JSON Schemas of the files, for editors that complete and check TOML while one types."""
+
+from typing import Any
+
+import msgspec
+
+from regulars.core.definitions import Identity, Offer, Placement, Purpose, Segment, Shop, Source, Trait
+from regulars.core.errors import Rejected
+from regulars.shop.plan import EventEntry
+from regulars.shop.reading import entry_type
+
+_ENTRIES: dict[str, tuple[str, type[msgspec.Struct]]] = {
+    "sources": ("sources", entry_type(Source, "id")),
+    "traits": ("traits", entry_type(Trait, "name")),
+    "segments": ("segments", entry_type(Segment, "id")),
+    "consent": ("purposes", entry_type(Purpose, "id")),
+    "placements": ("placements", entry_type(Placement, "id")),
+    "offers": ("offers", entry_type(Offer, "id")),
+    "events": ("events", entry_type(EventEntry)),
+}
+_SINGLE: dict[str, type[msgspec.Struct]] = {"shop": entry_type(Shop), "identity": entry_type(Identity)}
+#: Kinds of file: the name without ".toml", and "offers" for any file in offers/.
+FILE_KINDS = (*_SINGLE, *_ENTRIES)
+
+
+def schema(file_kind: str) -> dict[str, Any]:
+    """The JSON Schema of a kind of file."""
+    if file_kind in _SINGLE:
+        content, table = msgspec.json.schema(_SINGLE[file_kind]), file_kind
+        body = {"$ref": content["$ref"]}
+    elif file_kind in _ENTRIES:
+        table, kind = _ENTRIES[file_kind]
+        content = msgspec.json.schema(kind)
+        body = {"type": "object", "additionalProperties": {"$ref": content["$ref"]}}
+    else:
+        expected = ", ".join(FILE_KINDS)
+        raise Rejected(
+            f"there is no file of kind {file_kind!r}; known are {expected}", expected=expected, got=file_kind
+        )
+    properties: dict[str, Any] = {table: body}
+    if file_kind == "events":
+        properties["strict_plan"] = {"type": "boolean", "default": True}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{file_kind}.toml of a Regulars shop",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "$defs": content["$defs"],
+    }
