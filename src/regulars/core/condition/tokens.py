@@ -156,17 +156,17 @@ def _check_token(text: str, token: Token, mistakes: Mistakes) -> None:
 def _nesting_bounded(tokens: list[Token], mistakes: Mistakes) -> bool:
     """Whether brackets, case and runs of not and minus are nested at most `MAX_NESTING` deep."""
     prefixes = [0]
+    after_operand = False
     for token in tokens:
         word = token.text.lower() if token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER) else ""
         if word in ("(", "case"):
             prefixes.append(0)
-        elif word in (")", "end"):
-            if len(prefixes) > 1:
-                prefixes.pop()
-            prefixes[-1] = 0
-        elif word in ("not", "-", "+"):
+        elif word in (")", "end") and len(prefixes) > 1:
+            prefixes.pop()
+        elif word == "not" or (word in ("-", "+") and not after_operand):
             prefixes[-1] += 1
-        elif word not in KEYWORDS or word in CONSTANTS:
+        after_operand = word in (")", "end", *CONSTANTS) or (word not in KEYWORDS and word not in SIGNS)
+        if after_operand:
             prefixes[-1] = 0
         if sum(prefixes) + len(prefixes) - 1 > MAX_NESTING:
             mistakes.add(token.start, "the condition is nested too deeply", expected=f"at most {MAX_NESTING} levels")
