@@ -1,7 +1,7 @@
 """The state port: declared tables, one writer, one transaction per folded batch that includes the log offset."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, Protocol, cast
 
 import msgspec
 
@@ -46,8 +46,8 @@ MEMBERSHIP = _table("membership", "segment:text profile:int since:int", 2, "prof
 COUNTER = _table("counter", "name:text day:int key:text value:int", 3)
 FAILED = _table(
     "failed",
-    "offset:int idx:int source:text received_at:int message_id:text name:text reason:text field:text expected:text got:text "
-    "body:blob",
+    "offset:int idx:int source:text received_at:int message_id:text name:text reason:text field:text expected:text "
+    "got:text body:blob",
     2,
     "reason",
 )
@@ -172,3 +172,12 @@ class State(StateReader, Protocol):
     def backup(self, target: str) -> None:
         """A consistent copy while running."""
         ...
+
+
+def scan(reader: StateReader, table: Table, where: Mapping[str, Cell], *, by: str, chunk: int = 256) -> Iterator[Row]:
+    """Rows with equal columns in the order of the whole number `by`, unique among them, a chunk in memory at a time."""
+    column = table.names().index(by)
+    start = 0
+    while rows := reader.select(table, where, at_least={by: start}, order=(by,), limit=chunk):
+        yield from rows
+        start = cast(int, rows[-1][column]) + 1

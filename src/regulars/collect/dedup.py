@@ -1,0 +1,166 @@
+"""Count each event once: exact de-duplication on (source, message id), which also finds an event for `trace`."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from regulars.collect.bloom import BloomFilter
+from regulars.collect.runs import (
+    Column,
+    Entries,
+    Fetch,
+    Generation,
+    PageAt,
+    Runs,
+    Sizes,
+    Step,
+    offset_and_index,
+    places,
+    stored_entries,
+    stored_pages,
+)
+
+KIND = "seen"
+DAY_MS = 86_400_000
+#: Two columns of 64 bits: the halves of the hash.
+Keys: TypeAlias = npt.NDArray[np.uint64]
+
+_COLUMNS = 3  # upper half, lower half, place
+_MOST_CAPACITY = 1 << 24
+_GENERATIONS = 4  # in the time that entries are kept
+
+
+def keys_of(messages: Iterable[tuple[str, str]]) -> Keys:
+    """The 128-bit hashes of (source, message id): blake2b of source, NUL, message id."""
+    blake2b = hashlib.blake2b
+    digests = [blake2b(f"{source}\0{message}".encode(), digest_size=16).digest() for source, message in messages]
+    return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
+
+
+class SeenStep(Step):
+    """A folded batch: which of its events came before, and what to write."""
+
+    def __init__(self, duplicates: npt.NDArray[np.bool_]) -> None:
+        super().__init__(KIND)
+        self.duplicates = duplicates
+
+
+class SeenIndex:
+    """Which events were counted, for at least `keep_ms` of receipt time.
+
+    For each batch: `step = index.fold(...)`, `step.write(changes)`, commit, `step.accept()`. Without `accept` the batch
+    leaves no trace. `fetch` reads a committed page of the table `run`.
+    """
+
+    def __init__(self, fetch: Fetch, *, keep_ms: int = 7 * DAY_MS, sizes: Sizes = Sizes()) -> None:
+        self._runs = Runs(KIND, fetch, columns=_COLUMNS, sizes=sizes, span=keep_ms // _GENERATIONS)
+        self._least_capacity = sizes.capacity
+        self._filters: dict[int, BloomFilter] = {}  # by number of the generation
+        self._keep_ms = keep_ms
+
+    def load(self, rows: Iterable[tuple[int, int, bytes]]) -> None:
+        """Build the filters from the stored rows (level, seq, data), in the order of level and seq."""
+        waiting: list[Column] = []
+        last: Generation | None = None
+        for row in rows:
+            generation, entries = self._runs.load(*row)
+            if last is not None and (generation is not last or len(waiting) == 64):
+                self._filter(last).add(np.concatenate(waiting))
+                waiting.clear()
+            waiting.append(entries[1])
+            last = generation
+        if last is not None:
+            self._filter(last).add(np.concatenate(waiting))
+        self._runs.loaded()
+
+    def fold(self, keys: Keys, offsets: npt.ArrayLike, indexes: npt.ArrayLike, *, received_at: int) -> SeenStep:
+        """Tell the new from the known; of equal keys within the batch the first is new. `received_at` in ms."""
+        step = SeenStep(_repeated(keys))
+        candidates = np.flatnonzero(~step.duplicates)
+        known = self._known(keys[candidates])
+        step.duplicates[candidates[known]] = True
+        new = np.flatnonzero(~step.duplicates)
+        oldest_kept = max([received_at, *(g.newest for g in self._runs.generations)]) - self._keep_ms
+        if len(new):
+            entries: Entries = np.empty((_COLUMNS, len(new)), np.uint64)
+            entries[:2] = keys[new].T
+            entries[2] = places(offsets, indexes)[new]
+            entries = entries[:, np.argsort(entries[0], kind="stable")]
+            generation = self._runs.append(
+                step, entries, age=received_at, capacity=self._next_capacity(), oldest_kept=oldest_kept
+            )
+            step.effects.append(lambda: self._filter(generation).add(entries[1]))
+        self._runs.tidy(step, len(new), oldest_kept=oldest_kept)
+        step.effects.append(self._drop_filters)
+        return step
+
+    def locate(self, source: str, message_id: str) -> tuple[int, int] | None:
+        """The log offset and index of a counted event."""
+        ((upper, lower),) = keys_of([(source, message_id)])
+        for generation in reversed(self._runs.generations):
+            for _, entry in self._runs.find(generation, np.array([upper])):
+                if entry[1] == lower:
+                    return offset_and_index(int(entry[2]))
+        return None
+
+    def memory(self) -> int:
+        """Bytes of the filters."""
+        return sum(f.size() for f in self._filters.values())
+
+    def _known(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        known = np.zeros(len(keys), np.bool_)
+        for generation in reversed(self._runs.generations):
+            maybe = self._filter(generation).may_hold(keys[:, 1]) & ~known
+            if not maybe.any():
+                continue
+            places_ = np.flatnonzero(maybe)
+            suspects = keys[places_]
+            for position, entry in self._runs.find(generation, suspects[:, 0]):
+                if entry[1] == suspects[position, 1]:
+                    known[places_[position]] = True
+        return known
+
+    def _filter(self, generation: Generation) -> BloomFilter:
+        found = self._filters.get(generation.number)
+        if found is None:
+            found = self._filters[generation.number] = BloomFilter(generation.capacity)
+        return found
+
+    def _drop_filters(self) -> None:
+        alive = {generation.number for generation in self._runs.generations}
+        for number in self._filters.keys() - alive:
+            del self._filters[number]
+
+    def _next_capacity(self) -> int:
+        """Room for the next generation: twice a full one, a quarter more than one that time has closed."""
+        if not self._runs.generations:
+            return self._least_capacity
+        last = self._runs.generations[-1]
+        wanted = 2 * last.capacity if last.entries >= last.capacity else last.entries * 5 // 4
+        return min(max(wanted, self._least_capacity), _MOST_CAPACITY)
+
+
+def locate_stored(source: str, message_id: str, levels: Iterable[int], page_at: PageAt) -> tuple[int, int] | None:
+    """`SeenIndex.locate` for a reader beside the updater; see `runs.stored_pages` for the arguments."""
+    ((upper, lower),) = keys_of([(source, message_id)])
+    for page in stored_pages(int(upper), levels, page_at):
+        entries = stored_entries(page, _COLUMNS)
+        found = np.flatnonzero((entries[0] == upper) & (entries[1] == lower))
+        if len(found):
+            return offset_and_index(int(entries[2, found[0]]))
+    return None
+
+
+def _repeated(keys: Keys) -> npt.NDArray[np.bool_]:
+    """Which keys equal an earlier one of the batch."""
+    repeated = np.zeros(len(keys), np.bool_)
+    upper = np.sort(keys[:, 0])
+    if (upper[1:] != upper[:-1]).all():
+        return repeated
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: of equal keys the first comes first
+    ordered = keys[order]
+    repeated[order[1:]] = (ordered[1:] == ordered[:-1]).all(axis=1)
+    return repeated
