@@ -126,6 +126,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "EUR"
     time_zone: str = "Europe/Berlin"
     languages: tuple[str, ...] = ("de", "en")
+    typical_gap_days: float = 30.0  # between two orders of a customer; a customer's own rhythm is shrunk towards it
     clock: Literal["wall", "records"] = "wall"  # "records": time comes from tick records only (replayed data)
 
 

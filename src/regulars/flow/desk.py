@@ -1,0 +1,216 @@
+"""The desk: the profiles that a batch works on, fetched once, changed in memory, stored with the batch."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, part_id
+from regulars.core.state import CHANGED, DUE, MEMBERSHIP, PART, Changes, StateReader, Table
+from regulars.flow.engine import Engine
+from regulars.profile.fold import Folded, Parts
+
+_person_decoder = msgspec.msgpack.Decoder(Person)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """Where the records of a generation live; a back-fill builds the next generation beside the serving one."""
+
+    part: Table = PART
+    membership: Table = MEMBERSHIP
+    due: Table = DUE
+
+
+class Working:
+    """One profile on the desk."""
+
+    __slots__ = (
+        "due_before", "hot", "loaded", "new", "number", "parts", "person", "segments_before", "stage_before", "written",
+    )  # fmt: skip
+
+    def __init__(self, number: int, hot: Hot, *, stage: str = "", new: bool) -> None:
+        self.number = number
+        self.hot = hot
+        self.parts: Parts = {}
+        self.loaded: set[int] = set()
+        self.person: Person | None = None
+        self.written: set[int] = set()
+        self.new = new
+        self.segments_before: tuple[str, ...] = () if new else tuple(hot.segments)
+        self.due_before = 0 if new else hot.due
+        self.stage_before = stage
+
+
+class Desk:
+    """Fetches profiles, and turns what became of them into changes."""
+
+    def __init__(self, engine: Engine, state: StateReader, changes: Changes, tables: Tables | None = None) -> None:
+        self.engine = engine
+        self.changes = changes
+        self.tables = tables or Tables()
+        self._state = state
+        self._bytes: dict[int, bytes] = {}
+        self._asked: set[int] = set()
+        self._open: dict[int, Working] = {}
+
+    def prefetch(self, wanted: Mapping[int, Iterable[int]]) -> None:
+        """Fetch the hot records and some parts of many profiles in one go."""
+        ids = {part_id(number, part) for number, parts in wanted.items() for part in (HOT, *parts)} - self._asked
+        self._asked |= ids
+        self._bytes.update(self._state.parts(list(ids)))
+
+    def find(self, number: int) -> Working | None:
+        """The profile if it exists."""
+        working = self._open.get(number)
+        if working is not None:
+            return working
+        data = self._fetch(number, HOT)
+        if data is None:
+            return None
+        hot = self.engine.fold.decode_hot(data)
+        working = self._open[number] = Working(number, hot, stage=self._stage(hot), new=False)
+        return working
+
+    def open(self, number: int, anchor: str, *, time: int, day: int) -> Working:
+        """The profile, made when it does not exist."""
+        working = self.find(number)
+        if working is None:
+            working = self._open[number] = Working(number, self.engine.fold.new(anchor, time, day), new=True)
+        return working
+
+    def load(self, working: Working, parts: Iterable[int]) -> Parts:
+        """The profile's parts, with at least these decoded where they exist."""
+        fold = self.engine.fold
+        for part in parts:
+            if part in working.loaded:
+                continue
+            working.loaded.add(part)
+            data = None if working.new else self._fetch(working.number, part)
+            if data is not None:
+                working.parts[part] = fold.decode_part(data)
+        return working.parts
+
+    def load_all(self, working: Working) -> Parts:
+        """All parts that the fold knows."""
+        return self.load(working, (*self.engine.fold.parts, PURCHASES))
+
+    def person(self, working: Working) -> Person:
+        """Who the profile is."""
+        if working.person is None:
+            data = None if working.new else self._fetch(working.number, PERSON)
+            working.person = Person([], {}, []) if data is None else _person_decoder.decode(data)
+        return working.person
+
+    def reach(self, working: Working) -> list[Any]:
+        """What counts toward limits."""
+        return self.load(working, (REACH,)).setdefault(REACH, [])
+
+    def folded(self, working: Working, result: Folded, *, day: int, consent_changed: bool = False) -> None:
+        """Bring values of passed days, segments and due up to date after a fold."""
+        hot = working.hot
+        working.written |= result.parts
+        changed: set[int] | None = result.slots
+        if hot.due and hot.due <= day:
+            changed = result.slots | self.engine.fold.evaluate(hot, self.load_all(working), day)
+        if working.new or consent_changed:
+            changed = None
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.consent)
+        if moved is not None:
+            hot.segments = moved.now
+
+    def evaluated(self, working: Working, day: int) -> None:
+        """Recompute everything from all parts: time passed, parts were replaced."""
+        hot = working.hot
+        self.engine.fold.evaluate(hot, self.load_all(working), day)
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.consent)
+        if moved is not None:
+            hot.segments = moved.now
+
+    def drop(self, number: int) -> None:
+        """The profile is no more: it went into another one, or its content was rebuilt elsewhere."""
+        working = self.find(number)
+        if working is None:
+            return
+        for part in range(16):
+            self.changes.delete(self.tables.part, part_id(number, part))
+        for segment in working.segments_before:
+            self.changes.delete(self.tables.membership, (segment, number))
+            self._count("segment", segment, -1)
+        if working.due_before:
+            self.changes.delete(self.tables.due, (working.due_before, number))
+        if not working.new:
+            self._count("profiles", "", -1)
+            self._count("lifecycle", working.stage_before, -1)
+        self.changes.put(CHANGED, (number, 0))
+        del self._open[number]
+        self._bytes = {key: data for key, data in self._bytes.items() if key >> 4 != number}
+
+    def rename(self, old: int, new: int) -> Working | None:
+        """The profile `old` under the number `new`, its content unchanged."""
+        working = self.find(old)
+        if working is None:
+            return None
+        self.load_all(working)
+        self.load(working, (REACH,))
+        self.person(working)
+        self.drop(old)
+        moved = Working(new, working.hot, new=True)
+        moved.parts, moved.person, moved.loaded = working.parts, working.person, set(range(16))
+        moved.written = {*working.parts, PERSON}
+        self._open[new] = moved
+        return moved
+
+    def store(self, offset: int) -> None:
+        """Put every profile on the desk into the changes."""
+        changes, tables = self.changes, self.tables
+        encode = self.engine.fold.encode
+        for number, working in self._open.items():
+            hot = working.hot
+            if hot.due != working.due_before:
+                if working.due_before:
+                    changes.delete(tables.due, (working.due_before, number))
+                if hot.due:
+                    changes.put(tables.due, (hot.due, number))
+            before, now = working.segments_before, hot.segments
+            if len(before) != len(now) or list(before) != now:
+                for segment in now:
+                    if segment not in before:
+                        changes.put(tables.membership, (segment, number, hot.last_seen))
+                        self._count("segment", segment, 1)
+                for segment in before:
+                    if segment not in now:
+                        changes.delete(tables.membership, (segment, number))
+                        self._count("segment", segment, -1)
+            self._count_stage(working)
+            changes.put(tables.part, (number << 4, encode(hot)))
+            for part in working.written:
+                if part != PERSON:
+                    changes.put(tables.part, (part_id(number, part), encode(working.parts[part])))
+            if PERSON in working.written and working.person is not None:
+                changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
+            changes.put(CHANGED, (number, offset))
+
+    def _count_stage(self, working: Working) -> None:
+        if working.new:
+            self._count("profiles", "", 1)
+            self.changes.add("new_profiles", self.engine.calendar.day(working.hot.first_seen), "", 1)
+        before, now = working.stage_before, self._stage(working.hot)
+        if before != now:
+            self._count("lifecycle", before, -1)
+            self._count("lifecycle", now, 1)
+
+    def _stage(self, hot: Hot) -> str:
+        slot = self.engine.lifecycle_slot
+        return (hot.values[slot] or "") if slot is not None and slot < len(hot.values) else ""
+
+    def _count(self, name: str, key: str, value: int) -> None:
+        if name != "lifecycle" or key:
+            self.changes.add(name, 0, key, value)
+
+    def _fetch(self, number: int, part: int) -> bytes | None:
+        key = part_id(number, part)
+        if key not in self._asked:
+            self._asked.add(key)
+            self._bytes.update(self._state.parts([key]))
+        return self._bytes.get(key)

@@ -1,0 +1,56 @@
+"""A shop's definitions, compiled once for everything that folds or decides."""
+
+import msgspec
+
+from regulars.collect.segment import Decoder
+from regulars.core.calendar import Calendar
+from regulars.core.condition import Condition, compile_condition
+from regulars.core.definitions import CONTRACT, Definitions
+from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS
+from regulars.core.schema import Rows, thresholds
+from regulars.profile.fold import Fold
+from regulars.understand.lifecycle import Lifecycle
+from regulars.understand.segments import SegmentSet
+
+#: What these events say belongs to the account and its proof; no consent is asked for keeping them.
+ALWAYS_ADMITTED = (IDENTIFY, ALIAS, CONSENT, *ORDER_EVENTS)
+
+
+class Engine:
+    """Decoder, fold, segments and offer conditions of one version of the definitions."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.calendar = Calendar(definitions.shop.time_zone)
+        self.decoder = Decoder(definitions)
+        self.rows = Rows(definitions)
+        self.segments = SegmentSet(definitions, self.rows)
+        self.offers: dict[str, Condition] = {
+            offer.id: compile_condition(offer.when, self.rows.schema, where=f"offers: offers.{offer.id}.when")
+            for offer in definitions.offers
+            if offer.when
+        }
+        conditions = [*self.segments.conditions.values(), *self.offers.values()]
+        computed = {"lifecycle": Lifecycle(definitions.shop.typical_gap_days)}
+        self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions))
+        self.purposes = frozenset(purpose.id for purpose in definitions.purposes)
+        self._admitting = {event.name: event.purpose for event in definitions.events}
+        self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
+        self.lifecycle_slot: int | None = next(
+            (slot for slot, trait in enumerate(definitions.traits) if trait.kind == "lifecycle"), None
+        )
+
+    def admitting_purpose(self, event_name: str) -> str:
+        """The consent purpose that lets an event of this name into the lake; "contract" asks nobody."""
+        return self._admitting.get(event_name, "analytics")
+
+
+def with_record_definitions(current: Definitions, stored: Definitions) -> Definitions:
+    """`current`, but what profile records are built from as in `stored`: what serves until a back-fill is through."""
+    return msgspec.structs.replace(
+        current,
+        traits=stored.traits,
+        segments=stored.segments,
+        events=stored.events,
+        record_version=stored.record_version,
+    )

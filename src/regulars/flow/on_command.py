@@ -1,0 +1,177 @@
+"""Commands: what people and backends decide about the state, as records of the log like everything else."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from regulars.core import state as tables
+from regulars.core.errors import Rejected
+from regulars.core.identifier import format_key, usable
+from regulars.core.log import Record
+from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes, StateReader
+from regulars.flow.desk import Desk
+from regulars.flow.engine import Engine
+from regulars.flow.history import History
+from regulars.flow.on_events import refold
+from regulars.flow.people import apply_effects, identifier_rows, withdraw
+from regulars.profile import consent
+from regulars.profile.assignment import profile_of
+from regulars.profile.links import FOREVER, REVOKED, Link
+
+ROLES = ("admin", "marketer", "agent", "privacy")
+
+
+class Command(msgspec.Struct):
+    """The body of a COMMAND record."""
+
+    name: str
+    args: dict[str, Any] = {}
+    by: str = ""
+
+
+class Context(msgspec.Struct):
+    """What a command may use."""
+
+    engine: Engine
+    state: StateReader
+    history: History
+    record: Record
+    day: int
+
+
+Handler = Callable[[Context, Mapping[str, Any], str, Changes], dict[str, Any]]
+
+
+def on_command(context: Context) -> Changes:
+    """Carry the command out; its answer is stored under the record's offset. A refused one changes nothing else."""
+    record = context.record
+    changes = Changes()
+    try:
+        command = msgspec.json.decode(record.body, type=Command)
+        handler = HANDLERS.get(command.name)
+        if handler is None:
+            raise Rejected(f"there is no command {command.name!r}; known are {', '.join(sorted(HANDLERS))}")
+        answer = handler(context, command.args, command.by, changes)
+    except (Rejected, msgspec.DecodeError) as error:
+        changes = Changes()
+        body = msgspec.json.encode({"error": str(error), "field": getattr(error, "field", "")})
+        changes.put(ANSWER, (record.offset, 0, body))
+        return changes
+    changes.put(ANSWER, (record.offset, 1, msgspec.json.encode(answer)))
+    return changes
+
+
+def set_consent(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+    """Staff or a backend note what a customer said: {"identifier", "purpose", "granted", "reason"}."""
+    engine, state, record = context.engine, context.state, context.record
+    key = _key(args.get("identifier"), engine)
+    purpose, granted, reason = args.get("purpose"), args.get("granted"), args.get("reason")
+    if purpose not in engine.purposes:
+        known = ", ".join(sorted(engine.purposes))
+        raise Rejected(
+            f"{purpose!r} is not a purpose; known are {known}", field="purpose", expected=known, got=repr(purpose)
+        )
+    if not isinstance(granted, bool):
+        raise Rejected("granted must be true or false", field="granted", expected="true or false", got=repr(granted))
+    if not isinstance(reason, str) or not reason.strip():
+        raise Rejected("say why: who asked for it, and how", field="reason", expected="a text", got=repr(reason))
+    rows = identifier_rows(state, [key])
+    number = profile_of(key, record.time, rows)
+    if number is None:
+        raise Rejected(f"nobody is known as {key}", field="identifier", expected="a known identifier", got=key)
+    message_id = f"command-{record.offset}"
+    evidence = msgspec.json.encode({"by": by, "reason": reason, "method": "staff"})
+    changes.put(tables.CONSENT, (key, purpose, record.time, message_id, int(granted), evidence))
+    desk = Desk(engine, state, changes)
+    working = desk.find(number)
+    if working is not None:
+        person = desk.person(working)
+        person.statements = consent.union(person.statements, [(key, str(purpose), record.time, message_id, granted)])
+        since = consent.since(person.statements)
+        effect = consent.change(working.hot.consent, since, working.hot.last_seen)
+        for name in working.hot.consent.keys() ^ since.keys():
+            changes.add("consent", 0, name, 1 if name in since else -1)
+        if effect.refold:
+            refold(engine, desk, state, number, context.history.of(number, {}), rows, day=context.day)
+        else:
+            working.hot.consent = since
+            working.written |= {15} | engine.fold.clear(desk.load_all(working), effect.clear)
+            desk.evaluated(working, context.day)
+        desk.store(record.offset)
+    return {"identifier": key, "purpose": purpose, "granted": granted}
+
+
+def unlink(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+    """Take the link of two identifiers back: {"a", "b", "reason"}; profiles come out as if it had never been."""
+    engine, state, record = context.engine, context.state, context.record
+    a, b = _key(args.get("a"), engine), _key(args.get("b"), engine)
+    pair = sorted((a, b))
+    rows = state.select(tables.LINK, {"a": pair[0], "b": pair[1]}) or state.select(
+        tables.LINK, {"a": pair[1], "b": pair[0]}
+    )
+    if not rows:
+        raise Rejected(f"{a} and {b} are not linked to one another", field="b", expected="a linked identifier", got=b)
+    first, second = str(rows[0][0]), str(rows[0][1])
+    link = Link(first, second, record.time, f"command-{record.offset}", f"unlink by {by}", FOREVER, REVOKED)
+    placed = withdraw([link], engine, state, changes)
+    desk = Desk(engine, state, changes)
+    refolds = apply_effects(placed, desk, state, day=context.day)
+    pending = placed.settlement.puts if placed.settlement else {}
+    for number in refolds:
+        refold(engine, desk, state, number, context.history.of(number, pending), pending, day=context.day)
+    desk.store(record.offset)
+    return {"a": first, "b": second, "profiles": sorted(refolds)}
+
+
+def put_user(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+    """Add or change a console user: {"name", "role", "password" (hashed), "language"}."""
+    name, role, password = args.get("name"), args.get("role"), args.get("password")
+    if not isinstance(name, str) or not name.strip() or len(name) > 100:
+        raise Rejected("a user needs a name of at most 100 characters", field="name", expected="a name", got=repr(name))
+    if role not in ROLES:
+        raise Rejected(f"{role!r} is not a role", field="role", expected=", ".join(ROLES), got=repr(role))
+    known = context.state.get(USER, name)
+    if args.get("only_if_none") and context.state.count(USER):
+        if context.state.count(USER).get(None, 0):
+            return {"name": name, "created": False}
+    secret = password if isinstance(password, str) and password else (str(known[2]) if known else "")
+    if not secret:
+        raise Rejected("a new user needs a password", field="password", expected="a password", got="none")
+    changes.put(USER, (name, role, secret, str(args.get("language") or "en")))
+    return {"name": name, "created": known is None}
+
+
+def delete_user(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+    """Remove a console user: {"name"}. The last admin stays."""
+    name = args.get("name")
+    row = context.state.get(USER, name) if isinstance(name, str) else None
+    if row is None:
+        raise Rejected(f"there is no user {name!r}", field="name", expected="a user", got=repr(name))
+    if row[1] == "admin" and context.state.count(USER, {"role": "admin"}).get(None, 0) <= 1:
+        raise Rejected(f"{name} is the last admin; make somebody else admin first", field="name")
+    changes.delete(USER, str(name))
+    return {"name": name}
+
+
+def _key(value: object, engine: Engine) -> str:
+    kind, colon, rest = str(value or "").partition(":")
+    key = format_key(kind, rest)
+    if not colon or not usable(key, engine.definitions.identity):
+        raise Rejected(
+            f"{value!r} is not an identifier",
+            field="identifier",
+            expected="type:value, for example user_id:42",
+            got=repr(value),
+        )
+    return key
+
+
+HANDLERS: dict[str, Handler] = {
+    "set_consent": set_consent,
+    "unlink": unlink,
+    "put_user": put_user,
+    "delete_user": delete_user,
+}
+
+__all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

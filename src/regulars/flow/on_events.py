@@ -1,0 +1,461 @@
+"""What a batch of log records does: decode, count once, say whose, check consent, fold, and store all or nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from regulars.collect.dedup import SeenIndex, SeenStep, keys_of
+from regulars.collect.runs import Step
+from regulars.collect.tail import TailIndex, subject_hashes
+from regulars.core import log as kinds
+from regulars.core import state as tables
+from regulars.core.event import CONSENT, IDENTIFY, ORDER_EVENTS, Event, FailedEvent
+from regulars.core.log import Record
+from regulars.core.record import PERSON, REACH
+from regulars.core.state import ACCESS, IDENTIFIER, ORDER, VERDICT, Changes, StateReader
+from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
+from regulars.flow.desk import Desk, Tables, Working
+from regulars.flow.engine import Engine
+from regulars.flow.history import History
+from regulars.flow.people import Placed, apply_effects, place
+from regulars.profile import consent, orders
+from regulars.profile.consent import Statement
+from regulars.profile.orders import Change, Order
+
+_encode = msgspec.msgpack.Encoder().encode
+_FACTS = 40  # declared facts kept per profile
+_FACT_LENGTH = 500  # characters of one
+
+
+class Folding(msgspec.Struct):
+    """A batch, folded: what to commit, and what becomes true once that is done."""
+
+    changes: Changes
+    steps: list[Step]
+    events: int = 0
+    refolds: int = 0
+
+    def accept(self) -> None:
+        """The changes are committed."""
+        for step in self.steps:
+            step.accept()
+
+
+class OnEvents:
+    """Folds batches of records of the kinds events, products, access and decision."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: StateReader,
+        seen: SeenIndex,
+        tail: TailIndex,
+        history: History,
+        tables: Tables | None = None,
+    ) -> None:
+        self.engine = engine
+        self._state = state
+        self._seen = seen
+        self._tail = tail
+        self._history = history
+        self._tables = tables or Tables()
+
+    def fold(self, records: Sequence[Record], *, day: int) -> Folding:
+        """Everything that the records change; `day` is the shop's day by its clock."""
+        changes = Changes()
+        events, verdicts = self._read(records, changes)
+        steps = self._count_once(events, verdicts, records)
+        live = [event for event in events if verdicts[event.offset].codes[event.index] == ADMITTED]
+        folding = Folding(changes, list(steps), len(live))
+        last = records[-1].offset
+        if live:
+            placed = place(live, self.engine, self._state, changes)
+            desk = Desk(self.engine, self._state, changes, self._tables)
+            batch = _Batch(self, desk, placed, live, verdicts, day)
+            batch.fold()
+            folding.refolds = batch.refolded
+            desk.store(last)
+        if verdicts:
+            listed = [verdict.frozen() for verdict in verdicts.values()]
+            changes.put(VERDICT, (records[0].offset, last, _encode(listed)))
+        return folding
+
+    def _read(self, records: Iterable[Record], changes: Changes) -> tuple[list[Event], dict[int, "_Codes"]]:
+        events: list[Event] = []
+        verdicts: dict[int, _Codes] = {}
+        decode = self.engine.decoder.decode
+        day_of = self.engine.calendar.day
+        add = changes.add
+        for record in records:
+            if record.kind == kinds.EVENTS:
+                results = decode(record)
+                codes = verdicts[record.offset] = _Codes(record.offset, len(results))
+                for result in results:
+                    if isinstance(result, Event):
+                        events.append(result)
+                    else:
+                        codes.codes[result.index] = FAILED
+                        _keep_failed(result, changes)
+                        add("failed", day_of(result.received_at), result.reason, 1)
+            elif record.kind == kinds.ACCESS:
+                said = msgspec.json.decode(record.body)
+                row = (record.offset, record.time, str(said["user"]), str(said["action"]), str(said["subject"]))
+                changes.put(ACCESS, row)
+        return events, verdicts
+
+    def _count_once(
+        self, events: Sequence[Event], verdicts: Mapping[int, "_Codes"], records: Sequence[Record]
+    ) -> tuple[Step, ...]:
+        if not events:
+            return ()
+        offsets = [event.offset for event in events]
+        indexes = [event.index for event in events]
+        keys = keys_of((event.source, event.message_id) for event in events)
+        step: SeenStep = self._seen.fold(keys, offsets, indexes, received_at=records[-1].time)
+        fresh: list[Event] = []
+        for event, duplicate in zip(events, step.duplicates.tolist(), strict=True):
+            if duplicate:
+                verdicts[event.offset].codes[event.index] = DUPLICATE
+            else:
+                fresh.append(event)
+        if not fresh:
+            return (step,)
+        hashes = subject_hashes(event.subject for event in fresh)
+        tail = self._tail.fold(hashes, [e.offset for e in fresh], [e.index for e in fresh])
+        return (step, tail)
+
+
+class _Codes:
+    """The verdicts of one record while its batch is folded."""
+
+    __slots__ = ("codes", "late", "offset")
+
+    def __init__(self, offset: int, events: int) -> None:
+        self.offset = offset
+        self.codes = bytearray(events)
+        self.late: list[tuple[int, int]] = []
+
+    def frozen(self) -> Verdict:
+        return Verdict(self.offset, bytes(self.codes), None, self.late or None)
+
+
+class _Batch:
+    """One batch on its way through consent and fold."""
+
+    def __init__(
+        self,
+        flow: OnEvents,
+        desk: Desk,
+        placed: Placed,
+        events: Sequence[Event],
+        verdicts: Mapping[int, _Codes],
+        day: int,
+    ) -> None:
+        self.engine = flow.engine
+        self.desk = desk
+        self.placed = placed
+        self.events = events
+        self.verdicts = verdicts
+        self.day = day
+        self.refolded = 0
+        self._state = flow._state  # noqa: SLF001 - one unit in two classes
+        self._history = flow._history  # noqa: SLF001
+        self._keys: dict[int, list[str]] | None = None
+
+    def fold(self) -> None:
+        """Apply identity, consent and the events, in this order."""
+        by_profile: dict[int, list[Event]] = {}
+        touched = self.engine.fold.touched
+        wanted: dict[int, set[int]] = {}
+        order_events: dict[str, list[Event]] = {}
+        statements: dict[int, list[Statement]] = {}
+        for event, number in zip(self.events, self.placed.numbers, strict=True):
+            mine = by_profile.get(number)
+            if mine is None:
+                mine = by_profile[number] = []
+                wanted[number] = set()
+            mine.append(event)
+            wanted[number].update(touched(event.name))
+            if event.name in ORDER_EVENTS:
+                order = orders.order_id(event)
+                if order is not None:
+                    order_events.setdefault(order, []).append(event)
+            if event.name == CONSENT or "consent" in event.context:
+                heard = consent.statements_of(event, self.engine.purposes).statements
+                if heard:
+                    statements.setdefault(number, []).extend(heard)
+        self.desk.prefetch({n: parts for n, parts in wanted.items() if n not in self.placed.new})
+        refolds = apply_effects(self.placed, self.desk, self._state, day=self.day)
+        for number, said in statements.items():
+            if self._hear(number, said, by_profile[number]):
+                refolds.add(number)
+        for number in refolds:
+            self._refold(number)
+        changes = self._order_changes(order_events, by_profile)
+        for number, events in by_profile.items():
+            self._fold_profile(number, events, changes.pop(number, ()))
+        for number, rest in changes.items():
+            self._fold_profile(number, [], rest)
+
+    # Consent ----------------------------------------------------------------------------------------------------
+
+    def _hear(self, number: int, said: list[Statement], events: list[Event]) -> bool:
+        """Take in what identifiers said; True when only the history can tell what the profile is now."""
+        for s in said:
+            row = (s.identifier, s.purpose, s.time, s.message_id, int(s.granted), None)
+            self.desk.changes.put(tables.CONSENT, row)
+        working = self._open(number, events)
+        person = self.desk.person(working)
+        statements = consent.union(person.statements, said)
+        if statements == person.statements:
+            return False
+        person.statements = statements
+        working.written.add(PERSON)
+        return self.apply_consent(working)
+
+    def apply_consent(self, working: Working) -> bool:
+        """Bring the record in line with the statements; True when it must be read again from its history."""
+        hot = working.hot
+        since = consent.since(self.desk.person(working).statements)
+        effect = consent.change(hot.consent, since, None if working.new else hot.last_seen)
+        for purpose in hot.consent.keys() | since.keys():
+            self._count_consent(purpose, purpose in hot.consent, purpose in since)
+        hot.consent = since
+        if effect.clear:
+            working.written |= self.engine.fold.clear(self.desk.load_all(working), effect.clear)
+            self.desk.evaluated(working, self.day)
+        return bool(effect.refold)
+
+    def _count_consent(self, purpose: str, before: bool, after: bool) -> None:  # noqa: FBT001
+        if before != after:
+            self.desk.changes.add("consent", 0, purpose, 1 if after else -1)
+
+    # Folding ----------------------------------------------------------------------------------------------------
+
+    def _open(self, number: int, events: Sequence[Event]) -> Working:
+        working = self.desk.find(number)
+        if working is not None:
+            return working
+        first = min(event.time for event in events)
+        keys = self._keys_of(number)
+        anchor = min(keys, key=lambda key: (self.placed.rows[key][2], key)) if keys else events[0].subject
+        working = self.desk.open(number, anchor, time=first, day=self.day)
+        person = self.desk.person(working)
+        person.identifiers = sorted(keys)
+        working.written.add(PERSON)
+        return working
+
+    def _keys_of(self, number: int) -> list[str]:
+        if self._keys is None:
+            self._keys = {}
+            for key, row in self.placed.rows.items():
+                self._keys.setdefault(row[1], []).append(key)
+        return self._keys.get(number, [])
+
+    def _fold_profile(self, number: int, events: list[Event], changes: Sequence[Change]) -> None:
+        working = self._open(number, events)
+        hot = working.hot
+        since = hot.consent
+        admitting = self.engine.admitting_purpose
+        add = self.desk.changes.add
+        day_of = self.engine.calendar.day
+        admitted = events
+        for event in events:
+            purpose = admitting(event.name)
+            if consent.allows(since, purpose, event.time):
+                add("events", day_of(event.time), event.name, 1)
+            else:
+                self.verdicts[event.offset].codes[event.index] = REFUSED
+                add("refused", day_of(event.time), event.name, 1)
+                admitted = []
+        if not admitted:
+            codes = self.verdicts
+            admitted = [event for event in events if codes[event.offset].codes[event.index] == ADMITTED]
+        if not admitted and not changes and not working.new:
+            return
+        if len(admitted) > 1:
+            admitted.sort(key=lambda event: (event.time, event.message_id))
+        parts: set[int] = set()
+        for name in {event.name for event in admitted}:
+            parts.update(self.engine.fold.touched(name))
+            if name == IDENTIFY:
+                self._learn_facts(working, admitted)
+        if changes:
+            parts.update(self.engine.fold.touched(ORDER_EVENTS[0]))
+        loaded = self.desk.load(working, parts)
+        result = self.engine.fold.fold(hot, loaded, admitted, changes, since=since, day=self.day)
+        self.desk.folded(working, result, day=self.day, consent_changed=bool(self.placed.settlement))
+
+    def _learn_facts(self, working: Working, events: Iterable[Event]) -> None:
+        """Declared facts of identify calls: of each the last in (time, message id) stays."""
+        person = self.desk.person(working)
+        for event in events:
+            if event.name != IDENTIFY:
+                continue
+            for name, value in event.traits.items():
+                if not isinstance(value, str | int | float | bool) or len(name) > 100:
+                    continue
+                kept = value[:_FACT_LENGTH] if isinstance(value, str) else value
+                known = person.facts.get(name)
+                if known is None:
+                    if len(person.facts) < _FACTS:
+                        person.facts[name] = [event.time, event.message_id, kept]
+                elif (event.time, event.message_id) > (known[0], known[1]):
+                    person.facts[name] = [event.time, event.message_id, kept]
+        working.hot.facts = {name: fact[2] for name, fact in person.facts.items()}
+        working.written.add(PERSON)
+
+    # Orders -----------------------------------------------------------------------------------------------------
+
+    def _order_changes(
+        self, order_events: Mapping[str, list[Event]], by_profile: Mapping[int, list[Event]]
+    ) -> dict[int, list[Change]]:
+        """The orders that the batch changes, by the profile that owns them: the one that was there first."""
+        if not order_events:
+            return {}
+        owner = {id(event): number for number, events in by_profile.items() for event in events}
+        currency = self.engine.definitions.shop.currency
+        stored = self._state.many(ORDER, order_events)
+        pending = self.desk.changes.puts.get(ORDER.name, {})
+        found: dict[int, list[Change]] = {}
+        for identifier, events in order_events.items():
+            row = pending.get(identifier) or stored.get(identifier)
+            old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
+            first = min(events, key=lambda event: (event.time, event.message_id))
+            number = cast(int, row[1]) if row is not None else owner[id(first)]
+            change = orders.apply(identifier, old, events, currency=currency)
+            self.desk.changes.put(ORDER, orders.row(change.new, number))
+            self._count_order(change.old, -1)
+            self._count_order(change.new, 1)
+            if self.desk.find(number) is None and number not in by_profile:
+                number = owner[id(first)]
+            found.setdefault(number, []).append(change)
+        return found
+
+    def _count_order(self, order: Order | None, sign: int) -> None:
+        if order is None or order.time is None or order.cancelled:
+            return
+        day = self.engine.calendar.day(order.time)
+        self.desk.changes.add("revenue", day, order.currency, sign * order.total)
+        self.desk.changes.add("orders", day, "", sign)
+
+    # Repair -----------------------------------------------------------------------------------------------------
+
+    def _refold(self, number: int) -> None:
+        """Read the profile's history and fold it from zero, under the consent and the links of now."""
+        rows = self.placed.settlement.puts if self.placed.settlement else {}
+        past = self._history.of(number, rows)
+        self.refolded += 1
+        late = refold(self.engine, self.desk, self._state, number, past, rows, day=self.day)
+        sink = next(iter(self.verdicts.values()))
+        sink.late.extend(late)
+
+
+def refold(
+    engine: Engine,
+    desk: Desk,
+    state: StateReader,
+    number: int,
+    past: Sequence[Event],
+    rows: Mapping[str, Any],
+    *,
+    day: int,
+) -> list[tuple[int, int]]:
+    """Replace a profile's record by the fold of its history; (offset, index) of events that consent admits only now."""
+    before = desk.find(number)
+    if before is None and not past:
+        return []
+    keys = sorted({str(key) for key, row in rows.items() if row[1] == number} | _stored_keys(state, number, rows))
+    reach: list[Any] = []
+    if before is None:
+        first = min(event.time for event in past)
+        working = desk.open(number, keys[0] if keys else past[0].subject, time=first, day=day)
+        old_since: Mapping[str, int] = {}
+    else:
+        working = before
+        old_since = dict(working.hot.consent)
+        reach = desk.reach(working)
+        desk.load_all(working)
+    person = desk.person(working)
+    said = [
+        (str(r[0]), str(r[1]), cast(int, r[2]), str(r[3]), bool(r[4]))
+        for key in keys
+        for r in (*state.select(tables.CONSENT, {"identifier": key}), *_pending_statements(desk.changes, key))
+    ]
+    person.identifiers = keys
+    person.statements = consent.union((), said)
+    person.facts = {}
+    old = working.hot
+    hot = engine.fold.new(old.anchor, past[0].time if past else old.first_seen, day)
+    hot.segments, hot.due = old.segments, old.due
+    hot.consent = consent.since(person.statements)
+    if past:
+        hot.last_seen = past[-1].time
+    working.hot = hot
+    gone = set(working.parts) - {REACH}
+    working.parts = {REACH: reach} if reach else {}
+    working.loaded = set(range(16))
+    admitted = [e for e in past if consent.allows(hot.consent, engine.admitting_purpose(e.name), e.time)]
+    late = [
+        (e.offset, e.index)
+        for e in admitted
+        if e.offset and not consent.allows(old_since, engine.admitting_purpose(e.name), e.time)
+    ]
+    found = _orders_of(engine, state, desk.changes, admitted)
+    for order in found:
+        desk.changes.put(ORDER, orders.row(order, number))
+    result = engine.fold.fold(
+        hot, working.parts, admitted, [Change(None, o) for o in found], since=hot.consent, day=day
+    )
+    working.written |= result.parts | gone | {PERSON}
+    for part in gone - set(working.parts):
+        working.parts[part] = engine.fold.zero(part)
+    _facts_of(person.facts, admitted)
+    hot.facts = {name: fact[2] for name, fact in person.facts.items()}
+    desk.evaluated(working, day)
+    return late
+
+
+def _stored_keys(state: StateReader, number: int, rows: Mapping[str, Any]) -> set[str]:
+    return {str(row[0]) for row in state.select(IDENTIFIER, {"profile": number}) if row[0] not in rows}
+
+
+def _pending_statements(changes: Changes, key: str) -> list[Any]:
+    return [row for row in changes.puts.get(tables.CONSENT.name, {}).values() if row[0] == key]
+
+
+def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Iterable[Event]) -> list[Order]:
+    """The facts of the orders that a history tells of, with all their versions, whatever source they came from."""
+    by_order: dict[str, list[Event]] = {}
+    for event in events:
+        identifier = orders.order_id(event)
+        if identifier is not None:
+            by_order.setdefault(identifier, []).append(event)
+    currency = engine.definitions.shop.currency
+    stored = state.many(ORDER, by_order)
+    pending = changes.puts.get(ORDER.name, {})
+    found = []
+    for identifier, told in by_order.items():
+        row = pending.get(identifier) or stored.get(identifier)
+        old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
+        found.append(orders.apply(identifier, old, told, currency=currency).new)
+    return found
+
+
+def _facts_of(facts: dict[str, list[Any]], events: Iterable[Event]) -> None:
+    for event in events:
+        if event.name == IDENTIFY:
+            for name, value in event.traits.items():
+                if isinstance(value, str | int | float | bool) and len(name) <= 100:
+                    facts[name] = [event.time, event.message_id, value]
+
+
+def _keep_failed(failed: FailedEvent, changes: Changes) -> None:
+    changes.put(
+        tables.FAILED,
+        (
+            failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name, failed.reason,
+            failed.field, failed.expected, failed.got, failed.body,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,30 @@
+"""Time enters as a record: the shop's clock moves, and what time alone changes is evaluated."""
+
+from typing import cast
+
+from regulars.core.state import Changes, StateReader
+from regulars.flow.desk import Desk, Tables
+from regulars.flow.engine import Engine
+
+CHUNK = 2_000  # profiles per transaction
+
+
+def due_profiles(state: StateReader, day: int, tables: Tables, *, limit: int = CHUNK) -> list[int]:
+    """Profiles on which some value changes on or before local day `day` without an event."""
+    rows = state.select(tables.due, below={"day": day + 1}, order=("day", "profile"), limit=limit)
+    return [cast(int, row[1]) for row in rows]
+
+
+def pass_time(
+    engine: Engine, state: StateReader, profiles: list[int], *, day: int, offset: int, tables: Tables
+) -> Changes:
+    """Evaluate the live records of these profiles as of local day `day`."""
+    changes = Changes()
+    desk = Desk(engine, state, changes, tables)
+    desk.prefetch(dict.fromkeys(profiles, engine.fold.parts))
+    for number in profiles:
+        working = desk.find(number)
+        if working is not None:
+            desk.evaluated(working, day)
+    desk.store(offset)
+    return changes
