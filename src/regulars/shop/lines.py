@@ -12,7 +12,7 @@ def lines_of(text: str) -> dict[Path, int]:
     Keys inside an inline table are not listed; they stand on the line of their statement.
 
     >>> lines_of('[a]\nb = 1\n\n[c."d e"]\n')
-    {('a',): 1, ('a', 'b'): 2, ('c', 'd e'): 4}
+    {('a',): 1, ('a', 'b'): 2, ('c',): 4, ('c', 'd e'): 4}
     """
     found: dict[Path, int] = {}
     table: Path = ()
