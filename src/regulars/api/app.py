@@ -1,0 +1,97 @@
+"""The whole HTTP surface of a gateway: one table of hot routes, mounted parts, and Litestar for the rest."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.config.app import AppConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
+
+from regulars.api import intake
+from regulars.api.asgi import Handler, Receive, Scope, Send
+from regulars.api.metrics import Metrics
+from regulars.api.operations import HANDLERS as OPERATIONS
+from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
+from regulars.core.errors import RegularsError
+from regulars.runtime import Services
+
+#: Every maker of hot routes: `(services, metrics) -> {path: handler}`. Their paths are looked up before anything else.
+HOT: tuple[Callable[[Services, Metrics], dict[str, Handler]], ...] = (intake.routes,)
+#: Handlers that Litestar serves and documents.
+HANDLERS: tuple[ControllerRouterHandler, ...] = (*OPERATIONS,)
+_LOG = structlog.get_logger("regulars.api")
+
+
+class Surface:
+    """The ASGI application."""
+
+    def __init__(self, services: Services, *, mounts: dict[str, Handler] | None = None) -> None:
+        self.metrics = Metrics()
+        self._hot: dict[str, Handler] = {}
+        for make in HOT:
+            self._hot |= make(services, self.metrics)
+        self._mounts = mounts or {}
+        self._rest = litestar_app(services, self.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            hot = self._hot.get(scope["path"])
+            if hot is not None:
+                await hot(scope, receive, send)
+                return
+            if self._mounts:
+                mounted = self._mounts.get(scope["path"].partition("/")[2].partition("/")[0])
+                if mounted is not None:
+                    await mounted(scope, receive, send)
+                    return
+        await self._rest(scope, receive, send)  # type: ignore[arg-type]  # Litestar's own names for the same ASGI types
+
+
+def litestar_app(services: Services, metrics: Metrics) -> Litestar:
+    """What is not hot: operations, profiles, catalogue, privacy, with OpenAPI."""
+    return Litestar(
+        route_handlers=[*HANDLERS],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
+        },
+        exception_handlers={Exception: _explain},
+        openapi_config=OpenAPIConfig(
+            title="Regulars", version=version("regulars"), path="/schema", enabled_endpoints=set()
+        ),
+        on_app_init=[_remember(services)],
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _remember(services: Services) -> Callable[[AppConfig], AppConfig]:
+    def keep(config: AppConfig) -> AppConfig:
+        config.state["services"] = services
+        return config
+
+    return keep
+
+
+def _explain(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Any failure as a problem document."""
+    if isinstance(error, HTTPException):
+        headers = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())
+        details = error.extra if isinstance(error.extra, list) else []
+        first = details[0] if details and isinstance(details[0], dict) else {}
+        detail = str(first.get("message") or error.detail)
+        if error.status_code == 404:
+            detail = f"there is nothing at {request.url.path}; see /openapi.json for what there is"
+        problem = Problem(error.status_code, detail, field=str(first.get("key", "")), headers=headers)
+    else:
+        problem = problem_of(error)
+        if not isinstance(error, RegularsError | Problem):
+            _LOG.error("a defect of the API", path=request.url.path, exc_info=error)
+    headers_out = {k.decode(): v.decode() for k, v in problem.headers}
+    return Response(problem.body(), status_code=problem.status, headers=headers_out, media_type=CONTENT_TYPE)

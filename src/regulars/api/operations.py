@@ -1,0 +1,138 @@
+"""Health, readiness and metrics: how the server is, for people and machines that watch it."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from regulars.api.metrics import Metrics, gauge
+from regulars.core.errors import RegularsError
+from regulars.core.state import SEALED
+from regulars.runtime import Services
+from regulars.runtime.status import read_status
+
+#: An updater that has not spoken for this long is not ready; seconds.
+SILENT_SECONDS = 10.0
+
+
+class Health(msgspec.Struct):
+    """The process answers."""
+
+    status: str
+
+
+class Lag(msgspec.Struct):
+    """How far folding is behind the log."""
+
+    records: int
+    seconds: float
+
+
+class Readiness(msgspec.Struct):
+    """Whether events can come in and are folded, and what the processes say of themselves."""
+
+    ready: bool
+    reasons: list[str]
+    lag: Lag
+    gateway: dict[str, Any]
+    updater: dict[str, Any]
+    supervisor: dict[str, Any]
+
+
+@get("/health", tags=["operations"], sync_to_thread=False)
+def health() -> Health:
+    """Whether the gateway answers at all."""
+    return Health("ok")
+
+
+@get("/ready", tags=["operations"], sync_to_thread=True)
+def ready(services: Services) -> Response[Readiness]:
+    """Whether the server does its work: 200 when it does, 503 with reasons when it does not."""
+    state = readiness(services)
+    return Response(state, status_code=200 if state.ready else 503)
+
+
+@get("/metrics", tags=["operations"], sync_to_thread=True)
+def metrics_page(services: Services, metrics: Metrics) -> Response[bytes]:
+    """Figures in the text format of Prometheus."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(services, metrics))
+    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def readiness(services: Services) -> Readiness:
+    """What /ready tells; the console's health page shows the same."""
+    status = services.folder.status
+    supervisor, updater = read_status(status / "supervisor"), read_status(status / "updater")
+    gateway = read_status(status / "gateway")
+    reasons = []
+    silent = time.time() - float(updater.get("at", 0))
+    if not updater:
+        reasons.append("the updater has not started yet")
+    elif silent > SILENT_SECONDS:
+        reasons.append(f"the updater has said nothing for {silent:.0f} s")
+    if updater.get("error"):
+        reasons.append(f"the updater met a failure: {updater['error']}")
+    for name, child in supervisor.get("children", {}).items():
+        if not child.get("running", True):
+            reasons.append(f"the {name} is down ({child.get('reason', 'ended')}) and is started again")
+    lag = Lag(0, 0.0)
+    try:
+        lag = lag_of(services)
+    except RegularsError as error:
+        reasons.append(str(error))
+    return Readiness(not reasons, reasons, lag, gateway, updater, supervisor)
+
+
+def lag_of(services: Services) -> Lag:
+    """Records that wait to be folded, and since when the oldest waits."""
+    records = services.log.head() - services.folded_offset()
+    if records <= 0:
+        return Lag(0, 0.0)
+    oldest = services.oldest_unfolded()
+    waited = 0.0 if oldest is None else max(services.clock() - oldest.time, 0) / 1000
+    return Lag(records, waited)
+
+
+class _Figures(Collector):
+    """Everything /metrics tells, read when it is asked."""
+
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        self._services = services
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        """The figures of this moment."""
+        services = self._services
+        yield from self._metrics.families()
+        lag = lag_of(services)
+        yield gauge("regulars_updater_lag_records", "Log records that wait to be folded", lag.records)
+        yield gauge("regulars_updater_lag_seconds", "How long the oldest of them waits", lag.seconds)
+        yield gauge("regulars_log_head", "Offset of the last log record", services.log.head())
+        sealed = services.state.meta(SEALED)
+        unsealed = services.folded_offset() - (sealed if isinstance(sealed, int) else 0)
+        yield gauge("regulars_seal_lag_records", "Folded records that are not sealed into the lake yet", unsealed)
+        oldest = services.log.oldest_time()
+        age = 0.0 if oldest is None else max(services.clock() - oldest, 0) / 1000
+        yield gauge("regulars_log_age_seconds", "Age of the oldest record of the log", age)
+        yield gauge("regulars_log_bytes", "Log on disk, write-ahead log included", services.log.size())
+        size = services.state.size()
+        yield gauge("regulars_state_bytes", "State on disk without its write-ahead log", size["database"])
+        yield gauge("regulars_state_wal_bytes", "Write-ahead log of the state", size["wal"])
+        wal = services.folder.log.with_name("log.db-wal")
+        yield gauge("regulars_log_wal_bytes", "Write-ahead log of the log", wal.stat().st_size if wal.exists() else 0)
+        yield gauge("regulars_disk_free_bytes", "What the disk has left", services.folder.free_bytes())
+        records, waiting = services.intake.backlog()
+        yield gauge("regulars_intake_waiting_records", "Records that wait for the disk", records)
+        yield gauge("regulars_intake_waiting_bytes", "Bytes that wait for the disk", waiting)
+        children = read_status(services.folder.status / "supervisor").get("children", {})
+        for name, child in sorted(children.items()):
+            yield gauge(f"regulars_{name}_restarts", f"How often the {name} was started again", child["restarts"])
+
+
+HANDLERS = (health, ready, metrics_page)

@@ -1,0 +1,1 @@
+"""The process that speaks HTTP: appends to the log, reads the state."""

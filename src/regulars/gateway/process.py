@@ -1,0 +1,93 @@
+"""Run the gateway: one event loop, the socket of the supervisor, a graceful end."""
+
+import asyncio
+import gc
+import importlib.util
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from importlib import import_module
+
+import structlog
+import uvicorn
+import uvloop
+
+from regulars.api.app import Surface
+from regulars.api.asgi import Handler
+from regulars.core.errors import RegularsError
+from regulars.gateway.upkeep import Upkeep
+from regulars.runtime import Services, Settings
+from regulars.runtime.build import gateway_services
+from regulars.runtime.processes import end_with_parent, exit_code, logging_to_stderr
+from regulars.runtime.settings import from_argument
+from regulars.runtime.status import StatusFile
+
+_LOG = structlog.get_logger("regulars.gateway")
+#: First parts of the paths that the console answers.
+CONSOLE = ("", "console", "login", "logout", "static", "advisor", "me")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`SETTINGS DESCRIPTOR PARENT`; the exit code."""
+    settings, descriptor, parent = from_argument(arguments[0]), int(arguments[1]), int(arguments[2])
+    end_with_parent(parent)
+    logging_to_stderr()
+    status = StatusFile(settings.data / "status" / "gateway")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # uvicorn takes them while it serves and hands them back at the end
+    try:
+        listening = socket.socket(fileno=descriptor)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, listening, status))
+    except RegularsError as error:
+        _LOG.error("the gateway cannot go on", error=str(error))
+        status.write({"pid": os.getpid(), "ready": False, "error": str(error), "at": time.time()})
+        return exit_code(error)
+    return 0
+
+
+async def _serve(settings: Settings, listening: socket.socket, status: StatusFile) -> None:
+    services = gateway_services(settings)
+    try:
+        surface = Surface(services, mounts=_console(services))
+        config = uvicorn.Config(
+            surface,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=2048,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=int(settings.stop_seconds * 2 / 3),
+        )
+        server = uvicorn.Server(config)
+        upkeep = Upkeep(services, settings)
+        upkeep.start()
+        told = asyncio.create_task(_tell_ready(server, status))
+        gc.collect()
+        gc.freeze()
+        await server.serve(sockets=[listening])
+        told.cancel()
+        await upkeep.stop()
+        await services.intake.close()
+    finally:
+        services.close()
+
+
+async def _tell_ready(server: uvicorn.Server, status: StatusFile) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+        await asyncio.sleep(0.005)
+    status.write({"pid": os.getpid(), "ready": True, "since": time.time()})
+
+
+def _console(services: Services) -> dict[str, Handler]:
+    """The console's pages, where that part is installed."""
+    if importlib.util.find_spec("regulars.console") is None:
+        return {}
+    app: Handler = import_module("regulars.console").app(services)
+    return dict.fromkeys(CONSOLE, app)

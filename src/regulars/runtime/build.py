@@ -1,0 +1,67 @@
+"""Choose and open the adapters of a data folder: SQLite on one machine."""
+
+from typing import cast
+
+from regulars.adapters.log.group import GroupCommit
+from regulars.adapters.log.sqlite import SqliteLog, SqliteLogReader
+from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
+from regulars.core.definitions import Definitions
+from regulars.core.errors import Rejected
+from regulars.core.log import Log
+from regulars.runtime.folder import DataFolder, check_version, open_folder
+from regulars.runtime.services import Services
+from regulars.runtime.settings import Settings
+from regulars.shop import load
+
+
+def prepare(settings: Settings) -> DataFolder:
+    """The data folder with log and state made or migrated, so that every process finds them whole."""
+    folder = open_folder(settings.data)
+    open_log(folder, settings).close()
+    open_state(folder, settings).close()
+    return folder
+
+
+def open_log(folder: DataFolder, settings: Settings) -> SqliteLog:
+    """The log for the one process that appends."""
+    return SqliteLog(folder.log, max_bytes=settings.log_max_bytes)
+
+
+def read_log(folder: DataFolder) -> Log:
+    """The log for a process that reads; it appends nothing."""
+    return cast(Log, SqliteLogReader(folder.log))
+
+
+def open_state(folder: DataFolder, settings: Settings) -> SqliteState:
+    """The state for its one writer."""
+    return SqliteState(folder.state, max_bytes=settings.state_max_bytes)
+
+
+def read_state(folder: DataFolder) -> SqliteStateReader:
+    """The state for a process that reads."""
+    return SqliteStateReader(folder.state)
+
+
+def existing_folder(settings: Settings) -> DataFolder:
+    """The folder of a shop that was served before."""
+    folder = DataFolder(settings.data)
+    if not folder.version.exists():
+        raise Rejected(
+            f"{settings.data} is no data folder; start `regulars serve {settings.shop}` once, or name it with --data",
+            field="--data",
+            expected="a data folder",
+            got=str(settings.data),
+        )
+    check_version(folder)
+    return folder
+
+
+def gateway_services(settings: Settings, definitions: Definitions | None = None) -> Services:
+    """The services of a gateway process; call it on the running event loop."""
+    folder = existing_folder(settings)
+    definitions = load(settings.shop) if definitions is None else definitions
+    state = read_state(folder)
+    log = open_log(folder, settings)
+    return Services(
+        settings=settings, folder=folder, definitions=definitions, log=log, intake=GroupCommit(log), state=state
+    )

@@ -1,0 +1,53 @@
+"""What every child process does first: end with its parent, and stop on a signal once its work is whole."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+import structlog
+
+from regulars.core.errors import Misconfigured, RegularsError, Rejected, Unavailable
+
+#: Exit codes: the caller's input, the world outside, a defect of ours.
+INPUT, WORLD, DEFECT = 2, 3, 70
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(parent: int) -> None:
+    """Be told to stop when the process `parent` is gone, however it ended (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the call
+        raise SystemExit(WORLD)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def exit_code(error: BaseException) -> int:
+    """How a process ends that fails with `error`."""
+    if isinstance(error, Rejected | Misconfigured):
+        return INPUT
+    if isinstance(error, Unavailable | RegularsError):
+        return WORLD
+    return DEFECT
+
+
+def logging_to_stderr() -> None:
+    """One line an entry, time first, with its facts as key=value."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,1 @@
+"""The process that folds the log into the state: its one writer."""

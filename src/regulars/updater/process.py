@@ -1,0 +1,110 @@
+"""Run the updater: fold what the log has, then wait for more; a graceful end after the batch at hand."""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from regulars.core.errors import RegularsError, Unavailable
+from regulars.core.log import Log
+from regulars.core.state import State
+from regulars.flow.updater import Updater
+from regulars.runtime import Settings
+from regulars.runtime.build import existing_folder, open_state, read_log
+from regulars.runtime.processes import end_with_parent, exit_code, logging_to_stderr, stop_on_signals
+from regulars.runtime.settings import from_argument
+from regulars.runtime.status import StatusFile
+from regulars.shop import load
+
+_LOG = structlog.get_logger("regulars.updater")
+#: Pauses while there is nothing to fold: short right after traffic, longer when the shop sleeps; seconds.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.02
+#: How often the status is written; seconds.
+STATUS_SECONDS = 0.5
+#: How long to wait after the disk refused a write; seconds.
+RETRY_SECONDS = 1.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`SETTINGS PARENT`; the exit code."""
+    settings, parent = from_argument(arguments[0]), int(arguments[1])
+    end_with_parent(parent)
+    logging_to_stderr()
+    stopping = stop_on_signals()
+    status = StatusFile(settings.data / "status" / "updater")
+    try:
+        run(settings, status, stopping)
+    except RegularsError as error:
+        _LOG.error("the updater cannot go on", error=str(error))
+        status.write({"pid": os.getpid(), "ready": False, "error": str(error), "at": time.time()})
+        return exit_code(error)
+    return 0
+
+
+def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> None:
+    """Fold until told to stop."""
+    folder = existing_folder(settings)
+    definitions = load(settings.shop)
+    log = read_log(folder)
+    state = open_state(folder, settings)
+    try:
+        updater = Updater(definitions, log, state)
+        gc.collect()
+        gc.freeze()
+        _loop(updater, _Reporter(status, log, state), stopping)
+    finally:
+        state.close()
+        log.close()
+
+
+def _loop(updater: Updater, reporter: "_Reporter", stopping: threading.Event) -> None:
+    pause = SHORTEST_PAUSE
+    while not stopping.is_set():
+        try:
+            folded = updater.step()
+            reporter.report(folded, error="")
+        except Unavailable as error:
+            reporter.report(0, error=str(error))
+            stopping.wait(RETRY_SECONDS)
+            continue
+        if folded:
+            pause = SHORTEST_PAUSE
+        else:
+            stopping.wait(pause)
+            pause = min(pause * 1.2, LONGEST_PAUSE)
+
+
+class _Reporter:
+    """Tells others now and then how folding goes."""
+
+    def __init__(self, status: StatusFile, log: Log, state: State) -> None:
+        self._status = status
+        self._log = log
+        self._state = state
+        self._records = 0
+        self._error = ""
+        self._since = time.time()
+        self._told = 0.0
+
+    def report(self, folded: int, *, error: str) -> None:
+        """Count a step; write the status when it is time, and at once when a failure comes or goes."""
+        self._records += folded
+        now = time.time()
+        if error == self._error and now - self._told < STATUS_SECONDS:
+            return
+        if error and error != self._error:
+            _LOG.warning("folding waits", error=error)
+        self._error, self._told = error, now
+        self._status.write(
+            {
+                "pid": os.getpid(),
+                "ready": True,
+                "since": self._since,
+                "at": now,
+                "records": self._records,
+                "error": error,
+            }
+        )
