@@ -55,7 +55,8 @@ class Rows:
         return self._interests
 
     def row(
-        self, values: Sequence[Any], segments: AbstractSet[str], *, channel: str | None = None, placement: str | None = None,
+        self, values: Sequence[Any], segments: AbstractSet[str], *,
+        channel: str | None = None, placement: str | None = None,
         hour: int | None = None, weekday: int | None = None,
     ) -> list[Any]:  # fmt: skip
         """The row of a profile: hot values, segments, interests, context."""
