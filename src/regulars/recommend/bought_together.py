@@ -5,7 +5,7 @@ Surprise and Coincidence" (1993); how much the one raises the chance of the othe
 """
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -20,9 +20,10 @@ from regulars.recommend.interactions import (
     check_items,
     distinct_pairs,
 )
-from regulars.recommend.model import Column, Reason, ReasonCode, Scored, ScoringModel
+from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
+VIEWED_WEIGHT = 0.5  # of a product viewed, against one in the basket
 _PAIRS_AT_ONCE = 6_000_000  # 8-byte keys counted at a time: bounds the memory of fitting
 
 
@@ -39,11 +40,19 @@ class Together(msgspec.Struct, frozen=True, kw_only=True):
     seed_half_life_days: float = 45.0
 
 
+class _Reached(NamedTuple):
+    """Neighbours of seeds, one entry for each seed that reaches one."""
+
+    items: Int32
+    strengths: Float64
+    seeds: Int64  # position among the seeds
+
+
 class BoughtTogether(ScoringModel):
     """What is bought together with the basket, the products viewed and the own items.
 
     With n_ij baskets holding both, n_i, n_j one and N all: lift = (n_ij + k) / (n_i n_j / N + k); an item's score is
-    the sum of log lift * seed weight over the seeds. A product in the basket weighs 1, a viewed one 0.5, an own item
+    the sum of log lift * seed weight over the seeds. A product in the basket weighs 1, one viewed half, an own item
     its decayed share of the shopper's purchase days.
     """
 
@@ -79,52 +88,62 @@ class BoughtTogether(ScoringModel):
         return Scored(self._item[part], self._lift[part].astype(np.float64))
 
     def score(self, visit: Visit) -> Scored:
-        """Neighbours of the seeds; neither seeds from the basket nor what is in it are left out here."""
-        seeds, weights = self.seeds(visit)
-        return self.score_seeds(seeds, weights)
+        """Neighbours of the products at hand and of the own items; seeds may be among them."""
+        return _summed(self._reach(*self._join(visit)))
 
-    def seeds(self, visit: Visit) -> tuple[Int32, Float64]:
-        """The items to look from, and their weights."""
+    def score_at_hand(self, visit: Visit) -> Scored:
+        """Neighbours of the basket and of the products viewed, sorted by position."""
+        return _summed(self._reach(*self.at_hand(visit)))
+
+    def score_history(self, visit: Visit) -> Scored:
+        """Neighbours of the own items, sorted by position."""
+        return _summed(self._reach(*self.history(visit)))
+
+    def at_hand(self, visit: Visit) -> tuple[Int32, Float64]:
+        """The products at hand as seeds with weights."""
+        weights = np.concatenate((np.ones(len(visit.basket)), np.full(len(visit.viewed), VIEWED_WEIGHT)))
+        return np.concatenate((visit.basket, visit.viewed)), weights
+
+    def history(self, visit: Visit) -> tuple[Int32, Float64]:
+        """The own items most bought lately as seeds with weights."""
         own, weights = visit.own, visit.decayed(self.settings.seed_half_life_days)
-        if len(own) > self.settings.seeds:
-            chosen = np.argpartition(-weights, self.settings.seeds)[: self.settings.seeds]
+        seeds = int(self.settings.seeds)
+        if len(own) > seeds:
+            chosen = np.argpartition(-weights, seeds)[:seeds]
             own, weights = own[chosen], weights[chosen]
-        if len(own):
-            weights = weights / max(visit.decayed_days(self.settings.seed_half_life_days), 1.0)
-        if not len(visit.basket) and not len(visit.viewed):
-            return own, weights
-        at_hand = np.concatenate((np.ones(len(visit.basket)), np.full(len(visit.viewed), 0.5)))
-        return np.concatenate((visit.basket, visit.viewed, own)), np.concatenate((at_hand, weights))
+        return own, weights / max(visit.decayed_days(self.settings.seed_half_life_days), 1.0)
 
-    def score_seeds(self, seeds: Int32, weights: Float64) -> Scored:
-        """Sum of log lift times weight over the seeds, for each neighbour once, sorted by position."""
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
+        """For each item the product at hand or owned that speaks most for it."""
+        seeds, weights = self._join(visit)
+        reached = self._reach(seeds, weights)
+        result: list[Reasons] = []
+        for item in items.tolist():
+            found = np.flatnonzero(reached.items == item)
+            if not len(found):
+                result.append(())
+                continue
+            place = int(reached.seeds[found[np.argmax(reached.strengths[found])]])
+            if place < len(visit.basket):
+                source = "basket"
+            else:
+                source = "viewed" if place < len(visit.basket) + len(visit.viewed) else "history"
+            matched = self.catalogue.ids[int(seeds[place])]
+            result.append((Reason(ReasonCode.BOUGHT_TOGETHER, {"item": matched, "from": source}),))
+        return result
+
+    def _join(self, visit: Visit) -> tuple[Int32, Float64]:
+        hand, hand_weights = self.at_hand(visit)
+        own, own_weights = self.history(visit)
+        return np.concatenate((hand, own)), np.concatenate((hand_weights, own_weights))
+
+    def _reach(self, seeds: Int32, weights: Float64) -> _Reached:
         starts = self._start[seeds]
         lengths = self._start[seeds + 1] - starts
-        total = int(lengths.sum())
-        if not total:
-            return Scored(np.empty(0, np.int32), np.empty(0, np.float64))
         ends = np.cumsum(lengths)
-        places = np.arange(total) + np.repeat(starts - ends + lengths, lengths)
-        items, inverse = np.unique(self._item[places], return_inverse=True)
-        scores = np.bincount(inverse, weights=self._lift[places] * np.repeat(weights, lengths))
-        return Scored(items, scores)
-
-    def reasons(self, visit: Visit, item: int) -> tuple[Reason, ...]:
-        """The product at hand or owned that speaks most for the item."""
-        seeds, weights = self.seeds(visit)
-        near = self.neighbours(item)  # the seeds worth asking; keeping the strongest makes the relation one-sided
-        best, found = 0.0, -1
-        for place in np.flatnonzero(np.isin(seeds, near.items)).tolist():
-            seen = self.neighbours(int(seeds[place]))
-            strength = float(seen.scores[seen.items == item].sum() * weights[place])
-            if strength > best:
-                best, found = strength, place
-        if found < 0:
-            return ()
-        source = "basket" if found < len(visit.basket) else "viewed"
-        if found >= len(visit.basket) + len(visit.viewed):
-            source = "history"
-        return (Reason(ReasonCode.BOUGHT_TOGETHER, {"item": self.catalogue.ids[int(seeds[found])], "from": source}),)
+        numbers = np.repeat(np.arange(len(seeds)), lengths)
+        places = np.arange(len(numbers)) + (starts - ends + lengths)[numbers]
+        return _Reached(self._item[places], self._lift[places] * weights[numbers], numbers)
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of the model."""
@@ -146,6 +165,16 @@ class BoughtTogether(ScoringModel):
             columns["lift"].astype(np.float32, copy=False),
             settings,
         )
+
+
+def _summed(reached: _Reached) -> Scored:
+    """Each neighbour once with the sum of its strengths, sorted by position."""
+    if not len(reached.items):
+        return Scored(reached.items, reached.strengths)
+    order = np.argsort(reached.items)
+    items, strengths = reached.items[order], reached.strengths[order]
+    starts, _ = _runs(items)
+    return Scored(items[starts], np.add.reduceat(strengths, starts))
 
 
 def log_likelihood_ratio(both: Int64, first: Int64, second: Int64, total: int) -> Float64:

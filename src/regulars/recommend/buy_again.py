@@ -24,7 +24,7 @@ from regulars.recommend.interactions import (
     check_items,
     distinct_pairs,
 )
-from regulars.recommend.model import Column, Reason, ReasonCode, Scored, ScoringModel
+from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
 #: Lower bounds of the classes by how often the item was bought.
@@ -75,12 +75,12 @@ class BuyAgain(ScoringModel):
         """Own items with their hazard today."""
         return Scored(visit.own, self.hazards(visit))
 
-    def hazards(self, visit: Visit) -> Float64:
-        """Chance per day of each own item to be bought again today."""
-        expected = self.expected_gaps(visit)
-        pace = np.maximum(visit.days_since, 0.5) / expected
-        classes = self.hazard[_class_of_times(visit.times), np.searchsorted(PACE, pace, side="right") - 1]
-        result: Float64 = classes / expected * self.repeat[visit.own]
+    def hazards(self, visit: Visit, expected: Float64 | None = None) -> Float64:
+        """Chance per day of each own item to be bought again today; `expected` gaps may be handed in."""
+        gaps = self.expected_gaps(visit) if expected is None else expected
+        pace = np.maximum(visit.days_since, 0.5) / gaps
+        table = self.hazard[_class_of_times(visit.times), np.searchsorted(PACE, pace, side="right") - 1]
+        result: Float64 = table / gaps * self.repeat[visit.own]
         return result
 
     def expected_gaps(self, visit: Visit) -> Float64:
@@ -89,17 +89,17 @@ class BuyAgain(ScoringModel):
         result: Float64 = (visit.last - visit.first + prior * self.gap[visit.own]) / (visit.times - 1 + prior)
         return result
 
-    def reasons(self, visit: Visit, item: int) -> tuple[Reason, ...]:
-        """The own rhythm, if the item was bought more than once; else that it was bought."""
-        place = int(np.searchsorted(visit.own, item))
-        if place == len(visit.own) or int(visit.own[place]) != item:
-            return ()
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
+        """The own rhythm, if the item was bought on several days; else that it was bought."""
+        return [self._reason(visit, place) if place >= 0 else () for place in visit.places(items).tolist()]
+
+    def _reason(self, visit: Visit, place: int) -> Reasons:
         times = int(visit.times[place])
         if times == 1:
             return (Reason(ReasonCode.BOUGHT_OFTEN, {"times": times}),)
         arguments: dict[str, str | int | float] = {
             "gap_days": round(float(visit.last[place] - visit.first[place]) / (times - 1), 1),
-            "days_since": int(visit.days_since[place]),
+            "days_since": visit.day - int(visit.last[place]),
             "times": times,
         }
         return (Reason(ReasonCode.OWN_RHYTHM, arguments),)

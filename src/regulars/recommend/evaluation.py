@@ -55,28 +55,38 @@ class Ranks(Protocol):
         ...
 
 
-def next_baskets(
-    interactions: Interactions, *, since: int, per_person: int = 1, at_cut: bool = False, spread: int = 0
-) -> Iterator[Case]:
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How cases are made of the lines."""
+
+    per_person: int = 1  # first baskets of each person
+    at_cut: bool = False  # ask on the day of the cut, as a newsletter would, instead of on the basket's day
+    in_hand: bool = False  # every second item lies in the basket already, the others are to be foretold
+    history_lines: int = 1000  # of the past, as many as a profile keeps: the latest
+
+
+def next_baskets(interactions: Interactions, *, since: int, asking: Asking = Asking()) -> Iterator[Case]:
     """The first baskets of every person on or after day `since`, with what the person bought on days before.
 
-    Baskets are ordered by day, then by basket number. With `at_cut` the recommender is asked on `since` instead of
-    on the basket's day, as a newsletter would be.
+    Baskets are ordered by day, then by basket number; lines with no quantity (returns) do not count.
     """
-    order = np.lexsort((interactions.item, interactions.basket, interactions.day, interactions.person))
-    person, day = interactions.person[order], interactions.day[order]
-    basket, item = interactions.basket[order], interactions.item[order]
+    lines = interactions.where(interactions.quantity > 0)
+    order = np.lexsort((lines.item, lines.basket, lines.day, lines.person))
+    person, day, basket, item = (column[order] for column in (lines.person, lines.day, lines.basket, lines.item))
     begins = np.flatnonzero(np.concatenate((np.ones(min(1, len(person)), np.bool_), person[1:] != person[:-1])))
     for start, end in zip(begins.tolist(), np.append(begins[1:], len(person)).tolist(), strict=True):
         place = start + int(np.searchsorted(day[start:end], since))
-        for _ in range(per_person):
+        for _ in range(asking.per_person):
             if place >= end:
                 break
-            today = int(day[place])
-            known = start + int(np.searchsorted(day[start:end], since if at_cut else today))
+            today = since if asking.at_cut else int(day[place])
+            known = start + int(np.searchsorted(day[start:end], today))
+            oldest = max(start, known - asking.history_lines)
             stop = place + int((basket[place:end] == basket[place]).sum())
-            visit = Visit.of(item[start:known], day[start:known], day=since if at_cut else today)
-            yield Case(int(person[start]), visit, np.unique(item[place:stop]))
+            bought = np.unique(item[place:stop])
+            hand, rest = (bought[::2], bought[1::2]) if asking.in_hand else (bought[:0], bought)
+            if len(rest):
+                visit = Visit.of(item[oldest:known], day[oldest:known], day=today, basket=hand)
+                yield Case(int(person[start]), visit, rest)
             place = stop
 
 

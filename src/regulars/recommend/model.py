@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
 import numpy as np
@@ -36,19 +36,25 @@ class Reason(msgspec.Struct, frozen=True):
     arguments: dict[str, str | int | float] = {}
 
 
+Reasons = tuple[Reason, ...]
+
+
 class Recommended(msgspec.Struct, frozen=True):
     """One item of a row. Scores compare items of one row only; the blend's score is a probability."""
 
     item: str
     score: float
-    reasons: tuple[Reason, ...]
+    reasons: Reasons
     model: str
 
 
 class Shopper(msgspec.Struct, frozen=True):
-    """What is known of who is asking: (product id, day, quantity) of purchases, and products at hand now."""
+    """What is known of who is asking: purchases as [product id, day, quantity], and products at hand now.
 
-    purchases: Sequence[tuple[str, int, int]] = ()
+    Days are shop-local day numbers since 1970-01-01. A quantity of 0 is a product that went back.
+    """
+
+    purchases: Sequence[Sequence[Any]] = ()
     basket: Sequence[str] = ()
     viewed: Sequence[str] = ()
 
@@ -75,7 +81,7 @@ class Model(Protocol):
         """At most `n` items on `day`, best first; none of `exclude`, and only those that `allowed` lets through."""
         ...
 
-    def explain(self, shopper: Shopper, item: str, *, day: int) -> tuple[Reason, ...]:
+    def explain(self, shopper: Shopper, item: str, *, day: int) -> Reasons:
         """The evidence for one item; empty if the model has none."""
         ...
 
@@ -100,8 +106,8 @@ class ScoringModel(ABC):
         """Candidates for the visit, in any order."""
 
     @abstractmethod
-    def reasons(self, visit: Visit, item: int) -> tuple[Reason, ...]:
-        """The evidence for one item."""
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
+        """The evidence for each of the items; empty where the model has none."""
 
     def recommend(
         self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
@@ -110,8 +116,10 @@ class ScoringModel(ABC):
         visit = visit_of(self.catalogue, shopper, day)
         best = self.best(visit, n=n, excluded=self.catalogue.encode(exclude), allowed=allowed)
         return [
-            Recommended(self.catalogue.ids[item], float(score), self.reasons(visit, item), self.name)
-            for item, score in zip(best.items.tolist(), best.scores.tolist(), strict=True)
+            Recommended(self.catalogue.ids[item], score, reasons, self.name)
+            for item, score, reasons in zip(
+                best.items.tolist(), best.scores.tolist(), self.reasons(visit, best.items), strict=True
+            )
         ]
 
     def best(self, visit: Visit, *, n: int, excluded: Int32 = NOTHING, allowed: Mask | None = None) -> Scored:
@@ -119,12 +127,12 @@ class ScoringModel(ABC):
         hidden = np.concatenate((excluded, visit.basket)) if len(excluded) else visit.basket
         return top(self.score(visit), n, hidden, allowed)
 
-    def explain(self, shopper: Shopper, item: str, *, day: int) -> tuple[Reason, ...]:
+    def explain(self, shopper: Shopper, item: str, *, day: int) -> Reasons:
         """The evidence for one item."""
         position = self.catalogue.position.get(item)
         if position is None:
             raise Rejected(f"the trained models do not know product {item!r}; train again or check the id", field="item")
-        return self.reasons(visit_of(self.catalogue, shopper, day), position)
+        return self.reasons(visit_of(self.catalogue, shopper, day), np.asarray([position], np.int32))[0]
 
 
 class Recipe(Protocol):
@@ -138,10 +146,18 @@ class Recipe(Protocol):
 def visit_of(catalogue: Catalogue, shopper: Shopper, day: int) -> Visit:
     """The shopper in positions; products that the catalogue does not hold are left out."""
     get = catalogue.position.get
-    lines = [(number, bought) for product, bought, _ in shopper.purchases if (number := get(product)) is not None]
-    pairs = np.asarray(lines, np.int64).reshape(-1, 2)
+    items: list[int] = []
+    days: list[int] = []
+    for product, bought, quantity in shopper.purchases:
+        if quantity > 0 and (number := get(product)) is not None:
+            items.append(number)
+            days.append(bought)
     return Visit.of(
-        pairs[:, 0], pairs[:, 1], day=day, basket=catalogue.encode(shopper.basket), viewed=catalogue.encode(shopper.viewed)
+        np.asarray(items, np.int32),
+        np.asarray(days, np.int32),
+        day=day,
+        basket=catalogue.encode(shopper.basket),
+        viewed=catalogue.encode(shopper.viewed),
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from regulars.recommend.interactions import Catalogue, Float32, Float64, Int32, Int64, Interactions, check_items, distinct_pairs
-from regulars.recommend.model import Column, Reason, ReasonCode, Scored, ScoringModel
+from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
 
@@ -54,16 +54,15 @@ class Popular(ScoringModel):
         """The shop's most popular items, whoever asks."""
         return Scored(self.leaders, self.rate[self.leaders].astype(np.float64))
 
-    def reasons(self, visit: Visit, item: int) -> tuple[Reason, ...]:
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
         """Popular in the whole shop if it is among its best, else in its category."""
-        if self.rate[item] <= 0:
-            return ()
-        overall = len(self.leaders) > 0 and bool(self.rate[item] >= self.rate[self.leaders[-1]])
-        return (Reason(ReasonCode.POPULAR, {"category": "" if overall else self.catalogue.category_of(item)}),)
+        floor = float(self.rate[self.leaders[-1]]) if len(self.leaders) else 0.0
+        return [self._reason(item, rate, floor) for item, rate in zip(items.tolist(), self.rate[items].tolist(), strict=True)]
 
-    def of_category(self, category: int) -> Int32:
-        """The most popular items of a category, best first."""
-        return self._by_category[self._start[category] : self._start[category + 1]]
+    def _reason(self, item: int, rate: float, floor: float) -> Reasons:
+        if rate <= 0:
+            return ()
+        return (Reason(ReasonCode.POPULAR, {"category": "" if rate >= floor else self.catalogue.category_of(item)}),)
 
     def of_categories(self, categories: Int32 | Int64) -> Int32:
         """The most popular items of several categories."""
@@ -118,11 +117,12 @@ class Trending(ScoringModel):
         """The items that rise most, whoever asks."""
         return Scored(self.leaders, self.surge[self.leaders].astype(np.float64))
 
-    def reasons(self, visit: Visit, item: int) -> tuple[Reason, ...]:
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
         """How much more often than usual, if it is more than chance."""
-        if self.surge[item] <= 1:
-            return ()
-        return (Reason(ReasonCode.TRENDING, {"growth": round(float(self.growth[item]), 2)}),)
+        return [
+            (Reason(ReasonCode.TRENDING, {"growth": round(growth, 2)}),) if surge > 1 else ()
+            for surge, growth in zip(self.surge[items].tolist(), self.growth[items].tolist(), strict=True)
+        ]
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of the model."""

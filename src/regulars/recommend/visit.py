@@ -47,9 +47,26 @@ class Visit:
         return np.unique(self._line_days)
 
     @cached_property
+    def latest(self) -> int:
+        """The latest day with a purchase; the day of the visit for a new shopper."""
+        return int(self.last.max()) if len(self.last) else self.day
+
+    @cached_property
     def days_since(self) -> Float64:
         """Days from the last purchase of each own item to now."""
         return (self.day - self.last).astype(np.float64)
+
+    def places(self, items: Int32) -> Int64:
+        """Where each item stands in `own`; -1 for one that was not bought."""
+        if not len(self.own):
+            return np.full(len(items), -1)
+        places = np.minimum(np.searchsorted(self.own, items), len(self.own) - 1)
+        return np.where(self.own[places] == items, places, -1)
+
+    def in_groups(self, group: Int32) -> "Visit":
+        """The same purchases with each item replaced by its group, such as its category."""
+        items = group[np.repeat(self.own, self.times)]
+        return Visit(*distinct_pairs(items, self._line_days), day=self.day)
 
     def decayed(self, half_life_days: float) -> Float64:
         """Purchases of each own item, each worth half after `half_life_days`."""

@@ -1,0 +1,171 @@
+"""The blend: one chance per candidate from what all models say, with weights learned on weeks after the models' own.
+
+Logistic regression with a small ridge penalty, fitted by Newton's method (iteratively reweighted least squares; Hastie,
+Tibshirani, Friedman, "The Elements of Statistical Learning", section 4.4.1). Of the candidates that were not bought a
+share is drawn and weighted up, so that the score remains the chance to be in the next basket.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from typing import ClassVar, Self
+
+import msgspec
+import numpy as np
+
+from regulars.core.errors import Rejected
+from regulars.recommend.evaluation import Case
+from regulars.recommend.features import FEATURES, FeatureBuilder, Models
+from regulars.recommend.interactions import Catalogue, Float64, Int32, Mask
+from regulars.recommend.model import (
+    Column,
+    Reason,
+    ReasonCode,
+    Reasons,
+    Recommended,
+    Scored,
+    ScoringModel,
+    Shopper,
+    top,
+    visit_of,
+)
+from regulars.recommend.visit import Visit
+
+REASONS_SHOWN = 2
+
+
+class Shortfall(StrEnum):
+    """Why a row has fewer items than asked for."""
+
+    FILTERED = "filtered"  # what is excluded or not allowed left too few
+    NOTHING_SOLD = "nothing_sold"  # fewer products were ever sold than asked for
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A recommendation row: the items, and why there are fewer than asked for, if so."""
+
+    items: list[Recommended]
+    asked: int
+    shortfall: Shortfall | None = None
+
+
+class Blending(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of learning the weights."""
+
+    unbought_share: float = 0.2  # of the candidates not bought that are learned from
+    ridge: float = 1.0
+    rounds: int = 20
+    seed: int = 1
+
+
+class Blend(ScoringModel):
+    """chance = 1 / (1 + exp(-(weights . features + intercept)))."""
+
+    name: ClassVar[str] = "blend"
+
+    def __init__(self, catalogue: Catalogue, models: Models, weights: Float64) -> None:
+        if len(weights) != len(FEATURES) + 1:
+            raise Rejected(f"the blend has {len(weights)} weights, {len(FEATURES) + 1} are needed; train again")
+        self.catalogue = catalogue
+        self.models = models
+        self.weights = weights  # one per feature, then the intercept
+        self._features = FeatureBuilder(catalogue, models)
+
+    @classmethod
+    def learn(cls, catalogue: Catalogue, models: Models, cases: Iterable[Case], settings: Blending = Blending()) -> Self:
+        """The blend whose weights foretell best which candidates were bought in the cases."""
+        builder = FeatureBuilder(catalogue, models)
+        chance = np.random.default_rng(settings.seed)
+        rows: list[Float64] = []
+        bought: list[Mask] = []
+        for case in cases:
+            candidates = builder.build(case.visit)
+            hit = np.isin(candidates.items, case.bought)
+            kept = hit | (chance.random(len(hit)) < settings.unbought_share)
+            rows.append(candidates.rows[:, kept].T.astype(np.float32))
+            bought.append(hit[kept])
+        if not any(hit.any() for hit in bought):
+            raise Rejected("no basket to learn the blend from: give at least eight weeks of orders, or train without it")
+        return cls(catalogue, models, _logistic(np.concatenate(rows), np.concatenate(bought), settings))
+
+    def score(self, visit: Visit) -> Scored:
+        """Candidates of all models with their chance to be in the next basket."""
+        items, rows = self._features.build(visit)
+        return Scored(items, 1 / (1 + np.exp(-(self.weights[:-1] @ rows + self.weights[-1]))))
+
+    def row(
+        self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
+    ) -> Row:
+        """`n` items, best first: the blend's, then whatever else sells. A short row says why it is short."""
+        visit = visit_of(self.catalogue, shopper, day)
+        excluded = self.catalogue.encode(exclude)
+        best = self.best(visit, n=n, excluded=excluded, allowed=allowed)
+        items = self._recommended(visit, best, self.name, ())
+        if len(items) == n:
+            return Row(items, n)
+        hidden = np.concatenate((excluded, visit.basket, best.items))
+        sold = np.flatnonzero(self.models.popular.rate > 0).astype(np.int32)
+        more = top(Scored(sold, self.models.popular.rate[sold].astype(np.float64)), n - len(items), hidden, allowed)
+        filled = (Reason(ReasonCode.FILLED_UP, {"model": self.models.popular.name}),)
+        items += self._recommended(visit, more, self.models.popular.name, filled)
+        if len(items) == n:
+            return Row(items, n)
+        return Row(items, n, Shortfall.NOTHING_SOLD if len(sold) < n else Shortfall.FILTERED)
+
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
+        """The strongest evidence first: own rhythm, what it goes with, the category, then the crowd."""
+        places = visit.places(items)
+        new = np.flatnonzero(places < 0) if not len(visit.basket) + len(visit.viewed) else np.arange(len(items))
+        together: dict[int, Reasons] = {}
+        if len(new):
+            together = dict(zip(new.tolist(), self.models.bought_together.reasons(visit, items[new]), strict=True))
+        groups = visit.in_groups(self.catalogue.category)
+        liked = dict(zip(groups.own.tolist(), groups.times.tolist(), strict=True))
+        evidence = zip(
+            self.models.buy_again.reasons(visit, items),
+            [together.get(place, ()) for place in range(len(items))],
+            [self._liked(int(self.catalogue.category[item]), liked) for item in items.tolist()],
+            self.models.trending.reasons(visit, items),
+            self.models.popular.reasons(visit, items),
+            strict=True,
+        )
+        return [tuple(reason for reasons in one for reason in reasons)[:REASONS_SHOWN] for one in evidence]
+
+    def _liked(self, category: int, liked: Mapping[int, int]) -> Reasons:
+        name, days = self.catalogue.categories[category], liked.get(category, 0)
+        return (Reason(ReasonCode.CATEGORY, {"category": name, "times": days}),) if name and days > 1 else ()
+
+    def _recommended(self, visit: Visit, best: Scored, model: str, more: Reasons) -> list[Recommended]:
+        if not len(best.items):
+            return []
+        reasons = self.reasons(visit, best.items)
+        return [
+            Recommended(self.catalogue.ids[item], score, more + why, model)
+            for item, score, why in zip(best.items.tolist(), best.scores.tolist(), reasons, strict=True)
+        ]
+
+    def columns(self) -> Mapping[str, Column]:
+        """The weights; the models keep their own columns."""
+        return {"weights": self.weights}
+
+
+def _logistic(rows: Column, bought: Mask, settings: Blending) -> Float64:
+    """Weights by feature, then the intercept."""
+    table = rows.astype(np.float32)
+    importance = np.where(bought, 1.0, 1.0 / settings.unbought_share)
+    mean = np.average(table, axis=0, weights=importance)
+    spread = table.std(axis=0).astype(np.float64) + 1e-9
+    table = np.column_stack(((table - mean) / spread, np.ones(len(table)))).astype(np.float32)
+    weights = np.zeros(table.shape[1])
+    ridge = np.full(len(weights), settings.ridge)
+    ridge[-1] = 0
+    for _ in range(settings.rounds):
+        chance = 1 / (1 + np.exp(-(table @ weights.astype(np.float32)).astype(np.float64)))
+        slope = (importance * (chance - bought)).astype(np.float32) @ table + ridge * weights
+        curve = (importance * chance * (1 - chance)).astype(np.float32)
+        bend = ((table * curve[:, None]).T @ table).astype(np.float64) + np.diag(ridge)
+        step = np.linalg.solve(bend, slope)
+        weights -= step
+        if float(np.abs(step).max()) < 1e-4:
+            break
+    slopes = weights[:-1] / spread
+    return np.append(slopes, weights[-1] - float(slopes @ mean))

@@ -1,0 +1,113 @@
+"""Training: from order lines to a set of models that serve together, with figures on weeks it has not seen."""
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from regulars.core.errors import Rejected
+from regulars.recommend.baselines import OverallPopularity, OwnMostBought
+from regulars.recommend.blend import Blend, Blending
+from regulars.recommend.bought_together import BoughtTogether, Together
+from regulars.recommend.buy_again import BuyAgain, Rhythm
+from regulars.recommend.evaluation import Asking, Case, Evaluation, Ranks, evaluate, next_baskets
+from regulars.recommend.features import Models
+from regulars.recommend.interactions import Catalogue, Interactions, check_items
+from regulars.recommend.popular import Popular, Popularity, Trending
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that training may be told."""
+
+    popularity: Popularity = Popularity()
+    rhythm: Rhythm = Rhythm()
+    together: Together = Together()
+    blending: Blending = Blending()
+    learn_days: int = 28  # the weights are learned on this many last days, with models of the days before
+    learn_baskets: int = 3  # per person
+    holdout_days: int = 28  # evaluated on this many last days with a set that has not seen them; 0 = no evaluation
+    k: int = 10  # items of a row that is evaluated
+
+
+class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Models that were trained together. `evaluation` is of a set trained the same way, without the held-out days."""
+
+    catalogue: Catalogue
+    blend: Blend
+    first_day: int
+    last_day: int
+    lines: int
+    evaluation: Evaluation | None = None
+
+    @property
+    def models(self) -> Models:
+        """The models that the blend blends."""
+        return self.blend.models
+
+
+def train(interactions: Interactions, catalogue: Catalogue, settings: Settings = Settings()) -> TrainedSet:
+    """Learn weights and models from order lines; lines without quantity (returns) do not count.
+
+    With `holdout_days` a first set is trained on the days before them and evaluated on them; the set that is returned
+    is trained on all days, its weights on the held-out ones.
+    """
+    check_items(interactions, catalogue)
+    lines = interactions.where(interactions.quantity > 0)
+    if not len(lines):
+        raise Rejected("no order lines to train on; import orders first")
+    end = lines.last_day + 1
+    if not settings.holdout_days:
+        cut = end - settings.learn_days
+        weights = _learn(_fit(lines.before(cut), catalogue, settings), lines, cut, catalogue, settings)
+        return _trained(lines, catalogue, Blend(catalogue, _fit(lines, catalogue, settings), weights.weights), None)
+    cut = end - settings.holdout_days
+    before = lines.before(cut)
+    seen = train(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
+    cases = list(next_baskets(lines, since=cut))
+    evaluation = evaluate(recommenders(seen, before), cases, leader=Blend.name, k=settings.k)
+    weights = _learn(seen.models, lines, cut, catalogue, settings)
+    return _trained(lines, catalogue, Blend(catalogue, _fit(lines, catalogue, settings), weights.weights), evaluation)
+
+
+def recommenders(trained: TrainedSet, interactions: Interactions) -> Mapping[str, Ranks]:
+    """What is compared: the blend, its parts, and two baselines on the lines that the set was trained on."""
+    overall = OverallPopularity(trained.catalogue, interactions)
+    models = trained.models
+    all_of_them = (
+        trained.blend,
+        models.buy_again,
+        models.bought_together,
+        models.popular,
+        models.trending,
+        OwnMostBought(overall),
+        overall,
+    )
+    return {model.name: model for model in all_of_them}
+
+
+def _trained(lines: Interactions, catalogue: Catalogue, blend: Blend, evaluation: Evaluation | None) -> TrainedSet:
+    first, last = int(lines.day.min()), lines.last_day
+    return TrainedSet(
+        catalogue=catalogue, blend=blend, first_day=first, last_day=last, lines=len(lines), evaluation=evaluation
+    )
+
+
+def _fit(lines: Interactions, catalogue: Catalogue, settings: Settings) -> Models:
+    categories = Catalogue.of([(name, "") for name in catalogue.categories])
+    by_category = msgspec.structs.replace(lines, item=catalogue.category[lines.item].astype(np.int32))
+    return Models(
+        popular=Popular.fit(lines, catalogue, settings.popularity),
+        trending=Trending.fit(lines, catalogue, settings.popularity),
+        buy_again=BuyAgain.fit(lines, catalogue, settings.rhythm),
+        category_rhythm=BuyAgain.fit(by_category, categories, settings.rhythm),
+        bought_together=BoughtTogether.fit(lines, catalogue, settings.together),
+    )
+
+
+def _learn(models: Models, lines: Interactions, since: int, catalogue: Catalogue, settings: Settings) -> Blend:
+    """The weights of the models for baskets since a day that the models end before; half of them begun in hand."""
+    cases: list[Case] = []
+    for in_hand in (False, True):
+        asking = Asking(per_person=settings.learn_baskets if not in_hand else 1, in_hand=in_hand)
+        cases += next_baskets(lines.before(since + settings.learn_days), since=since, asking=asking)
+    return Blend.learn(catalogue, models, cases, settings.blending)
