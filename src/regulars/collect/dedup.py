@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from regulars.collect.bloom import BloomFilter
+from regulars.collect.bloom import Bits, BloomFilter, bits_of
 from regulars.collect.runs import (
     Column,
     Entries,
@@ -68,31 +68,31 @@ class SeenIndex:
         for row in rows:
             generation, entries = self._runs.load(*row)
             if last is not None and (generation is not last or len(waiting) == 64):
-                self._filter(last).add(np.concatenate(waiting))
+                self._remember(last, np.concatenate(waiting))
                 waiting.clear()
             waiting.append(entries[1])
             last = generation
         if last is not None:
-            self._filter(last).add(np.concatenate(waiting))
+            self._remember(last, np.concatenate(waiting))
         self._runs.loaded()
 
     def fold(self, keys: Keys, offsets: npt.ArrayLike, indexes: npt.ArrayLike, *, received_at: int) -> SeenStep:
         """Tell the new from the known; of equal keys within the batch the first is new. `received_at` in ms."""
         step = SeenStep(_repeated(keys))
-        candidates = np.flatnonzero(~step.duplicates)
-        known = self._known(keys[candidates])
-        step.duplicates[candidates[known]] = True
+        lower = np.ascontiguousarray(keys[:, 1])
+        bits = bits_of(lower)
+        step.duplicates |= self._known(keys, lower, bits)
         new = np.flatnonzero(~step.duplicates)
         oldest_kept = max([received_at, *(g.newest for g in self._runs.generations)]) - self._keep_ms
         if len(new):
             entries: Entries = np.empty((_COLUMNS, len(new)), np.uint64)
             entries[:2] = keys[new].T
             entries[2] = places(offsets, indexes)[new]
-            entries = entries[:, np.argsort(entries[0], kind="stable")]
+            entries = entries.take(np.argsort(entries[0], kind="stable"), axis=1)
             generation = self._runs.append(
                 step, entries, age=received_at, capacity=self._next_capacity(), oldest_kept=oldest_kept
             )
-            step.effects.append(lambda: self._filter(generation).add(entries[1]))
+            step.effects.append(lambda: self._filter(generation).add(lower[new], bits[new]))
         self._runs.tidy(step, len(new), oldest_kept=oldest_kept)
         step.effects.append(self._drop_filters)
         return step
@@ -110,10 +110,10 @@ class SeenIndex:
         """Bytes of the filters."""
         return sum(f.size() for f in self._filters.values())
 
-    def _known(self, keys: Keys) -> npt.NDArray[np.bool_]:
+    def _known(self, keys: Keys, lower: Column, bits: Bits) -> npt.NDArray[np.bool_]:
         known = np.zeros(len(keys), np.bool_)
         for generation in reversed(self._runs.generations):
-            maybe = self._filter(generation).may_hold(keys[:, 1]) & ~known
+            maybe = self._filter(generation).may_hold(lower, bits) & ~known
             if not maybe.any():
                 continue
             places_ = np.flatnonzero(maybe)
@@ -128,6 +128,9 @@ class SeenIndex:
         if found is None:
             found = self._filters[generation.number] = BloomFilter(generation.capacity)
         return found
+
+    def _remember(self, generation: Generation, lower: Column) -> None:
+        self._filter(generation).add(lower, bits_of(lower))
 
     def _drop_filters(self) -> None:
         alive = {generation.number for generation in self._runs.generations}

@@ -231,12 +231,12 @@ class Runs:
         """For positions in `keys`, entries with that key, newest run first: (position, entry), equal ones repeated."""
         prefixes = keys >> SHIFT
         for run in reversed(generation.runs):
-            pages = np.searchsorted(run.fences, prefixes, side="right").astype(np.int64) - 1
+            pages = run.fences.searchsorted(prefixes, side="right").astype(np.int64) - 1
             for number in np.unique(pages[pages >= 0]).tolist():
                 entries = self._page(run, number)
                 here = np.flatnonzero(pages == number)
-                first = np.searchsorted(entries[0], keys[here], side="left")
-                last = np.searchsorted(entries[0], keys[here], side="right")
+                first = entries[0].searchsorted(keys[here], side="left")
+                last = entries[0].searchsorted(keys[here], side="right")
                 for position, start, end in zip(here.tolist(), first.tolist(), last.tolist(), strict=True):
                     for column in range(start, end):
                         yield position, entries[:, column]
@@ -283,15 +283,15 @@ class Runs:
         parts: list[Entries] = []
         kept: list[tuple[Run, Column]] = []
         for run in merge.inputs:
-            first = max(int(np.searchsorted(run.fences, np.uint64(start), side="right")) - 1, 0)
-            last = int(np.searchsorted(run.fences, np.uint64(end), side="left"))
+            first = max(int(run.fences.searchsorted(np.uint64(start), side="right")) - 1, 0)
+            last = int(run.fences.searchsorted(np.uint64(end), side="left"))
             for page in range(first, last):
                 stored = self._page(run, page)
                 prefixes = stored[0] >> SHIFT
-                low, high = np.searchsorted(prefixes, (np.uint64(start), np.uint64(end)), side="left")
+                low, high = prefixes.searchsorted((np.uint64(start), np.uint64(end)), side="left")
                 parts.append(stored[:, low:high])
             # A page goes when the next one begins within what is merged; the last one when everything is.
-            begun = int(np.searchsorted(run.fences, np.uint64(end), side="right"))
+            begun = int(run.fences.searchsorted(np.uint64(end), side="right"))
             gone = len(run.fences) if end >> PREFIX_BITS else max(begun - 1, 0)
             step.deletes += [(run.level, run.seq(page)) for page in range(gone)]
             kept.append((run, run.fences[gone:]))
@@ -335,7 +335,7 @@ class Runs:
         while start < total:
             end = min(start + self._sizes.page_entries, total)
             if end < total and prefixes[end] == prefixes[end - 1]:
-                end = int(np.searchsorted(prefixes, prefixes[end], side="right"))
+                end = int(prefixes.searchsorted(prefixes[end], side="right"))
             page = np.ascontiguousarray(entries[:, start:end])
             fence = int(prefixes[start])
             header = _HEADER.pack(_FORMAT, generation.capacity, run.oldest, run.newest)
