@@ -1,9 +1,13 @@
 """Settle what a batch of events, or a withdrawal, changes about who is who.
 
-    facts = Facts(rows, assignment)                       # the rows that `assign` had, absent keys included
+    facts = Facts(rows, assignment, events)    # the rows that `assign` had
     while want := wanted(facts, events, withdrawals, identity):
-        facts.add(want, state.many(IDENTIFIER, want.keys), {n: state.select(IDENTIFIER, {"profile": n}) for n in ...})
+        members = {number: state.select(IDENTIFIER, {"profile": number}) for number in want.profiles}
+        facts.add(want, state.many(IDENTIFIER, want.keys), members)
     settlement = settle(facts, events, withdrawals, identity)
+
+A withdrawal is a link of status "revoked". A profile whose identifiers were never the subject of an event has a number
+and no record: whoever applies a settlement takes a missing record for an empty one.
 
 The result is the same as `identity.resolve` over all links ever seen, for whatever order they came in.
 """
@@ -17,8 +21,8 @@ from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person
 from regulars.core.record import profile_number
 from regulars.profile.assignment import Assignment, IdRow, profile_of
-from regulars.profile.effects import Cut, Effects, compare
-from regulars.profile.identity import BURNED_KEY, SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect
+from regulars.profile.effects import Effects, compare
+from regulars.profile.identity import SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect
 from regulars.profile.links import (
     BURNED,
     REVOKED,
@@ -53,11 +57,18 @@ class Facts:
 
     def __init__(self, rows: Mapping[str, IdRow], assignment: Assignment, events: Sequence[Event]) -> None:
         self.assignment = assignment
+        self._evidence: _Evidence | None = None
         self.rows: dict[str, IdRow | None] = {key: None for event in events for key in event.identifiers}
         self.rows.update(rows)
         # A login that repeats the holder is as good as stored; new visitors of this batch touch nothing here.
         self.rows.update((key, row) for key, row in assignment.puts.items() if key in rows)
         self.members: dict[int, list[str]] = {}
+
+    def evidence(self, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> "_Evidence":
+        """What the batch says: read once, however many rounds it takes to fetch what it concerns."""
+        if self._evidence is None:
+            self._evidence = _Evidence(self.assignment, events, withdrawals, identity)
+        return self._evidence
 
     def add(self, want: Want, rows: Mapping[str, IdRow], members: Mapping[int, Iterable[IdRow]]) -> None:
         """Take in the answers to `want`."""
@@ -88,13 +99,16 @@ class Settlement(Effects, kw_only=True):
 class _Evidence:
     """What the unresolved events and the withdrawals say."""
 
-    def __init__(self, facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> None:
+    def __init__(
+        self, assignment: Assignment, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity
+    ) -> None:
+        self.identity = identity
         self.seen: dict[str, int] = {}
         self.ties: dict[Pair, list[Link]] = {}
         self.logins: dict[str, list[Link]] = {}
         self.withdrawals = list(withdrawals)
         links = self.withdrawals[:]
-        for place in facts.assignment.unresolved:
+        for place in assignment.unresolved:
             event = events[place]
             for key in event.identifiers:
                 if is_person(key, identity) or is_device(key, identity):
@@ -134,9 +148,9 @@ class _Evidence:
 
 def wanted(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> Want | None:
     """What `settle` still needs; None when it has all. Each round is wider than the one before, up to `REACH`."""
-    evidence = _Evidence(facts, events, withdrawals, identity)
+    evidence = facts.evidence(events, withdrawals, identity)
     missing = {key for key in evidence.keys if key not in facts.rows}
-    around, _ = _around(facts, evidence, identity)
+    around, _ = _around(facts, evidence)
     missing |= {key for key in around if key not in facts.rows}
     evidence.weigh(facts)
     for device in evidence.devices:
@@ -149,18 +163,19 @@ def wanted(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], i
     return Want(frozenset(), frozenset(missing_numbers)) if missing_numbers else None
 
 
-def _around(facts: Facts, evidence: _Evidence, identity: Identity) -> tuple[set[str], bool]:
+def _around(facts: Facts, evidence: _Evidence) -> tuple[set[str], bool]:
     """The person keys tied to those of the batch, refused ties included; and whether there are too many of them."""
-    found = set(evidence.persons)
+    persons = evidence.persons
+    found = set(persons)
     edge = list(found)
-    most = len(found) + REACH * identity.max_component
+    most = len(found) + REACH * evidence.identity.max_component
     while edge:
         for tie in ties_in(facts.owners(edge.pop())):
             if tie.other not in found:
                 found.add(tie.other)
                 edge.append(tie.other)
         if len(found) > most:
-            return set(evidence.persons), True
+            return set(persons), True
     return found, False
 
 
@@ -174,11 +189,11 @@ def _numbers(facts: Facts, evidence: _Evidence, around: Iterable[str]) -> set[in
 
 def settle(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> Settlement:
     """Apply the unresolved events of the batch and withdrawals (links of status "revoked")."""
-    evidence = _Evidence(facts, events, withdrawals, identity)
+    evidence = facts.evidence(events, withdrawals, identity)
     evidence.weigh(facts)
-    around, too_many = _around(facts, evidence, identity)
+    around, too_many = _around(facts, evidence)
     numbers = _numbers(facts, evidence, around)
-    book = _Ties(facts, evidence, around, identity, too_many=too_many)
+    book = _Ties(facts, evidence, around, too_many=too_many)
     groups = book.groups
     # Persons whose ties nobody touched keep their keys, but devices and so their anchor may change.
     grouped = {key for group in groups for key in group}
@@ -186,7 +201,7 @@ def settle(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], i
         rest = [key for key in facts.members[number] if is_person(key, identity) and key not in grouped]
         if rest:
             groups.append(rest)
-    after = _rows(facts, evidence, groups, numbers, book.owners, identity)
+    after = _rows(facts, evidence, groups, numbers, book.owners)
     before = {key: row for key in after if (row := facts.rows[key])}
     effects = compare(before, after, evidence.devices, _numbers_of(facts, after))
     links, refused, replaced = _ledger(facts, evidence, book)
@@ -205,9 +220,8 @@ def settle(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], i
 class _Ties:
     """The ties around the batch with what is new, the groups that they make, and their stored form."""
 
-    def __init__(
-        self, facts: Facts, evidence: _Evidence, around: set[str], identity: Identity, *, too_many: bool
-    ) -> None:
+    def __init__(self, facts: Facts, evidence: _Evidence, around: set[str], *, too_many: bool) -> None:
+        identity = evidence.identity
         self.stored: dict[Pair, Tie] = {}
         self.ties: dict[Pair, Tie] = {}
         self.owners: dict[str, bytes] = {}
@@ -240,14 +254,10 @@ class _Ties:
 
 
 def _rows(
-    facts: Facts,
-    evidence: _Evidence,
-    groups: list[list[str]],
-    numbers: Iterable[int],
-    owners: Mapping[str, bytes],
-    identity: Identity,
+    facts: Facts, evidence: _Evidence, groups: list[list[str]], numbers: Iterable[int], owners: Mapping[str, bytes]
 ) -> dict[str, IdRow]:
     """The rows of everybody concerned, with their profiles."""
+    identity = evidence.identity
     group_of = {key: place for place, group in enumerate(groups) for key in group}
     devices = set(evidence.devices)
     for number in numbers:
@@ -338,6 +348,3 @@ def _place_events(
     for place, event in enumerate(events):
         if place in unresolved or settlement.profiles[place] in numbers or event.subject in devices:
             settlement.profiles[place] = profile_of(event.subject, event.time, rows)
-
-
-__all__ = ["BURNED_KEY", "Cut", "Facts", "Settlement", "Want", "settle", "wanted"]
