@@ -5,12 +5,12 @@ import msgspec
 from regulars.core.errors import Rejected
 
 #: Currencies whose minor unit is not a hundredth (ISO 4217).
-_EXPONENT = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "VND": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3, "JOD": 3}
+EXPONENTS = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "VND": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3, "JOD": 3}
 
 
 def exponent(currency: str) -> int:
     """Decimal places of the currency's minor unit (ISO 4217)."""
-    return _EXPONENT.get(currency, 2)
+    return EXPONENTS.get(currency, 2)
 
 
 def to_minor(amount: float | int | str, currency: str) -> int:

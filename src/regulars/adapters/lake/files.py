@@ -3,10 +3,10 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +27,21 @@ class MissingPart(Unavailable):
         self.path = path
 
 
+class Encoding(NamedTuple):
+    """How rows become bytes."""
+
+    rows_per_group: int
+    dictionary: Sequence[str] = ()  # columns whose values repeat; empty: let the writer find out
+    compression: Literal["zstd", "lz4", "snappy"] = "zstd"
+
+
+class _Written(NamedTuple):
+    name: str
+    rows: int
+    bytes: int
+    checksum: str
+
+
 class Folder:
     """The lake's folder. Files are immutable once they have their name."""
 
@@ -37,25 +52,38 @@ class Folder:
         """Where a part lies."""
         return self.root / part.file
 
-    def write(
-        self, table: pa.Table, *, kind: str, day: int, until: int, bucket: int, rows_per_group: int,
-        dictionary: Sequence[str], level: int = 1,
+    def write(self, table: pa.Table, *, kind: str, day: int, until: int, bucket: int, encoding: Encoding) -> PartFile:
+        """Write rows with a column `offset` as a part. Call `settle` after the last."""
+        offsets = table.column("offset").to_numpy()
+        written = self._write([table], table.schema, _name(kind, day, until, bucket), encoding)
+        low, high = int(offsets.min()), int(offsets.max())
+        return PartFile(
+            written.name, kind, day, bucket, written.rows, written.bytes, written.checksum, low, high, until
+        )
+
+    def write_stream(
+        self, tables: Iterable[pa.Table], schema: pa.Schema, *, kind: str, day: int, bucket: int, offset: int,
+        encoding: Encoding,
     ) -> PartFile:  # fmt: skip
-        """Write a part under a temporary name, make it durable, then give it its name. Call `settle` after the last."""
-        offsets = table.column("offset").combine_chunks() if "offset" in table.schema.names else None
-        low = int(offsets.to_numpy().min()) if offsets is not None and len(offsets) else 0
-        high = int(offsets.to_numpy().max()) if offsets is not None and len(offsets) else 0
-        name = _name(kind, day, until, bucket)
+        """Write tables one after the other as one part of one day that holds the state at a log offset."""
+        written = self._write(tables, schema, _name(kind, day, day, bucket), encoding)
+        return PartFile(
+            written.name, kind, day, bucket, written.rows, written.bytes, written.checksum, offset, offset, day
+        )
+
+    def _write(self, tables: Iterable[pa.Table], schema: pa.Schema, name: str, encoding: Encoding) -> _Written:
+        """Write under a temporary name, make it durable, then give it its name."""
         target = self.root / name
         unfinished = target.with_name(target.name + _UNFINISHED)
+        rows = 0
+        # The signature that type checkers see says bool; the function takes the columns to encode, too.
+        options: dict[str, Any] = {"use_dictionary": list(encoding.dictionary) or True}
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            # The signature that type checkers see says bool; the function takes the columns to encode, too.
-            options: dict[str, Any] = {"use_dictionary": list(dictionary)}
-            with pq.ParquetWriter(
-                unfinished, table.schema, compression="zstd", compression_level=level, **options
-            ) as writer:
-                writer.write_table(table, row_group_size=rows_per_group)
+            with pq.ParquetWriter(unfinished, schema, compression=encoding.compression, **options) as writer:
+                for table in tables:
+                    writer.write_table(table.cast(schema), row_group_size=encoding.rows_per_group)
+                    rows += table.num_rows
             size, checksum = _settle_file(unfinished)
             unfinished.rename(target)
         except OSError as error:
@@ -63,7 +91,7 @@ class Folder:
             raise Unavailable(
                 f"the lake cannot write {target}: {error.strerror or error}; make room on the disk; nothing is lost"
             ) from error
-        return PartFile(name, kind, day, bucket, table.num_rows, size, checksum, low, high, until)
+        return _Written(name, rows, size, checksum)
 
     def settle(self, parts: Sequence[PartFile]) -> None:
         """Make the names of new parts durable."""

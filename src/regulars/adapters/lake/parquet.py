@@ -1,16 +1,18 @@
 """The lake port on a folder of Parquet files."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from regulars.adapters.lake import compaction, layout, tables
-from regulars.adapters.lake.files import Folder
+from regulars.adapters.lake import compaction, duck, layout, tables
+from regulars.adapters.lake.files import Encoding, Folder
 from regulars.adapters.lake.history import Histories
 from regulars.core.event import Event
 from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, LoggedDecision, PartFile
@@ -22,8 +24,9 @@ GROUP_ROWS = 1024
 class ParquetLake:
     """Events and decisions as Parquet files below one folder (`core.lake.Lake`)."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limits: duck.Limits = duck.Limits()) -> None:
         self.folder = Folder(root)
+        self._limits = limits
         self._histories = Histories(self.folder)
         root.mkdir(parents=True, exist_ok=True)
 
@@ -50,8 +53,21 @@ class ParquetLake:
         return written
 
     def query(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> Any:
-        """A named analysis over the listed files."""
-        raise NotImplementedError(name)
+        """The rows of a named analysis (`queries.QUERIES`) over the listed files, as tuples."""
+        table = self.table(name, listed, arguments)
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def table(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> pa.Table:
+        """The same as an Arrow table, for training."""
+        # ibis takes most of a second to load, and only queries need it.
+        from regulars.adapters.lake.reading import run
+
+        return run(self.connection, self.folder, name, listed, arguments or {})
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB in memory, within the limits."""
+        return duck.connect(self._limits, self.folder.root.parent / "spill")
 
     def sweep(self, listed: Sequence[PartFile]) -> list[str]:
         """Remove files that the manifest does not list; their names."""
@@ -77,8 +93,7 @@ class ParquetLake:
             day=slot.day,
             until=slot.until,
             bucket=slot.bucket,
-            rows_per_group=GROUP_ROWS,
-            dictionary=tables.DICTIONARY[kind],
+            encoding=Encoding(GROUP_ROWS, tables.DICTIONARY[kind]),
         )
 
 

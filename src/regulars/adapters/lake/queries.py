@@ -1,0 +1,181 @@
+"""Named analyses of the lake, as ibis expressions over its events.
+
+Each takes the table of events and its arguments and gives a table. Amounts are minor units; days are shop-local day
+numbers. `since` and `until` are days, both inclusive; None leaves the range open.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ibis
+from ibis.expr.api import Table
+
+from regulars.core.errors import Rejected
+from regulars.core.money import EXPONENTS
+
+COMPLETED, UPDATED, CANCELLED = "Order Completed", "Order Updated", "Order Cancelled"
+
+
+@ibis.udf.scalar.builtin
+def json_extract_string(document: str, path: str) -> str:  # type: ignore[empty-body]
+    """DuckDB's reading of a JSON value as text, NULL where it is missing; Spark has get_json_object."""
+
+
+def events_per_day(events: Table, *, since: int | None = None, until: int | None = None) -> Table:
+    """(day, name, events, subjects): how much of what happened, by day."""
+    chosen = _between(events, since, until)
+    counted = chosen.group_by("day", "name").aggregate(events=chosen.count(), subjects=chosen.subject.nunique())
+    return counted.order_by("day", "name")
+
+
+def revenue_per_day(events: Table, *, currency: str, since: int | None = None, until: int | None = None) -> Table:
+    """(day, currency, orders, revenue): value ordered, before refunds, without cancelled orders.
+
+    An order counts once, on its first day, with the last total that was named; `currency` is that of orders that name
+    none.
+    """
+    spoken = events.filter(events.name.isin([COMPLETED, UPDATED, CANCELLED])).mutate(
+        order_id=_text(events, "order_id"),
+        total=ibis.coalesce(*(_number(events, name) for name in ("total", "revenue", "value"))),
+        currency=ibis.coalesce(_text(events, "currency"), ibis.literal(currency)),
+    )
+    spoken = spoken.filter(spoken.order_id.notnull()).mutate(total=_minor(spoken.total, spoken.currency))
+    ranked = spoken.mutate(
+        # `last` of a window in a total order: the latest word that names a total.
+        rank=ibis.row_number().over(
+            group_by="order_id",
+            order_by=[spoken.total.isnull(), spoken.time.desc(), spoken.message_id.desc()],
+        ),
+        cancelled=(spoken.name == CANCELLED).any().over(group_by="order_id"),
+        first=spoken.day.min().over(group_by="order_id"),
+    )
+    orders = _between(ranked.filter((ranked.rank == 0) & ~ranked.cancelled).mutate(day=ranked.first), since, until)
+    daily = orders.group_by("day", "currency").aggregate(
+        orders=orders.count(), revenue=orders.total.sum().fill_null(0).cast("int64")
+    )
+    return daily.order_by("day", "currency")
+
+
+def order_lines(events: Table, *, currency: str, since: int | None = None, until: int | None = None) -> Table:
+    """(subject, order_id, product_id, time, day, quantity, price): one row per line, each order id once.
+
+    The last "Order Completed" of an order id counts. `price` is that of one unit, NULL where it was not told;
+    `quantity` as `profile.orders` reads it: 1 where it was not told, at least 1 for goods sold by weight.
+    """
+    placed = events.filter(events.name == COMPLETED)
+    placed = placed.mutate(order_id=_text(placed, "order_id"), spoken=_text(placed, "currency"))
+    named = placed.filter(placed.order_id.notnull())
+    latest = named.mutate(
+        rank=ibis.row_number().over(
+            group_by="order_id", order_by=[named.time.desc(), named.message_id.desc(), named.source]
+        )
+    )
+    latest = _between(latest.filter(latest.rank == 0), since, until)
+    lines = latest.select(
+        "subject", "order_id", "time", "day", "spoken",
+        line=latest.properties.cast("json")["products"].array.unnest().cast("string"),
+    )  # fmt: skip
+    quantity: Any = json_extract_string(lines.line, "$.quantity").try_cast("float64")
+    read = lines.select(
+        "subject",
+        "order_id",
+        product_id=ibis.coalesce(*(_field(lines.line, name) for name in ("product_id", "sku", "id"))),
+        time=lines.time,
+        day=lines.day,
+        quantity=ibis.ifelse(quantity.isnull(), 1, ibis.greatest(quantity.round(), 1)).cast("int64"),
+        none_left=(quantity <= 0).fill_null(False),
+        price=_minor(
+            json_extract_string(lines.line, "$.price").try_cast("float64"),
+            ibis.coalesce(lines.spoken, ibis.literal(currency)),
+        ),
+    )
+    kept = read.filter(read.product_id.notnull() & ~read.none_left).drop("none_left")
+    return kept.order_by("time", "order_id", "product_id", "price", "quantity")
+
+
+def timeline(events: Table, *, subjects: Sequence[str], limit: int = 50, before: int | None = None) -> Table:
+    """(time, name, source, subject, message_id, properties, offset): the events of a person, newest first.
+
+    `before` (ms) continues where a page ended.
+    """
+    chosen = events.filter(events.subject.isin(list(subjects)))
+    if before is not None:
+        chosen = chosen.filter(chosen.time < before)
+    shown = chosen.select("time", "name", "source", "subject", "message_id", "properties", "offset")
+    return shown.order_by(ibis.desc("time"), ibis.desc("message_id")).limit(limit)
+
+
+def funnel(
+    events: Table, *, steps: Sequence[str], within_days: int = 30, since: int | None = None, until: int | None = None
+) -> Table:
+    """(step, name, subjects): who came how far, in this order, within `within_days` of their first step.
+
+    A step counts at its first event at or after the step before it.
+    """
+    if not steps:
+        raise Rejected("a funnel needs at least one step; name the events in their order", field="steps")
+    chosen = _between(events, since, until)
+    reached = chosen.filter(chosen.name == steps[0]).group_by("subject")
+    at = reached.aggregate(began=chosen.time.min(), at=chosen.time.min())
+    counts = [_counted(at, 0, steps[0])]
+    for number, name in enumerate(steps[1:], start=1):
+        step = chosen.filter(chosen.name == name).select("subject", "time")
+        joined = at.join(step, "subject")
+        joined = joined.filter((joined.time >= joined.at) & (joined.time <= joined.began + within_days * 86_400_000))
+        at = joined.group_by("subject").aggregate(began=joined.began.min(), at=joined.time.min())
+        counts.append(_counted(at, number, name))
+    return ibis.union(*counts).order_by("step") if len(counts) > 1 else counts[0]
+
+
+def subjects_per_event(events: Table, *, since: int | None = None, until: int | None = None) -> Table:
+    """(name, events, subjects, first_day, last_day): what the lake holds, most frequent first."""
+    chosen = _between(events, since, until)
+    counted = chosen.group_by("name").aggregate(
+        events=chosen.count(),
+        subjects=chosen.subject.nunique(),
+        first_day=chosen.day.min(),
+        last_day=chosen.day.max(),
+    )
+    return counted.order_by(ibis.desc("events"), "name")
+
+
+QUERIES: dict[str, Callable[..., Table]] = {
+    query.__name__: query
+    for query in (events_per_day, revenue_per_day, order_lines, timeline, funnel, subjects_per_event)
+}
+
+#: Queries for which a day's rows depend on the events of that day alone, so that files of other days need not be read.
+BY_DAY = frozenset({"events_per_day", "funnel", "subjects_per_event"})
+
+
+def _between(events: Table, since: int | None, until: int | None) -> Table:
+    if since is not None:
+        events = events.filter(events.day >= since)
+    if until is not None:
+        events = events.filter(events.day <= until)
+    return events
+
+
+def _counted(at: Table, step: int, name: str) -> Table:
+    return at.aggregate(subjects=at.count()).select(
+        step=ibis.literal(step, "int64"), name=ibis.literal(name), subjects=ibis._.subjects
+    )
+
+
+def _text(events: Table, name: str) -> Any:
+    """A property as text, NULL where it is missing or empty."""
+    return _field(events.properties, name)
+
+
+def _field(document: Any, name: str) -> Any:
+    return json_extract_string(document, f"$.{name}").nullif(ibis.literal(""))
+
+
+def _number(events: Table, name: str) -> Any:
+    return _text(events, name).try_cast("float64")
+
+
+def _minor(amount: Any, currency: Any) -> Any:
+    """Minor units, half rounded away from zero, as `core.money.to_minor` does."""
+    factors = [(currency == code, ibis.literal(float(10**places))) for code, places in EXPONENTS.items()]
+    return (amount * ibis.cases(*factors, else_=100.0)).round(6).round().cast("int64")

@@ -1,0 +1,204 @@
+"""What every lake does, whatever it stands on."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from regulars.adapters.lake.parquet import ParquetLake
+from regulars.core.decision import DecisionRecord
+from regulars.core.errors import Rejected
+from regulars.core.event import Event
+from regulars.core.lake import Drop, Lake, LoggedDecision, PartFile
+
+DAY_MS = 86_400_000
+SUBJECTS = ["user_id:ana", "user_id:bo", "anonymous_id:x1", "loyalty_card:77", "user_id:zoë"]
+
+LAKES: dict[str, Callable[[Path], Lake]] = {"parquet": ParquetLake}
+
+
+@pytest.fixture(params=LAKES)
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    return LAKES[request.param](tmp_path / "lake")
+
+
+def event(
+    number: int, *, subject: str = "user_id:ana", time: int = 0, name: str = "Product Viewed", **more: Any
+) -> Event:
+    fields: dict[str, Any] = {
+        "source": "web", "received_at": time + 5, "identifiers": (subject,), "claims": (), "properties": {"n": number},
+        "traits": {}, "context": {}, "offset": number, "index": 0,
+    } | more  # fmt: skip
+    return Event(message_id=f"m{number}", name=name, time=time, subject=subject, **fields)
+
+
+def seal(lake: Lake, events: Sequence[Event]) -> list[PartFile]:
+    return lake.seal(events, days=[e.time // DAY_MS for e in events])
+
+
+def ordered(events: Sequence[Event]) -> list[Event]:
+    return sorted(events, key=lambda e: (e.time, e.message_id, e.source))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+OBJECTS = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), JSON, max_size=4)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Events of a few subjects over some days; message ids are unique within a source."""
+    events = []
+    for number in range(draw(st.integers(0, 25))):
+        subject = draw(st.sampled_from(SUBJECTS))
+        events.append(
+            event(
+                number,
+                subject=subject,
+                time=draw(st.integers(0, 40)) * DAY_MS // 2,
+                name=draw(st.sampled_from(["Product Viewed", "Order Completed"])),
+                source=draw(st.sampled_from(["web", "till"])),
+                identifiers=(subject, *draw(st.lists(st.sampled_from(SUBJECTS), max_size=2))),
+                claims=tuple(draw(st.lists(st.sampled_from(SUBJECTS), max_size=2))),
+                properties=draw(OBJECTS),
+                traits=draw(OBJECTS),
+                context=draw(OBJECTS),
+                index=draw(st.integers(0, 3)),
+            )
+        )
+    return events
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_what_was_sealed_is_read_whatever_the_split_into_seals_and_compactions(lake: Lake, data: st.DataObject) -> None:
+    events = data.draw(histories())
+    listed: list[PartFile] = []
+    rest = events
+    while rest:
+        size: int = data.draw(st.integers(1, len(rest)))
+        listed += seal(lake, rest[:size])
+        rest = rest[size:]
+        if data.draw(st.booleans()):
+            chosen: list[PartFile] = data.draw(st.lists(st.sampled_from(listed), unique=True, min_size=1))
+            listed = [part for part in listed if part not in chosen] + lake.compact(chosen)
+    assert sum(part.rows for part in listed) == len(events)
+    assert lake.history(SUBJECTS, listed) == ordered(events)
+    one = data.draw(st.sampled_from(SUBJECTS))
+    assert lake.history([one], listed) == ordered([e for e in events if e.subject == one])
+    assert lake.verify(listed) == []
+    lake.sweep([])
+
+
+def test_a_part_tells_its_days_rows_and_log_offsets(lake: Lake) -> None:
+    first, second = event(7, time=DAY_MS), event(9, time=2 * DAY_MS)
+    monday, tuesday = sorted(seal(lake, [second, first]), key=lambda part: part.day)
+    assert (monday.day, monday.until, monday.rows, monday.first, monday.last) == (1, 1, 1, 7, 7)
+    assert (tuesday.day, tuesday.until, tuesday.rows, tuesday.first, tuesday.last) == (2, 2, 1, 9, 9)
+
+
+def test_nothing_to_seal_writes_nothing(lake: Lake) -> None:
+    assert seal(lake, []) == []
+    assert lake.seal_decisions([], days=[]) == []
+    assert lake.compact([]) == []
+
+
+def test_a_year_of_history_becomes_a_file_for_each_month(lake: Lake) -> None:
+    year = [event(day, time=(17167 + day) * DAY_MS) for day in range(365)]  # 2017
+    parts = seal(lake, year)
+    assert len(parts) == 12
+    assert lake.history(["user_id:ana"], parts) == ordered(year)
+
+
+def test_only_listed_parts_are_read(lake: Lake) -> None:
+    listed = seal(lake, [event(1)])
+    seal(lake, [event(2)])
+    assert [e.message_id for e in lake.history(["user_id:ana"], listed)] == ["m1"]
+
+
+def test_an_event_that_is_in_two_parts_is_read_once(lake: Lake) -> None:
+    listed = seal(lake, [event(1)]) + seal(lake, [event(1, time=3, offset=8), event(2, time=4)])
+    assert lake.history(["user_id:ana"], listed) == [event(1), event(2, time=4)]
+    merged = lake.compact(listed)
+    assert sum(part.rows for part in merged) == 2
+    assert lake.history(["user_id:ana"], merged) == [event(1), event(2, time=4)]
+
+
+def test_the_same_message_id_from_two_sources_is_two_events(lake: Lake) -> None:
+    both = [event(1, source="till"), event(1, source="web")]
+    assert lake.history(["user_id:ana"], lake.compact(seal(lake, both))) == both
+
+
+def test_a_withdrawn_purpose_takes_the_events_before_it(lake: Lake) -> None:
+    events = [
+        event(1, time=10), event(2, time=20), event(3, time=10, name="Order Completed"),
+        event(4, time=10, subject="user_id:bo"),
+    ]  # fmt: skip
+    drop = Drop(subjects=("user_id:ana",), names=("Product Viewed",), before=20)
+    left = lake.compact(seal(lake, events), drop=[drop])
+    assert [e.message_id for e in lake.history(["user_id:ana", "user_id:bo"], left)] == ["m3", "m4", "m2"]
+
+
+def test_an_erased_subject_is_in_no_row_and_no_file(lake: Lake, tmp_path: Path) -> None:
+    events = [event(1), event(2, subject="user_id:bo", claims=("user_id:ana", "email:bo@shop.example"))]
+    parts = seal(lake, events)
+    left = lake.compact(parts, drop=[Drop(subjects=("user_id:ana",))])
+    lake.sweep(left)
+    (kept,) = lake.history(["user_id:ana", "user_id:bo"], left)
+    assert (kept.message_id, kept.claims) == ("m2", ("email:bo@shop.example",))
+    assert not [path for path in tmp_path.rglob("*.parquet") if b"user_id:ana" in path.read_bytes()]
+
+
+def test_a_part_of_erased_rows_only_leaves_nothing(lake: Lake) -> None:
+    assert lake.compact(seal(lake, [event(1)]), drop=[Drop(subjects=("user_id:ana",))]) == []
+
+
+def decision(number: int, anchor: str) -> LoggedDecision:
+    record = DecisionRecord(
+        id=f"d{number}", time=DAY_MS, profile=number, anchor=anchor, seed=2**62, configuration="c", models="", offset=3,
+        hot=b"\x93", riding=[], chosen=[("home.hero", 0, 0.5, False, ["p1"])],
+        candidates=[[(0, 0.5), (2, 0.5)]], gates=b"\0\1\0",
+    )  # fmt: skip
+    return LoggedDecision(40 + number, record)
+
+
+def test_decisions_lie_in_parts_of_their_own_and_are_erased_with_their_profile(lake: Lake) -> None:
+    parts = lake.seal_decisions([decision(1, "user_id:ana"), decision(2, "user_id:bo")], days=[1, 1])
+    assert [(part.kind, part.rows, part.first, part.last) for part in parts] == [("decision", 2, 41, 42)]
+    assert lake.history(["user_id:ana"], parts) == []
+    (left,) = lake.compact(parts, drop=[Drop(subjects=("user_id:ana",))])
+    assert (left.rows, left.first) == (1, 42)
+
+
+def test_sweeping_removes_what_is_not_listed_and_nothing_else(lake: Lake) -> None:
+    listed, dropped = seal(lake, [event(1)]), seal(lake, [event(2)])
+    assert lake.sweep(listed) == [dropped[0].file]
+    assert lake.sweep(listed) == []
+    assert lake.history(["user_id:ana"], listed) == [event(1)]
+
+
+def test_a_damaged_or_missing_part_is_reported_by_name(lake: Lake, tmp_path: Path) -> None:
+    damaged, missing, whole = (seal(lake, [event(n)])[0] for n in range(3))
+    path = tmp_path / "lake" / damaged.file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    (tmp_path / "lake" / missing.file).unlink()
+    faults = lake.verify([damaged, missing, whole])
+    assert [fault.split()[0] for fault in faults] == [damaged.file, missing.file]
+    assert "damaged" in faults[0]
+    assert "missing" in faults[1]
+
+
+def test_an_unknown_query_names_those_that_exist(lake: Lake) -> None:
+    with pytest.raises(Rejected, match=r"no query 'evnts'; choose one of events_per_day"):
+        lake.query("evnts", [])
+    with pytest.raises(Rejected, match="takes no argument 'sinze'; it takes since, until"):
+        lake.query("events_per_day", [], {"sinze": 1})

@@ -1,0 +1,112 @@
+"""Analyses of the lake give what a person counts by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regulars.adapters.lake.parquet import ParquetLake
+from regulars.core.event import Event
+from regulars.core.lake import PartFile
+
+DAY_MS = 86_400_000
+
+
+def event(number: int, name: str, day: int, subject: str = "user_id:ana", **properties: Any) -> Event:
+    time = day * DAY_MS + number
+    return Event(f"m{number:03}", "web", name, time, time, subject, (subject,), (), properties, {}, {}, number, 0)
+
+
+class Shop:
+    def __init__(self, root: Path) -> None:
+        self.lake = ParquetLake(root)
+        self.listed: list[PartFile] = []
+
+    def sells(self, *events: Event) -> None:
+        self.listed += self.lake.seal(events, days=[e.time // DAY_MS for e in events])
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        return self.lake.query(name, self.listed, arguments)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "lake")
+
+
+def test_an_empty_lake_answers_every_query_with_nothing(shop: Shop) -> None:
+    assert shop.ask("events_per_day") == []
+    assert shop.ask("revenue_per_day", currency="EUR") == []
+    assert shop.ask("order_lines", currency="EUR") == []
+    assert shop.ask("timeline", subjects=["user_id:ana"]) == []
+    assert shop.ask("subjects_per_event") == []
+    assert shop.ask("funnel", steps=["Product Viewed", "Order Completed"]) == [
+        (0, "Product Viewed", 0),
+        (1, "Order Completed", 0),
+    ]
+
+
+def test_events_are_counted_by_day_and_name(shop: Shop) -> None:
+    shop.sells(event(1, "Page Viewed", 3), event(2, "Page Viewed", 3, "user_id:bo"), event(3, "Page Viewed", 4))
+    shop.sells(event(4, "Page Viewed", 3), event(5, "Product Viewed", 3))
+    assert shop.ask("events_per_day") == [
+        (3, "Page Viewed", 3, 2),
+        (3, "Product Viewed", 1, 1),
+        (4, "Page Viewed", 1, 1),
+    ]
+    assert shop.ask("events_per_day", since=4) == [(4, "Page Viewed", 1, 1)]
+
+
+def test_an_order_counts_once_on_its_first_day_with_its_last_total(shop: Shop) -> None:
+    shop.sells(
+        event(1, "Order Completed", 3, order_id="a", total=10.005),
+        event(2, "Order Completed", 3, order_id="a", total=10.005),
+        event(3, "Order Updated", 5, order_id="a", total="12.5"),
+        event(4, "Order Updated", 6, order_id="a"),
+        event(5, "Order Completed", 3, order_id="b", revenue=1200, currency="JPY"),
+        event(6, "Order Completed", 4, order_id="c", total=99),
+        event(7, "Order Cancelled", 9, order_id="c"),
+        event(8, "Order Completed", 4, order_id=17, total=0.1),
+        event(9, "Order Completed", 4, total=5),
+    )
+    assert shop.ask("revenue_per_day", currency="EUR") == [(3, "EUR", 1, 1250), (3, "JPY", 1, 1200), (4, "EUR", 1, 10)]
+    assert shop.ask("revenue_per_day", currency="EUR", since=4) == [(4, "EUR", 1, 10)]
+
+
+def test_order_lines_are_the_products_of_each_order_once(shop: Shop) -> None:
+    products = [
+        {"product_id": "oats", "quantity": 2, "price": 1.99},
+        {"sku": 7, "quantity": "0.4", "price": "12.345"},
+        {"id": "milk"},
+        {"product_id": "none", "quantity": 0},
+        {"name": "no id"},
+        "no object",
+    ]
+    shop.sells(event(1, "Order Completed", 3, order_id="a", products=[{"product_id": "old"}]))
+    shop.sells(event(2, "Order Completed", 3, order_id="a", products=products))
+    shop.sells(event(3, "Order Completed", 4, order_id="b", products={"product_id": "no list"}))
+    assert shop.ask("order_lines", currency="EUR", since=4) == []
+    assert shop.ask("order_lines", currency="EUR") == [
+        ("user_id:ana", "a", "7", 3 * DAY_MS + 2, 3, 1, 1235),
+        ("user_id:ana", "a", "milk", 3 * DAY_MS + 2, 3, 1, None),
+        ("user_id:ana", "a", "oats", 3 * DAY_MS + 2, 3, 2, 199),
+    ]
+
+
+def test_a_timeline_shows_the_newest_first_and_goes_on_where_it_ended(shop: Shop) -> None:
+    shop.sells(*(event(n, "Page Viewed", n, n=n) for n in range(1, 6)), event(9, "Page Viewed", 9, "user_id:bo"))
+    page = shop.ask("timeline", subjects=["user_id:ana", "anonymous_id:x"], limit=2)
+    assert [row[4] for row in page] == ["m005", "m004"]
+    assert page[0][5] == '{"n":5}'
+    rest = shop.ask("timeline", subjects=["user_id:ana"], limit=9, before=page[-1][0])
+    assert [row[4] for row in rest] == ["m003", "m002", "m001"]
+
+
+def test_a_funnel_counts_who_went_on_in_order_and_in_time(shop: Shop) -> None:
+    steps = ["Product Viewed", "Product Added", "Order Completed"]
+    shop.sells(*(event(n, name, n) for n, name in enumerate(steps)))  # ana: all three
+    shop.sells(event(10, steps[1], 0, "user_id:bo"), event(11, steps[0], 1, "user_id:bo"))  # the wrong way round
+    shop.sells(event(12, steps[0], 0, "user_id:cy"), event(13, steps[1], 40, "user_id:cy"))  # too late
+    assert shop.ask("funnel", steps=steps) == [(0, steps[0], 3), (1, steps[1], 1), (2, steps[2], 1)]
+    assert shop.ask("funnel", steps=steps[:2], within_days=90) == [(0, steps[0], 3), (1, steps[1], 2)]
+    assert shop.ask("subjects_per_event")[1] == (steps[0], 3, 3, 0, 1)
