@@ -1,0 +1,158 @@
+"""The state in SQLite: readers beside the writer, data folders of other versions."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from regulars.adapters.state.migrations import VERSION
+from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
+from regulars.core.errors import Misconfigured, Rejected, Unavailable
+from regulars.core.state import ANSWER, FOLDED, LINK, META, PART, SCHEMA, Changes
+
+
+def parts(rows: dict[int, bytes]) -> Changes:
+    changes = Changes()
+    for row in rows.items():
+        changes.put(PART, row)
+    return changes
+
+
+def test_readers_in_many_threads_see_one_commit_or_the_next(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    ids = list(range(2000))
+    state.commit(parts(dict.fromkeys(ids, b"0")))
+    reader = SqliteStateReader(tmp_path / "state.db")
+    mixed: list[set[bytes]] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            values = set(reader.parts(ids).values())
+            if len(values) != 1:
+                mixed.append(values)
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for turn in range(30):
+        state.commit(parts(dict.fromkeys(ids, b"%d" % turn)))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert mixed == []
+    reader.close()
+    state.close()
+
+
+def test_the_write_ahead_log_is_bounded_while_readers_read(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    reader = SqliteStateReader(tmp_path / "state.db")
+    for turn in range(60):
+        state.commit(parts({n * 7: bytes([turn]) * 3000 for n in range(500)}), meta={FOLDED: turn})
+        reader.parts([7, 14])
+    assert reader.meta(FOLDED) == 59
+    assert state.size()["wal"] < 150_000_000
+    state.checkpoint()
+    assert state.size()["wal"] == 0
+    reader.close()
+    state.close()
+
+
+def test_a_backup_onto_a_file_that_is_there_is_refused(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    state.backup(str(tmp_path / "copy.db"))
+    with pytest.raises(Rejected, match=r"copy\.db exists already; name a new file"):
+        state.backup(str(tmp_path / "copy.db"))
+    state.close()
+
+
+def test_a_state_of_version_0_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    make_version_0(path)
+    state = SqliteState(path)
+    assert state.meta(SCHEMA) == VERSION
+    assert state.meta(FOLDED) == 17
+    assert state.get(PART, 16) == (16, b"hot")
+    assert state.select(LINK) == [("user_id:ana", "anonymous_id:x", 5, "m1", "identify", None, "")]
+    assert state.count(ANSWER) == {None: 0}
+    state.close()
+    state = SqliteState(path)  # a second time changes nothing
+    assert state.meta(FOLDED) == 17
+    state.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.db"
+    make_version_0(path)
+    before = dump(path)
+
+    def break_off(connection: sqlite3.Connection) -> None:
+        connection.execute("DROP TABLE part")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("regulars.adapters.state.migrations.STEPS", (break_off,))
+    with pytest.raises(ZeroDivisionError):
+        SqliteState(path)
+    assert dump(path) == before
+
+
+def test_a_state_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(VERSION + 1), SCHEMA))
+    connection.close()
+    before = dump(path)
+    message = rf"newer Regulars: its schema is version {VERSION + 1}, this program knows {VERSION}.*Install the newer"
+    with pytest.raises(Misconfigured, match=message):
+        SqliteState(path)
+    with pytest.raises(Misconfigured, match=message):
+        SqliteStateReader(path)
+    assert dump(path) == before
+
+
+def test_a_reader_does_not_migrate(tmp_path: Path) -> None:
+    make_version_0(tmp_path / "state.db")
+    with pytest.raises(Unavailable, match=r"schema version 0, .* start `regulars serve`, which migrates it"):
+        SqliteStateReader(tmp_path / "state.db")
+    with pytest.raises(Unavailable, match="does not exist yet"):
+        SqliteStateReader(tmp_path / "other.db")
+
+
+def test_a_table_that_differs_from_its_declaration_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE product ADD COLUMN colour TEXT")
+    connection.close()
+    with pytest.raises(Misconfigured, match="table product has the columns id, updated, category, data, colour"):
+        SqliteState(path)
+
+
+def make_version_0(path: Path) -> None:
+    """Tables as they were before links had a status and before there was a version."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE meta (key TEXT NOT NULL, value BLOB, PRIMARY KEY (key)) WITHOUT ROWID;
+            CREATE TABLE part (id INTEGER PRIMARY KEY, data BLOB);
+            CREATE TABLE link (a TEXT NOT NULL, b TEXT NOT NULL, time INTEGER NOT NULL, message_id TEXT NOT NULL,
+                rule TEXT, until INTEGER, PRIMARY KEY (a, b, time, message_id)) WITHOUT ROWID;
+            INSERT INTO part VALUES (16, x'686f74');
+            INSERT INTO link VALUES ('user_id:ana', 'anonymous_id:x', 5, 'm1', 'identify', NULL);
+            """
+        )
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (FOLDED, msgspec.msgpack.encode(17)))
+    connection.close()
+    assert META.names() == ("key", "value")
+
+
+def dump(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
