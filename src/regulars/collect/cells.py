@@ -1,0 +1,91 @@
+"""Cells of files -> values of events: numbers, ids and times, as CSV, NDJSON and Parquet hold them."""
+
+import math
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from regulars.core.errors import Rejected
+
+
+def is_empty(value: object) -> bool:
+    """Whether a cell says nothing: blank, null, NaN."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def number(field: str, value: object) -> int | float:
+    """A number; text may use a decimal comma and a currency sign.
+
+    >>> number("price", "1.234,50 €"), number("quantity", "3")
+    (1234.5, 3)
+    """
+    given = value
+    if isinstance(value, str):
+        text = re.sub(r"[^\d,.\-]", "", value)
+        if re.search(r",\d{1,2}$", text):
+            text = text.replace(".", "").replace(",", ".")
+        try:
+            value = float(text.replace(",", "")) if re.fullmatch(r"[\d\s.,\-+€$£A-Z]+", value.strip()) else math.nan
+        except ValueError:
+            value = math.nan
+    if hasattr(value, "as_tuple"):  # a Decimal of Parquet
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 1e15:
+        raise wrong(field, "a number", given)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def ident(field: str, value: object) -> str:
+    """An id as text; a whole float (as spreadsheets write ids) loses its point.
+
+    >>> ident("order_id", 31198570044.0)
+    '31198570044'
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str) or len(str(value).strip()) not in range(1, 257):
+        raise wrong(field, "an id of at most 256 characters", value)
+    return str(value).strip()
+
+
+def moment(field: str, value: object, zone: ZoneInfo) -> str:
+    """A time as ISO 8601 in UTC; one without an offset is the shop's local time.
+
+    >>> moment("timestamp", "2017-01-01 11:53:26", ZoneInfo("America/New_York"))
+    '2017-01-01T16:53:26+00:00'
+    """
+    found: datetime | None = None
+    if isinstance(value, datetime):
+        found = value
+    elif isinstance(value, date):
+        found = datetime(value.year, value.month, value.day, tzinfo=zone)
+    elif isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value.strip())
+        except ValueError:
+            found = None
+    elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
+        found = datetime.fromtimestamp(value / 1000 if value >= 1e11 else value, UTC)
+    if found is None:
+        raise wrong(field, "a time as 2017-11-30T10:00:00", value)
+    try:
+        return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+    except (OverflowError, ValueError):
+        raise wrong(field, "a time as 2017-11-30T10:00:00", value) from None
+
+
+def plain(field: str, value: Any) -> Any:
+    """Any other cell as JSON can hold it."""
+    if isinstance(value, str | bool | int | dict | list):
+        return value
+    if isinstance(value, float):
+        return number(field, value)
+    return number(field, value) if hasattr(value, "as_tuple") else str(value)
+
+
+def wrong(field: str, expected: str, got: object) -> Rejected:
+    """The error of a cell."""
+    shown = "nothing" if is_empty(got) else repr(got)
+    shown = shown if len(shown) <= 120 else shown[:119] + "…"
+    return Rejected(f"{field}: expected {expected}, got {shown}", field=field, expected=expected, got=shown)
