@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from regulars.core.calendar import DAY_MS
 from regulars.core.event import Event
 from regulars.core.record import PURCHASES
 from regulars.profile import orders
@@ -87,7 +88,7 @@ def folded_once(events: list[Event], since: dict[str, int]) -> Profile:
     return profile
 
 
-consents = st.sampled_from([{}, {"analytics": 0}, {"analytics": (FIRST_DAY + 11) * 86_400_000}])
+consents = st.sampled_from([{}, {"analytics": 0}, {"analytics": (FIRST_DAY + 11) * DAY_MS}])
 
 
 @settings(max_examples=150)
@@ -169,6 +170,18 @@ def test_withdrawn_consent_leaves_what_those_who_never_agreed_have(events: list[
     FOLD.clear(agreed.parts, {"analytics"})
     assert agreed.whole() == never.whole()
     assert agreed.values(LAST_DAY) == never.values(LAST_DAY)
+
+
+@settings(max_examples=100)
+@given(histories(), st.integers(0, LAST_DAY))
+def test_a_new_consent_after_a_withdrawal_starts_from_zero(events: list[Event], again: int) -> None:
+    granted = (FIRST_DAY + again) * DAY_MS
+    one = Profile(FOLD, since={"analytics": 0})
+    one.add([early for early in events if early.time < granted])
+    FOLD.clear(one.parts, {"analytics"})
+    one.since = {"analytics": granted}
+    one.add([late for late in events if late.time >= granted])
+    assert state(one) == state(folded_once(events, {"analytics": granted}))
 
 
 def test_the_histories_cross_the_caps_and_the_windows() -> None:

@@ -334,26 +334,23 @@ class _Placements:
     """
 
     def __init__(self, change: Change, day_of: Callable[[int], int]) -> None:
-        self._old = change.old if change.old and change.old.known else None
-        self._new = change.new
-        self._day = day_of
-        self._days = sorted({day_of(version.time) for version in change.new.placed})
-        self._several = len(change.new.versions) > 1
+        old, new = change
+        told = ((old, -1), (new, 1))
+        self._sides = [(one, day_of(one.time), sign) for one, sign in told if one is not None and one.time is not None]
+        self._placed = new.placed if len(new.versions) > 1 else ()
+        self._days = [(version.time, day_of(version.time)) for version in self._placed]
 
     def of(self, tally: Tally, start: int | None) -> list[tuple[tuple[int, str], int]]:
-        """The amounts by place for one trait."""
-        found: dict[tuple[int, str], int] = {}
+        """The amounts by place for one trait whose purpose is allowed from `start` (ms) on; None: never."""
         if start is None:
             return []
-        for order, sign in ((self._old, -1), (self._new, 1)):
-            if order is not None and order.time is not None and order.time >= start:
-                day = self._day(order.time)
+        found: dict[tuple[int, str], int] = {}
+        for order, day, sign in self._sides:
+            if order.time is not None and order.time >= start:
                 for key, amount in tally.amounts(order.properties):
                     found[day, key] = found.get((day, key), 0) + (0 if order.cancelled else sign * amount)
-        if self._several:
-            for key in {key for version in self._new.placed for key in tally.keys(version.properties)}:
-                for day in self._days:
-                    found.setdefault((day, key), 0)
+        if self._placed:
+            self._touch(found, {key for version in self._placed for key in tally.keys(version.properties)}, start)
         return sorted(found.items())
 
     def of_lines(self, start: int | None) -> dict[tuple[int, str], int]:
@@ -361,13 +358,15 @@ class _Placements:
         found: dict[tuple[int, str], int] = {}
         if start is None:
             return found
-        for order, sign in ((self._old, -1), (self._new, 1)):
-            if order is not None and order.time is not None and order.time >= start:
-                day = self._day(order.time)
+        for order, day, sign in self._sides:
+            if order.time is not None and order.time >= start:
                 for item, quantity in order.lines:
                     found[day, item] = found.get((day, item), 0) + sign * quantity
-        if self._several:
-            for item in {item for version in self._new.placed for item in orders.items(version.properties)}:
-                for day in self._days:
-                    found.setdefault((day, item), 0)
+        if self._placed:
+            self._touch(found, {item for version in self._placed for item in orders.items(version.properties)}, start)
         return found
+
+    def _touch(self, found: dict[tuple[int, str], int], keys: Collection[str], start: int) -> None:
+        for day in {day for time, day in self._days if time >= start}:
+            for key in keys:
+                found.setdefault((day, key), 0)

@@ -16,7 +16,7 @@ from typing import Any
 from regulars.core.definitions import Trait
 from regulars.core.errors import Rejected
 from regulars.core.event import Event
-from regulars.core.money import to_minor
+from regulars.core.money import exponent, to_minor
 
 #: Properties that hold money, by the last name of their path (Segment e-commerce spec and its common extensions).
 MONEY = frozenset(
@@ -139,6 +139,12 @@ def amount(value: Any, *, money: bool, currency: str) -> int | None:
     (1250, 250)
     """
     if money:
+        if type(value) is float:  # the common case: far from a half, rounding is plain
+            exact: float = value * 10 ** exponent(currency)
+            if -_LARGEST < exact < _LARGEST:
+                nearest = round(exact)
+                if -0.4 < exact - nearest < 0.4:
+                    return nearest
         try:
             scaled = to_minor(value, currency)
         except (Rejected, OverflowError):

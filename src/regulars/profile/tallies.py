@@ -14,6 +14,7 @@ from regulars.profile.reading import Measure, Properties
 SHARES = 20  # keys in the value of an affinity
 _SHARE_UNITS = 10_000  # shares have 4 decimal places
 _LEAST_SHARE = 100  # a key with less than 1/100 of the total is left out of the value
+_MOST_KNOWN = 10_000  # category texts whose key is remembered
 _UNBOUNDED = 1 << 40  # days or weeks: no window
 _FACTOR = 1 << 16  # fixed point of the decay factors
 _HALF_LIVES = 10  # an affinity forgets weeks that weigh less than 2^-10
@@ -151,16 +152,14 @@ class _Affinity(Measure):
             if self._half_life is None
             else tuple(round(_FACTOR * 2 ** (-7 * age / self._half_life)) for age in range(self._width))
         )
-        self._weigh = self._weigher(trait)
+        self._constant = 0 if isinstance(trait.weight, str) else max(1, round(trait.weight * reading.SCALE))
+        self._weigh = self._weigher(trait.weight, trait.of) if isinstance(trait.weight, str) else None
+        self._known: dict[str, str | None] = {}  # category text -> key
 
-    def _weigher(self, trait: Trait) -> Callable[[Properties, Properties], int]:
-        if not isinstance(trait.weight, str):
-            constant = max(1, round(trait.weight * reading.SCALE))
-            return lambda *_: constant
-        path = trait.weight
+    def _weigher(self, path: str, of: str) -> Callable[[Properties, Properties], int]:
         self.money = reading.is_money(path)
         head, _, rest = path.partition(".")
-        shared = bool(rest) and trait.of.startswith(head + ".")
+        shared = bool(rest) and of.startswith(head + ".")
         names = tuple((rest if shared else path).split("."))
 
         def weigh(element: Properties, properties: Properties) -> int:
@@ -221,7 +220,7 @@ class _Affinity(Measure):
     def amounts(self, properties: Properties) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
         for leaf, element in self._by_key(properties):
-            amount = self._weigh(element, properties)
+            amount = self._constant if self._weigh is None else self._weigh(element, properties)
             if amount:
                 found += [(key, amount) for key in self._paths_in(leaf)]
         return found
@@ -233,6 +232,14 @@ class _Affinity(Measure):
         return cells.add_key(state, (day + 3) // 7, key, amount, width=self._width, cap=self._cap)
 
     def _paths_in(self, leaf: Any) -> list[str]:
+        if type(leaf) is str:
+            try:
+                known = self._known[leaf]
+            except KeyError:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                known = self._known[leaf] = reading.category(leaf, self._level)
+            return [] if known is None else [known]
         paths = leaf if isinstance(leaf, list) and leaf and isinstance(leaf[0], list) else (leaf,)
         return [key for path in paths if (key := reading.category(path, self._level)) is not None]
 

@@ -1,6 +1,6 @@
 """Segments: who is in, who entered, who left, evaluating only what a change can reach."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from regulars.core.condition import Condition, compile_condition
@@ -17,10 +17,14 @@ class Moved(NamedTuple):
     left: list[str]
 
 
+_Step = tuple[str, Callable[[Sequence[object]], bool], str | None]  # segment, condition, purpose (None: contract)
+_MOST_REACHED = 4096
+
+
 class SegmentSet:
     """A shop's segments, compiled. A segment that asks about another one is evaluated after it."""
 
-    __slots__ = ("_by_slot", "_place", "_rows", "_steps", "conditions")
+    __slots__ = ("_by_slot", "_place", "_reached", "_rows", "_steps", "conditions")
 
     conditions: Mapping[str, Condition]
 
@@ -51,6 +55,7 @@ class SegmentSet:
             (name, conditions[name].test, None if purposes[name] == CONTRACT else purposes[name]) for name in order
         )
         self._by_slot = _reach(conditions, order, rows)
+        self._reached: dict[int, tuple[_Step, ...]] = {}  # by bits: the same few slots change again and again
 
     def update(
         self,
@@ -66,7 +71,7 @@ class SegmentSet:
         purposes that the profile's consent allows (`Hot.consent`): a segment whose purpose is missing has no members.
         """
         if changed is None:
-            affected: Iterable[int] = range(len(self._steps))
+            affected = self._steps
         else:
             by_slot = self._by_slot
             reached = 0
@@ -74,14 +79,12 @@ class SegmentSet:
                 reached |= by_slot[slot]
             if not reached:
                 return None
-            affected = _bits(reached)
+            affected = self._reached.get(reached) or self._steps_of(reached)
         members = set(current)
         row = self._rows.row(values, members)
         entered: list[str] = []
         left: list[str] = []
-        steps = self._steps
-        for index in affected:
-            name, test, purpose = steps[index]
+        for name, test, purpose in affected:
             holds = (purpose is None or purpose in allowed) and test(row)
             if holds != (name in members):
                 if holds:
@@ -104,14 +107,12 @@ class SegmentSet:
             sorted(left, key=lambda name: (place.get(name, at), name)),
         )
 
-
-def _bits(number: int) -> list[int]:
-    found = []
-    while number:
-        lowest = number & -number
-        found.append(lowest.bit_length() - 1)
-        number ^= lowest
-    return found
+    def _steps_of(self, reached: int) -> tuple[_Step, ...]:
+        if len(self._reached) >= _MOST_REACHED:
+            self._reached.clear()
+        steps = tuple(step for index, step in enumerate(self._steps) if reached >> index & 1)
+        self._reached[reached] = steps
+        return steps
 
 
 def _reach(conditions: Mapping[str, Condition], order: Sequence[str], rows: Rows) -> list[int]:
