@@ -1,13 +1,14 @@
 """The readings of a condition agree: closure, SQL over the profile table, and explanation, NULL included."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 
 import duckdb
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regulars.core.condition import Condition, Name, Schema, Type, compile_condition
+from regulars.core.condition import Name, Schema, Type, compile_condition
 
 NUMBERS = ("orders", "revenue", "item.price")
 TEXTS = ("city", "context.channel")
@@ -33,26 +34,101 @@ TYPES = (
 )
 
 # Few values, so that equal ones meet, and the edges of what a double and a text can be.
-whole = st.one_of(st.integers(-3, 3), st.sampled_from([2**53, -(2**53), 365, 10**9]))
-real = st.one_of(
-    st.sampled_from([0.0, -0.0, 0.5, 1.0, 2.0, -2.5, 0.1, 1e308, -1e308, 5e-324]),
-    st.floats(allow_nan=False, allow_infinity=False),
-)
-words = st.one_of(
-    st.sampled_from(["", "a", "A", "ab", "Ab%", "a_b", "it's", "Zürich", "ZÜRICH", "İ", "ΟΔΟΣ", "😀", "\n", "\\"]),
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4),
-)
-rows = st.tuples(
-    st.none() | whole,
-    st.none() | real,
-    st.none() | real,
-    st.none() | words,
-    st.none() | words,
-    st.none() | st.booleans(),
-    st.none() | st.booleans(),
-    st.frozensets(st.sampled_from(SEGMENTS)),
-    st.dictionaries(st.sampled_from(INTERESTS), real),
-)
+WHOLE = (0, 1, 2, 3, -1, -3, 365, 2**53, -(2**53), 2**53 - 1)
+REAL = (0.0, -0.0, 0.5, 1.0, 2.0, 3.0, -2.5, 0.1, 0.2, 0.3, 1e308, -1e308, 5e-324, 1e16)
+WORDS = ("", "a", "A", "ab", "Ab%", "a_b", "it's", "Zürich", "ZÜRICH", "İ", "ΟΔΟΣ", "😀", "a\nb", "\\", "\uffee")
+Row = tuple[object, ...]
+
+
+class Writer:
+    """Writes random conditions of the right types, fully bracketed."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def boolean(self, depth: int) -> str:
+        """A boolean expression of at most `depth` levels."""
+        if depth == 0 or self.random.random() < 0.1:
+            member = f"in_segment({quoted(self.random.choice(SEGMENTS))})"
+            return self.random.choice([*BOOLEANS, *BOOLEANS, member, "true", "false", "null"])
+        inner = depth - 1
+        match self.random.randrange(8):
+            case 0 | 1:
+                return self.comparison(self.random.choice([self.number, self.text]), inner, ORDER)
+            case 2:
+                return self.comparison(self.boolean, inner, ("=", "<>"))
+            case 3:
+                return self.like(inner)
+            case 4:
+                return "(" + self.random.choice([" and ", " or "]).join(self.several(self.boolean, inner, 2)) + ")"
+            case 5:
+                return f"(not {self.boolean(inner)})"
+            case 6:
+                truth = self.random.choice(["true", "not true", "false", "not false"])
+                return f"({self.boolean(inner)} is {truth})"
+            case _:
+                return self.choice(self.boolean, inner, ["coalesce"])
+
+    def number(self, depth: int) -> str:
+        """A number expression of at most `depth` levels."""
+        if depth == 0 or self.random.random() < 0.3:
+            interest = f"interest({quoted(self.random.choice(INTERESTS))})"
+            return self.random.choice([*NUMBERS, interest, written(self.random.choice(WHOLE + REAL)), "null"])
+        inner = depth - 1
+        match self.random.randrange(6):
+            case 0 | 1:
+                return f"({self.number(inner)} {self.random.choice('+-*/')} {self.number(inner)})"
+            case 2:
+                return f"(- {self.number(inner)})"
+            case 3:
+                return f"abs({self.number(inner)})"
+            case 4:
+                return f"length({self.text(inner)})"
+            case _:
+                return self.choice(self.number, inner, ["coalesce", "least", "greatest"])
+
+    def text(self, depth: int) -> str:
+        """A text expression of at most `depth` levels."""
+        if depth == 0 or self.random.random() < 0.4:
+            return self.random.choice([*TEXTS, *TEXTS, quoted(self.random.choice(WORDS)), "null"])
+        if self.random.random() < 0.3:
+            return f"lower({self.text(depth - 1)})"
+        return self.choice(self.text, depth - 1, ["coalesce", "least", "greatest"])
+
+    def comparison(self, value: Callable[[int], str], depth: int, signs: Sequence[str]) -> str:
+        negation = self.random.choice(["", "not "])
+        item = value(depth)
+        match self.random.randrange(5 if signs is ORDER else 4):
+            case 0 | 1:
+                return f"{negation}({item} {self.random.choice(signs)} {value(depth)})"
+            case 2:
+                return f"({item} {negation}in ({', '.join(self.several(value, self.random.choice([0, depth]), 1))}))"
+            case 3:
+                return f"({item} is {negation}null)"
+            case _:
+                bounds = self.random.choice([0, depth])
+                return f"({item} {negation}between {value(bounds)} and {value(bounds)})"
+
+    def like(self, depth: int) -> str:
+        word = self.random.choice(["like", "not like", "ilike", "not ilike"])
+        pattern = "".join(self.random.choices([*"%_aAbüÜi'\\\n", "it's", "o"], k=self.random.randrange(5)))
+        if self.random.random() < 0.3:
+            return f"({self.text(depth)} {word} {quoted(pattern + '!%')} escape '!')"
+        return f"({self.text(depth)} {word} {quoted(pattern)})"
+
+    def choice(self, value: Callable[[int], str], depth: int, functions: Sequence[str]) -> str:
+        """One of several values: by a function, or by case."""
+        if self.random.random() < 0.6:
+            return f"{self.random.choice(functions)}({', '.join(self.several(value, depth, 1))})"
+        whens = self.several(lambda inner: f"when {self.boolean(inner)} then {value(inner)}", depth, 1)
+        otherwise = self.random.choice(["", f"else {value(depth)} "])
+        return f"(case {' '.join(whens)} {otherwise}end)"
+
+    def several(self, value: Callable[[int], str], depth: int, fewest: int) -> list[str]:
+        return [value(depth) for _ in range(self.random.randint(fewest, 3))]
+
+
+ORDER = ("=", "<>", "!=", "<", "<=", ">", ">=")
 
 
 def quoted(text: str) -> str:
@@ -60,153 +136,95 @@ def quoted(text: str) -> str:
 
 
 def written(number: float) -> str:
-    text = repr(abs(number))
-    return f"(-{text})" if number < 0 else text
+    return f"(-{-number!r})" if number < 0 else repr(number)
 
 
-def number(depth: int) -> st.SearchStrategy[str]:
-    leaf = st.one_of(
-        st.sampled_from(NUMBERS),
-        st.sampled_from([f"interest({quoted(key)})" for key in INTERESTS]),
-        st.one_of(whole, real).map(written),
-        st.just("null"),
-    )
-    if depth == 0:
-        return leaf
-    inner = number(depth - 1)
-    several = st.lists(inner, min_size=1, max_size=3).map(", ".join)
-    return st.one_of(
-        leaf,
-        st.builds("({} {} {})".format, inner, st.sampled_from("+-*/"), inner),
-        st.builds("(- {})".format, inner),
-        st.builds("abs({})".format, inner),
-        st.builds("length({})".format, text(depth - 1)),
-        st.builds("{}({})".format, st.sampled_from(["coalesce", "least", "greatest"]), several),
-        case(depth, inner),
-    )
-
-
-def text(depth: int) -> st.SearchStrategy[str]:
-    leaf = st.one_of(st.sampled_from(TEXTS), words.map(quoted), st.just("null"))
-    if depth == 0:
-        return leaf
-    inner = text(depth - 1)
-    several = st.lists(inner, min_size=1, max_size=3).map(", ".join)
-    return st.one_of(
-        leaf,
-        st.builds("lower({})".format, inner),
-        st.builds("{}({})".format, st.sampled_from(["coalesce", "least", "greatest"]), several),
-        case(depth, inner),
-    )
-
-
-def boolean(depth: int) -> st.SearchStrategy[str]:
-    leaf = st.one_of(
-        st.sampled_from(BOOLEANS),
-        st.sampled_from([f"in_segment({quoted(segment)})" for segment in SEGMENTS]),
-        st.sampled_from(["true", "false", "null"]),
-    )
-    if depth == 0:
-        return leaf
-    inner = boolean(depth - 1)
-    joined = [st.lists(inner, min_size=2, max_size=3).map(f" {word} ".join) for word in ("and", "or")]
-    return st.one_of(
-        leaf,
-        comparisons(number(depth - 1), ["=", "<>", "!=", "<", "<=", ">", ">="]),
-        comparisons(text(depth - 1), ["=", "<>", "<", "<=", ">", ">="]),
-        comparisons(inner, ["=", "<>"], ordered=False),
-        likes(text(depth - 1)),
-        st.one_of(joined).map("({})".format),
-        st.builds("(not {})".format, inner),
-        st.builds("({} is {}{})".format, inner, st.sampled_from(["", "not "]), st.sampled_from(["true", "false"])),
-        st.lists(inner, min_size=1, max_size=3).map(lambda items: f"coalesce({', '.join(items)})"),
-        case(depth, inner),
-    )
-
-
-def comparisons(value: st.SearchStrategy[str], signs: Sequence[str], *, ordered: bool = True) -> st.SearchStrategy[str]:
-    negation = st.sampled_from(["", "not "])
-    options = st.lists(value, min_size=1, max_size=3).map(", ".join)
-    forms = [
-        st.builds("({} {} {})".format, value, st.sampled_from(signs), value),
-        st.builds("({} {}in ({}))".format, value, negation, options),
-        st.builds("({} is {}null)".format, value, negation),
+def random_row(random: Random) -> Row:
+    values = [
+        random.choice((None, *values)) for values in (WHOLE, REAL, REAL, WORDS, WORDS, (True, False), (True, False))
     ]
-    if ordered:
-        forms.append(st.builds("({} {}between {} and {})".format, value, negation, value, value))
-    return st.one_of(forms)
+    members = frozenset(segment for segment in SEGMENTS if random.random() < 0.5)
+    return (*values, members, {key: random.choice(REAL) for key in INTERESTS if random.random() < 0.5})
 
 
-def likes(value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    pattern = st.lists(st.one_of(st.sampled_from("%_aAüÜ\\'"), words), max_size=4).map("".join)
-    escaped = pattern.map(lambda source: f"{quoted(source.replace('!', '') + '!%')} escape '!'")
-    word = st.sampled_from(["like", "not like", "ilike", "not ilike"])
-    return st.builds("({} {} {})".format, value, word, st.one_of(pattern.map(quoted), escaped))
-
-
-def case(depth: int, value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    whens = st.lists(st.builds("when {} then {}".format, boolean(depth - 1), value), min_size=1, max_size=2)
-    otherwise = st.one_of(st.just(""), value.map("else {} ".format))
-    return st.builds("(case {} {}end)".format, whens.map(" ".join), otherwise)
-
-
-CONDITIONS = boolean(3)
-TABLES = duckdb.connect()
-
-
-def counted(condition: Condition, table: Sequence[Sequence[object]]) -> list[bool | None]:
-    """The condition's SQL reading of every row, by one DuckDB query."""
-    columns = list(zip(*table, strict=True))
-    columns[-2] = tuple(sorted(members) for members in columns[-2])
-    columns[-1] = tuple(list(strengths.items()) for strengths in columns[-1])
+def profile_table(table: Sequence[Row]) -> pa.Table:
+    columns = [list(column) for column in zip(*table, strict=True)]
+    columns[-2] = [sorted(members) for members in columns[-2]]
+    columns[-1] = [list(strengths.items()) for strengths in columns[-1]]
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, TYPES, strict=True)]
-    profiles = pa.Table.from_arrays(
-        [pa.array(range(len(table))), *arrays],
-        names=["row", *COLUMNS],
-    )
-    TABLES.register("profiles", profiles)
-    found = TABLES.execute(f"SELECT {condition.sql()} FROM profiles ORDER BY row").fetchall()  # noqa: S608  # its own SQL
-    return [verdict for (verdict,) in found]
+    return pa.Table.from_arrays([pa.array(range(len(table))), *arrays], names=["row", *COLUMNS])
 
 
-@settings(max_examples=120)
-@given(CONDITIONS, st.lists(rows, min_size=1, max_size=12))
-def test_closure_sql_and_explanation_agree_on_every_row(source: str, table: list[tuple[object, ...]]) -> None:
+ROWS = [random_row(Random(seed)) for seed in range(300)]
+DUCKDB = duckdb.connect()
+DUCKDB.register("arrow", profile_table(ROWS))
+DUCKDB.execute("CREATE TABLE profiles AS FROM arrow")
+
+seeds = st.integers(0, 2**32)
+conditions = st.builds(lambda seed, depth: Writer(Random(seed)).boolean(depth), seeds, st.integers(1, 4))
+
+
+@settings(max_examples=500)
+@given(conditions)
+def test_closure_sql_and_explanation_agree_on_every_row(source: str) -> None:
     condition = compile_condition(source, SCHEMA)
 
-    by_closure = [condition.evaluate(row) for row in table]
+    by_closure = [condition.evaluate(row) for row in ROWS]
 
-    assert counted(condition, table) == by_closure
-    assert [condition.explain(row).verdict for row in table] == by_closure
-    assert [condition.test(row) for row in table] == [verdict is True for verdict in by_closure]
+    assert [condition.test(row) for row in ROWS] == [verdict is True for verdict in by_closure]
+    counted = DUCKDB.execute(f"SELECT {condition.sql()} FROM profiles ORDER BY row").fetchall()  # noqa: S608  # its own
+    assert [verdict for (verdict,) in counted] == by_closure
+    assert [condition.explain(row).verdict for row in ROWS[::20]] == by_closure[::20]
+
+
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
+reals = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @settings(max_examples=60)
-@given(CONDITIONS, rows)
-def test_a_condition_rewritten_in_normal_style_means_the_same(source: str, row: tuple[object, ...]) -> None:
+@given(reals, reals, words, words, conditions)
+def test_any_literal_and_any_value_mean_the_same_in_every_reading(
+    real: float, other: float, word: str, other_word: str, source: str
+) -> None:
+    row = (2, real, other, word, other_word, True, None, frozenset(SEGMENTS), {"it's": real})
+    texts = [
+        f"revenue = {written(real)} and revenue + {written(other)} < item.price * {written(real)}",
+        f"city = {quoted(word)} and city <= {quoted(other_word)} and city < context.channel",
+        f"city ilike {quoted(other_word)} or lower(city) = context.channel or length(city) > 3",
+        source,
+    ]
+    compiled = [compile_condition(text, SCHEMA) for text in texts]
+    DUCKDB.register("one", profile_table([row]))
+
+    columns = ", ".join(condition.sql() for condition in compiled)
+    counted = DUCKDB.execute(f"SELECT {columns} FROM one").fetchone()  # noqa: S608  # its own
+
+    assert counted == tuple(condition.evaluate(row) for condition in compiled)
+    assert counted == tuple(condition.explain(row).verdict for condition in compiled)
+
+
+@settings(max_examples=150)
+@given(conditions)
+def test_a_condition_rewritten_in_normal_style_means_the_same(source: str) -> None:
     condition = compile_condition(source, SCHEMA)
     rewritten = compile_condition(condition.normal_text(), SCHEMA)
 
     assert rewritten.normal_text() == condition.normal_text()
-    assert rewritten.evaluate(row) is condition.evaluate(row)
+    assert [rewritten.evaluate(row) for row in ROWS] == [condition.evaluate(row) for row in ROWS]
 
 
-@settings(max_examples=60)
-@given(CONDITIONS, rows, st.one_of(whole, real), st.sampled_from(["revenue", "item.price"]))
-def test_a_number_moving_between_two_thresholds_changes_nothing(
-    source: str, row: tuple[object, ...], moved: float, name: str
-) -> None:
+@settings(max_examples=150)
+@given(conditions, st.sampled_from(["revenue", "item.price"]))
+def test_a_number_moving_between_two_thresholds_changes_nothing(source: str, name: str) -> None:
     condition = compile_condition(source, SCHEMA)
     thresholds = condition.thresholds(name)
+    if thresholds is None:
+        return
     slot = COLUMNS.index(name)
-    before = row[slot]
-    if thresholds is None or not isinstance(before, float):
-        return
-    if [before > each for each in thresholds] != [moved > each for each in thresholds]:
-        return
-    if [before == each for each in thresholds] != [moved == each for each in thresholds]:
-        return
-
-    after = (*row[:slot], float(moved), *row[slot + 1 :])
-
-    assert condition.evaluate(after) is condition.evaluate(row)
+    for row in ROWS[:40]:
+        verdicts: dict[tuple[object, ...] | None, set[bool | None]] = {}
+        for moved in (*REAL, None):
+            between = None if moved is None else tuple((moved > each, moved == each) for each in thresholds)
+            after = (*row[:slot], moved, *row[slot + 1 :])
+            verdicts.setdefault(between, set()).add(condition.evaluate(after))
+        assert {len(found) for found in verdicts.values()} == {1}

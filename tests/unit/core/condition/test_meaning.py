@@ -147,6 +147,47 @@ def test_lower_case_means_the_same_in_the_profile_table_for_every_character() ->
     assert [pair for pair in zip(lower(every), found[0], strict=True) if pair[0] != pair[1]] == []
 
 
+def test_numbers_are_doubles_in_every_reading() -> None:
+    largest = 2**53
+    row = customer(orders_365d=largest - 1, days_since_order=largest - 1)
+    table = f"SELECT {largest - 1}::BIGINT orders_365d, {largest - 1}::BIGINT days_since_order"
+    for text, truth in {
+        "orders_365d * days_since_order + 1 = orders_365d * days_since_order": True,
+        "orders_365d * days_since_order - 81129638414606663681390495662081 = 0": True,
+        "orders_365d + 3 = orders_365d + 2": False,
+        "orders_365d + 2 = orders_365d + 1": True,
+        "0.1 + 0.2 = 0.3": False,
+        "0.1 + 0.2 > 0.3": True,
+    }.items():
+        condition = when(text)
+
+        assert condition.evaluate(row) is truth, text
+        assert condition.explain(row).verdict is truth, text
+        assert duckdb.sql(f"SELECT {condition.sql()} FROM ({table})").fetchone() == (truth,), text  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("((orders_365d - (2 - 1)) - 3) > (- 4)", "orders_365d - (2 - 1) - 3 > -4"),
+        ("orders_365d / (2 * 3) >= (1 + 2) * 3", "orders_365d / (2 * 3) >= (1 + 2) * 3"),
+        (
+            "(newsletter AND (NOT (city='x'))) OR newsletter IS NOT NULL",
+            "newsletter and not city = 'x' or newsletter is not null",
+        ),
+        (
+            "newsletter and (newsletter or city not in ('it''s'))",
+            "newsletter and (newsletter or city not in ('it''s'))",
+        ),
+        ("(newsletter = newsletter) = (city is null)", "(newsletter = newsletter) = (city is null)"),
+        ("not (not newsletter)", "not (not newsletter)"),
+    ],
+)
+def test_the_normal_text_has_the_fewest_brackets(text: str, rewritten: str) -> None:
+    assert when(text).normal_text() == rewritten
+    assert when(rewritten).normal_text() == rewritten
+
+
 def test_a_condition_tells_what_it_reads() -> None:
     condition = when("orders_365d > 1 and (in_segment('regulars') or interest('Tea') > item.price)")
 
