@@ -8,7 +8,6 @@ from regulars.recommend.interactions import Catalogue, Float64, Int32, Interacti
 from regulars.recommend.model import NOTHING, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
-
 #: Items of the popularity list that rows are made of.
 KEPT = 200
 

@@ -51,7 +51,7 @@ class Row(msgspec.Struct, frozen=True):
 class Blending(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of learning the weights."""
 
-    unbought_share: float = 0.2  # of the candidates not bought that are learned from
+    unbought_share: float = 0.1  # of the candidates not bought that are learned from
     ridge: float = 1.0
     rounds: int = 20
     seed: int = 1
@@ -71,7 +71,9 @@ class Blend(ScoringModel):
         self._features = FeatureBuilder(catalogue, models)
 
     @classmethod
-    def learn(cls, catalogue: Catalogue, models: Models, cases: Iterable[Case], settings: Blending = Blending()) -> Self:
+    def learn(
+        cls, catalogue: Catalogue, models: Models, cases: Iterable[Case], settings: Blending = Blending()
+    ) -> Self:
         """The blend whose weights foretell best which candidates were bought in the cases."""
         builder = FeatureBuilder(catalogue, models)
         chance = np.random.default_rng(settings.seed)
@@ -84,7 +86,9 @@ class Blend(ScoringModel):
             rows.append(candidates.rows[:, kept].T.astype(np.float32))
             bought.append(hit[kept])
         if not any(hit.any() for hit in bought):
-            raise Rejected("no basket to learn the blend from: give at least eight weeks of orders, or train without it")
+            raise Rejected(
+                "no basket to learn the blend from: give at least eight weeks of orders, or train without it"
+            )
         return cls(catalogue, models, _logistic(np.concatenate(rows), np.concatenate(bought), settings))
 
     def score(self, visit: Visit) -> Scored:

@@ -19,8 +19,9 @@ from regulars.recommend.interactions import (
     Interactions,
     check_items,
     distinct_pairs,
+    runs,
 )
-from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
+from regulars.recommend.model import NOTHING, Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
 VIEWED_WEIGHT = 0.5  # of a product viewed, against one in the basket
@@ -36,7 +37,7 @@ class Together(msgspec.Struct, frozen=True, kw_only=True):
     least_ratio: float = 10.83  # log-likelihood ratio: chi-square with one degree of freedom at 0.001
     prior_baskets: float = 5.0  # baskets of the item in which the other came as often as anywhere
     largest_basket: int = 120  # of a larger one (a wholesale order), this many items are used
-    seeds: int = 40  # own items whose neighbours are looked at
+    seeds: int = 20  # own items whose neighbours are looked at
     seed_half_life_days: float = 45.0
 
 
@@ -93,6 +94,8 @@ class BoughtTogether(ScoringModel):
 
     def score_at_hand(self, visit: Visit) -> Scored:
         """Neighbours of the basket and of the products viewed, sorted by position."""
+        if not len(visit.basket) and not len(visit.viewed):
+            return Scored(NOTHING, np.empty(0, np.float64))
         return _summed(self._reach(*self.at_hand(visit)))
 
     def score_history(self, visit: Visit) -> Scored:
@@ -173,12 +176,12 @@ def _summed(reached: _Reached) -> Scored:
         return Scored(reached.items, reached.strengths)
     order = np.argsort(reached.items)
     items, strengths = reached.items[order], reached.strengths[order]
-    starts, _ = _runs(items)
+    starts, _ = runs(items)
     return Scored(items[starts], np.add.reduceat(strengths, starts))
 
 
 def log_likelihood_ratio(both: Int64, first: Int64, second: Int64, total: int) -> Float64:
-    """Dunning's G2 of the table (both, first only, second only, neither): 2 * sum of observed * log(observed / expected)."""
+    """Dunning's G2 of the table (both, first only, second only, neither): 2 sum of observed log(observed / expected)."""
     neither = total - first - second + both
     rows, columns = (first, total - first), (second, total - second)
     observed = ((both, first - both), (second - both, neither))
@@ -186,7 +189,9 @@ def log_likelihood_ratio(both: Int64, first: Int64, second: Int64, total: int) -
     for row, cells in zip(rows, observed, strict=True):
         for column, cell in zip(columns, cells, strict=True):
             here = cell > 0
-            result[here] += cell[here] * np.log(cell[here] * float(total) / (row[here] * column[here].astype(np.float64)))
+            result[here] += cell[here] * np.log(
+                cell[here] * float(total) / (row[here] * column[here].astype(np.float64))
+            )
     return 2 * np.maximum(result, 0)
 
 
@@ -201,7 +206,7 @@ def _count_pairs(basket: Int32, item: Int32, settings: Together) -> tuple[Int64,
 
 def _cap_baskets(basket: Int32, item: Int32, largest: int) -> tuple[Int32, Int32]:
     """Of a larger basket, `largest` items spread evenly over its items, which are sorted by position."""
-    starts, lengths = _runs(basket)
+    starts, lengths = runs(basket)
     if not len(basket) or int(lengths.max()) <= largest:
         return basket, item
     within = np.arange(len(basket)) - np.repeat(starts, lengths)
@@ -214,10 +219,10 @@ def _pair_keys(basket: Int32, item: Int32) -> Iterator[Int64]:
     """Pair keys, a range of lower items at a time: all occurrences of a pair come in the same part."""
     if not len(basket):
         return
-    starts, lengths = _runs(basket)
+    starts, lengths = runs(basket)
     after = (np.repeat(starts + lengths, lengths) - np.arange(len(basket)) - 1).astype(np.int32)
     by_item = np.argsort(item, kind="stable")
-    heads, _ = _runs(item[by_item])
+    heads, _ = runs(item[by_item])
     load = np.cumsum(after[by_item], dtype=np.int64)
     wanted = np.arange(_PAIRS_AT_ONCE, int(load[-1]) + _PAIRS_AT_ONCE, _PAIRS_AT_ONCE)
     cuts = heads[np.minimum(np.searchsorted(load[heads], wanted), len(heads) - 1)]
@@ -239,15 +244,9 @@ def _pair_keys(basket: Int32, item: Int32) -> Iterator[Int64]:
 def _counted(keys: Int64, least: int) -> tuple[Int64, Int64]:
     """Distinct keys and how often each came, of those that came `least` times."""
     keys.sort()
-    starts, lengths = _runs(keys)
+    starts, lengths = runs(keys)
     enough = lengths >= least
     return keys[starts[enough]], lengths[enough]
-
-
-def _runs(values: Int32 | Int64) -> tuple[Int64, Int64]:
-    """Where runs of equal values start, and how long they are."""
-    starts = np.flatnonzero(np.concatenate((np.ones(min(1, len(values)), np.bool_), values[1:] != values[:-1])))
-    return starts, np.diff(np.append(starts, len(values)))
 
 
 def _strongest(

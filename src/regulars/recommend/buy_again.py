@@ -21,8 +21,8 @@ from regulars.recommend.interactions import (
     Int32,
     Int64,
     Interactions,
+    changes,
     check_items,
-    distinct_pairs,
 )
 from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
@@ -31,6 +31,10 @@ from regulars.recommend.visit import Visit
 TIMES = np.asarray([1, 2, 3, 4, 6, 10, 20], np.int64)
 #: Bounds of the classes by days since the last purchase over the expected gap.
 PACE = np.asarray([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 4.5, 7.0, 12.0, np.inf])
+
+
+#: Item and day of each purchase day, where each customer's purchases of one item start, how many they are.
+_Purchases = tuple[Int64, Int64, Int64, Int64]
 
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +66,13 @@ class BuyAgain(ScoringModel):
     def fit(cls, interactions: Interactions, catalogue: Catalogue, settings: Rhythm = Rhythm()) -> Self:
         """Learn gaps, repeat rates and the life table from the lines, watched until their last day."""
         check_items(interactions, catalogue)
-        items, owners, days = _purchase_days(interactions, len(catalogue))
-        same = (items[1:] == items[:-1]) & (owners[1:] == owners[:-1])
-        gaps = (days[1:] - days[:-1])[same].astype(np.float64)
-        gap = _shrunk_gaps(items[1:][same], gaps, catalogue, settings)
-        starts = np.flatnonzero(np.concatenate((np.ones(min(1, len(items)), np.bool_), ~same)))
-        repeat = _repeat_rates(items, starts, catalogue, settings)
-        hazard = _life_table(items, days, starts, gap, interactions.last_day, settings)
+        items, days, starts, counts = _purchase_days(interactions)
+        gaps = (days[1:] - days[:-1]).astype(np.float64)
+        inside = np.ones(len(gaps), np.bool_)
+        inside[starts[1:] - 1] = False
+        gap = _shrunk_gaps(items[1:][inside], gaps[inside], catalogue, settings)
+        repeat = _repeat_rates(items[starts], counts, catalogue, settings)
+        hazard = _life_table((items, days, starts, counts), gap, interactions.last_day, settings)
         return cls(catalogue, gap.astype(np.float32), repeat.astype(np.float32), hazard, settings)
 
     def score(self, visit: Visit) -> Scored:
@@ -123,25 +127,15 @@ class BuyAgain(ScoringModel):
         )
 
 
-def _purchase_days(interactions: Interactions, items: int) -> tuple[Int64, Int64, Int64]:
-    """Distinct (item, person, day), sorted, as three columns."""
-    person = interactions.person.astype(np.int64)
-    owner_item, day = distinct_pairs(
-        _dense(interactions.item.astype(np.int64) * (int(person.max(initial=0)) + 1) + person), interactions.day
-    )
-    first = np.flatnonzero(np.concatenate((np.ones(min(1, len(owner_item)), np.bool_), owner_item[1:] != owner_item[:-1])))
-    pairs_item, pairs_person = distinct_pairs(interactions.item, interactions.person)
-    lengths = np.diff(np.append(first, len(owner_item)))
-    return (
-        np.repeat(pairs_item.astype(np.int64), lengths),
-        np.repeat(pairs_person.astype(np.int64), lengths),
-        day.astype(np.int64),
-    )
-
-
-def _dense(keys: Int64) -> Int32:
-    """Keys numbered by their rank, so that they fit 32 bits."""
-    return np.unique(keys, return_inverse=True)[1].astype(np.int32)
+def _purchase_days(interactions: Interactions) -> _Purchases:
+    """Distinct (item, person, day), sorted, and where each customer's purchases of one item start."""
+    order = np.lexsort((interactions.day, interactions.person, interactions.item))
+    item, person, day = (column[order] for column in (interactions.item, interactions.person, interactions.day))
+    customer = changes(item) | changes(person)
+    kept = customer | changes(day)
+    item, day, customer = item[kept], day[kept], customer[kept]
+    starts = np.flatnonzero(customer)
+    return item.astype(np.int64), day.astype(np.int64), starts, np.diff(np.append(starts, len(item)))
 
 
 def _shrunk_gaps(items: Int64, gaps: Float64, catalogue: Catalogue, settings: Rhythm) -> Float64:
@@ -159,12 +153,11 @@ def _shrunk_gaps(items: Int64, gaps: Float64, catalogue: Catalogue, settings: Rh
     return result
 
 
-def _repeat_rates(items: Int64, starts: Int64, catalogue: Catalogue, settings: Rhythm) -> Float64:
+def _repeat_rates(items: Int64, times: Int64, catalogue: Catalogue, settings: Rhythm) -> Float64:
     """Share of an item's customers who bought it on a second day, over the shop's share, shrunk like the gaps."""
-    lengths = np.diff(np.append(starts, len(items)))
     size = len(catalogue)
-    customers = np.bincount(items[starts], minlength=size)
-    repeaters = np.bincount(items[starts], weights=(lengths > 1).astype(np.float64), minlength=size)
+    customers = np.bincount(items, minlength=size)
+    repeaters = np.bincount(items, weights=(times > 1).astype(np.float64), minlength=size)
     shop = (repeaters.sum() + 1) / (customers.sum() + 2)
     groups = len(catalogue.categories)
     prior = settings.repeat_prior_customers
@@ -175,15 +168,15 @@ def _repeat_rates(items: Int64, starts: Int64, catalogue: Catalogue, settings: R
     return result
 
 
-def _life_table(items: Int64, days: Int64, starts: Int64, gap: Float64, last_day: int, settings: Rhythm) -> Float64:
+def _life_table(purchases: _Purchases, gap: Float64, last_day: int, settings: Rhythm) -> Float64:
     """Purchases per expected gap of waiting, by class of times bought and of pace.
 
     Every gap, closed or still open, is measured in expected gaps; what it expects leaves itself out, so that a long
     gap does not make itself look short. hazard = purchases in the class / waiting in the class.
     """
+    items, days, starts, lengths = purchases
     if not len(items):
         return np.ones((len(TIMES), len(PACE) - 1))
-    lengths = np.diff(np.append(starts, len(items)))
     first_days = np.repeat(days[starts], lengths)
     rank = np.arange(len(items)) - np.repeat(starts, lengths) + 1  # times bought when the gap opens
     is_last = np.zeros(len(items), np.bool_)

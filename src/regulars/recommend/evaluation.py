@@ -91,7 +91,13 @@ def next_baskets(interactions: Interactions, *, since: int, asking: Asking = Ask
 
 
 def evaluate(
-    recommenders: Mapping[str, Ranks], cases: Sequence[Case], *, leader: str, k: int = 10, draws: int = 2000, seed: int = 1
+    recommenders: Mapping[str, Ranks],
+    cases: Sequence[Case],
+    *,
+    leader: str,
+    k: int = 10,
+    draws: int = 2000,
+    seed: int = 1,
 ) -> Evaluation:
     """Hit rate@k and precision@k of each recommender, overall and by activity, and the leader's paired lead."""
     if not cases:

@@ -9,13 +9,13 @@ import numpy as np
 
 from regulars.recommend.bought_together import BoughtTogether
 from regulars.recommend.buy_again import BuyAgain
-from regulars.recommend.interactions import Catalogue, Float64, Int32, Mask
+from regulars.recommend.interactions import Catalogue, Float64, Int32, Mask, distinct
 from regulars.recommend.model import Scored
 from regulars.recommend.popular import Popular, Trending
 from regulars.recommend.visit import Visit
 
 FAST_DAYS, SLOW_DAYS, CATEGORY_DAYS = 21.0, 120.0, 90.0  # half-lives of own items and own categories
-TOP_POPULAR, TOP_TRENDING, TOP_CATEGORIES = 60, 20, 12
+TOP_POPULAR, TOP_TRENDING, TOP_CATEGORIES = 60, 20, 10
 
 #: Rows, in order. The first block says something of own items only and is 0 for the others.
 FEATURES = (
@@ -75,7 +75,7 @@ class FeatureBuilder:
         self._within = (rate / np.maximum(in_category, 1e-9)[catalogue.category]).astype(np.float32)
         self._trending = np.clip(models.trending.surge, -3, 6).astype(np.float32)
         everyone = (models.popular.leaders[:TOP_POPULAR], models.trending.leaders[:TOP_TRENDING])
-        self._everyone: Int32 = np.unique(np.concatenate(everyone))
+        self._everyone: Int32 = distinct(np.concatenate(everyone))
 
     def build(self, visit: Visit) -> Candidates:
         """Own items, neighbours, the popular and trending, the popular of the shopper's categories."""
@@ -85,7 +85,7 @@ class FeatureBuilder:
         liked = np.argpartition(-liking, TOP_CATEGORIES)[:TOP_CATEGORIES] if len(liking) > TOP_CATEGORIES else None
         liked = np.flatnonzero(liking) if liked is None else liked[liking[liked] > 0]
         parts = (history.items, at_hand.items, self._everyone, models.popular.of_categories(liked))
-        others = np.unique(np.concatenate(parts))
+        others = distinct(np.concatenate(parts))
         others = others[visit.places(others) < 0]
         items = np.concatenate((visit.own, others))
         rows = np.zeros((len(FEATURES), len(items)))

