@@ -11,8 +11,7 @@ from regulars.core.errors import Rejected, Unavailable
 
 #: Write-ahead log beyond which the checkpointer starts, and to which the file is cut back after a burst; bytes.
 WAL_BYTES = 32_000_000
-#: What is left to copy while writers wait; above it the checkpointer makes another round beside them first.
-LAST_ROUND_BYTES = 4_000_000
+#: Rounds beside the writers until less than an eighth of the write-ahead log is left to copy while they wait.
 ROUNDS = 4
 
 
@@ -161,7 +160,7 @@ class Checkpointer:
         with self._busy:
             _, frames, done = self._pragma("PASSIVE")
             for _ in range(ROUNDS):
-                if (frames - done) * self._page_bytes <= LAST_ROUND_BYTES:
+                if (frames - done) * self._page_bytes <= self._wal_bytes // 8:
                     break
                 _, frames, done = self._pragma("PASSIVE")
             self._written = frames * self._page_bytes

@@ -13,6 +13,9 @@ PAGE_BYTES = 8192
 #: Rows of one INSERT. A statement releases the interpreter lock once, whatever its rows: with a busy server on the same
 #: interpreter every release may cost a wait of milliseconds, so a group of up to this many records is one statement.
 ROWS = 128
+#: The checkpointer starts at this size. Every page of a log is written once whatever it is, and a small one keeps the
+#: fsync of a checkpoint, behind which those of appends have to wait, short.
+WAL_BYTES = 4_000_000
 #: Bodies that one transaction of `trim` deletes, so that appends wait a few milliseconds at most.
 TRIM_BYTES = 4_000_000
 
@@ -105,7 +108,7 @@ class SqliteLog(SqliteLogReader):
         if max_bytes is not None:
             self._writing.execute(f"PRAGMA max_page_count = {max(max_bytes // PAGE_BYTES, 1)}")
         super().__init__(path)
-        self._checkpointer = Checkpointer(self._path, self._lock)
+        self._checkpointer = Checkpointer(self._path, self._lock, wal_bytes=WAL_BYTES)
         self._last = super().head()
 
     def append(self, records: Sequence[NewRecord]) -> int:
