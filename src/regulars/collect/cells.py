@@ -20,6 +20,8 @@ def number(field: str, value: object) -> int | float:
     >>> number("price", "1.234,50 €"), number("quantity", "3")
     (1234.5, 3)
     """
+    if type(value) is int and -1e15 < value < 1e15:
+        return value
     given = value
     if isinstance(value, str):
         text = re.sub(r"[^\d,.\-]", "", value)

@@ -16,8 +16,8 @@ from regulars.collect.columns import EVENT, LINE, ORDER, ORDER_TOTALS, WHEN, WHO
 from regulars.core.errors import Rejected
 
 Rows = Iterable[tuple[int, Mapping[str, Any]]]
-_NUMBERS = ("total", "discount", "shipping", "tax", "quantity", "price", "coupon_discount")
-_IDS = ("order_id", "store_id", "product_id", "sku")
+_NUMBERS = frozenset(("total", "discount", "shipping", "tax", "quantity", "price", "coupon_discount"))
+_IDS = frozenset(("order_id", "store_id", "product_id", "sku"))
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -26,6 +26,14 @@ class Call(msgspec.Struct, frozen=True):
     line: int  # the first one
     rows: int
     payload: dict[str, Any]
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """A row of an order: what it says about the order, and its line."""
+
+    line: int
+    head: dict[str, Any]
+    product: dict[str, Any]
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -68,8 +76,8 @@ def order_lines(
     seen: set[str] = set()
     for order_id, group in _grouped(rows, columns):
         problems = [one for one in group if isinstance(one, BadRow)]
-        good = [one for one in group if not isinstance(one, BadRow)]
-        first = group[0].line if isinstance(group[0], BadRow) else group[0][0]
+        good = [one for one in group if isinstance(one, _Part)]
+        first = group[0].line
         if order_id in seen:
             expected = "all rows of an order together; sort the file by order"
             problems.append(BadRow(first, "order_id", expected, f"{order_id!r} again"))
@@ -128,14 +136,14 @@ def _order(said: dict[str, Any], lines: list[dict[str, Any]], currency: str, zon
     return _identified({"type": "track", "event": "Order Completed", **call, "properties": properties})
 
 
-def _order_of_lines(group: list[tuple[int, dict[str, Any]]], currency: str, zone: ZoneInfo) -> dict[str, Any]:
-    head = {k: v for k, v in group[0][1].items() if k in _HEAD_FIELDS}
-    for line, said in group[1:]:
+def _order_of_lines(group: list[_Part], currency: str, zone: ZoneInfo) -> dict[str, Any]:
+    head = dict(group[0].head)
+    for part in group[1:]:
         for field in WHO:
-            if said.get(field) != head.get(field):
-                got = f"{said.get(field)!r} at line {line}"
+            if part.head.get(field) != head.get(field):
+                got = f"{part.head.get(field)!r} at line {part.line}"
                 raise Rejected(f"{field} differs within an order", field=field, expected=repr(head.get(field)), got=got)
-    lines = [_line({k: v for k, v in said.items() if k not in _HEAD_FIELDS}) for _, said in group]
+    lines = [part.product for part in group]
     total = head.pop("order_total", None)
     head["total"] = _sum(lines, "total") if total is None else number("order_total", total)
     for field in ("discount", "coupon_discount"):
@@ -207,17 +215,17 @@ def _value(field: str, value: Any) -> Any:
     return ident(field, value) if field in _IDS else plain(field, value)
 
 
-def _grouped(rows: Rows, columns: Columns) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]] | BadRow]]]:
+def _grouped(rows: Rows, columns: Columns) -> Iterator[tuple[str, list[_Part | BadRow]]]:
     """Runs of rows with the same order id; a row without one is a run of its own."""
-    group: list[tuple[int, dict[str, Any]] | BadRow] = []
+    group: list[_Part | BadRow] = []
     current = ""
     for line, row in rows:
         order_id = ""
         try:
             said = _said(row, columns)
             order_id = ident("order_id", said.get("order_id"))
-            checked: tuple[int, dict[str, Any]] | BadRow = (line, said)
-            _line({k: v for k, v in said.items() if k not in _HEAD_FIELDS})
+            head = {k: said.pop(k) for k in [k for k in said if k in _HEAD_FIELDS]}
+            checked: _Part | BadRow = _Part(line, head, _line(said))
         except Rejected as error:
             checked = BadRow(line, error.field, error.expected, error.got)
         if group and (order_id != current or not order_id):
