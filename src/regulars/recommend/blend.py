@@ -124,15 +124,17 @@ class Blend(ScoringModel):
             together = dict(zip(new.tolist(), self.models.bought_together.reasons(visit, items[new]), strict=True))
         groups = visit.in_groups(self.catalogue.category)
         liked = dict(zip(groups.own.tolist(), groups.times.tolist(), strict=True))
-        evidence = zip(
-            self.models.buy_again.reasons(visit, items),
-            [together.get(place, ()) for place in range(len(items))],
-            [self._liked(int(self.catalogue.category[item]), liked) for item in items.tolist()],
-            self.models.trending.reasons(visit, items),
-            self.models.popular.reasons(visit, items),
-            strict=True,
-        )
-        return [tuple(reason for reasons in one for reason in reasons)[:REASONS_SHOWN] for one in evidence]
+        categories = self.catalogue.category[items].tolist()
+        result = [
+            own + together.get(place, ()) + self._liked(categories[place], liked)
+            for place, own in enumerate(self.models.buy_again.reasons(visit, items))
+        ]
+        few = [place for place, reasons in enumerate(result) if len(reasons) < REASONS_SHOWN]
+        if few:
+            crowd = (self.models.trending.reasons(visit, items[few]), self.models.popular.reasons(visit, items[few]))
+            for place, trending, popular in zip(few, *crowd, strict=True):
+                result[place] += trending + popular
+        return [reasons[:REASONS_SHOWN] for reasons in result]
 
     def _liked(self, category: int, liked: Mapping[int, int]) -> Reasons:
         name, days = self.catalogue.categories[category], liked.get(category, 0)

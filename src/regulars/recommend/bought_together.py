@@ -181,7 +181,7 @@ def _summed(reached: _Reached) -> Scored:
 
 
 def log_likelihood_ratio(both: Int64, first: Int64, second: Int64, total: int) -> Float64:
-    """Dunning's G2 of the table (both, first only, second only, neither): 2 sum of observed log(observed / expected)."""
+    """Dunning's G2 of the table both, first only, second only, neither: 2 sum of observed log(observed / expected)."""
     neither = total - first - second + both
     rows, columns = (first, total - first), (second, total - second)
     observed = ((both, first - both), (second - both, neither))

@@ -55,6 +55,12 @@ class Catalogue(msgspec.Struct, frozen=True, eq=False):
         get = self.position.get
         return np.asarray([number for product in products if (number := get(product)) is not None], np.int32)
 
+    def mask(self, products: Iterable[str]) -> Mask:
+        """True for the products, by position: what a row may show, for instance what is in stock."""
+        result = np.zeros(len(self), np.bool_)
+        result[self.encode(products)] = True
+        return result
+
     def category_of(self, item: int) -> str:
         """The category name of an item."""
         return self.categories[int(self.category[item])]

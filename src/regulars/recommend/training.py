@@ -38,6 +38,7 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     last_day: int
     lines: int
     evaluation: Evaluation | None = None
+    version: str = ""  # known once it is saved
 
     @property
     def models(self) -> Models:

@@ -1,0 +1,172 @@
+"""A trained set as a folder: one .npy file per array, which processes share by memory map, and a manifest.
+
+The folder is written beside its place under another name and then renamed, so that a reader finds a whole set or none.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from io import BufferedWriter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from regulars.core.errors import Misconfigured, Rejected
+from regulars.recommend.blend import Blend
+from regulars.recommend.bought_together import BoughtTogether
+from regulars.recommend.buy_again import BuyAgain
+from regulars.recommend.evaluation import Evaluation
+from regulars.recommend.features import FEATURES, Models
+from regulars.recommend.interactions import Catalogue
+from regulars.recommend.model import Column
+from regulars.recommend.popular import Popular, Trending
+from regulars.recommend.training import TrainedSet
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder of models holds, and how good it is."""
+
+    format: int
+    version: str  # hash of all arrays: the same lines and settings give the same version
+    trained_at: int  # UTC ms
+    first_day: int  # shop-local day numbers of the lines
+    last_day: int
+    lines: int
+    items: int
+    features: tuple[str, ...]
+    weights: tuple[float, ...]  # by feature, then the intercept
+    arrays: tuple[str, ...]
+    evaluation: Evaluation | None  # of a set trained the same way without the held-out days
+
+
+def save(trained: TrainedSet, folder: Path, *, trained_at: int) -> Manifest:
+    """Write the set to `folder`, which must not exist yet; `trained_at` is in UTC milliseconds."""
+    if folder.exists():
+        raise Rejected(f"{folder} exists already; a set is never overwritten, choose a new folder name", field="folder")
+    columns = _columns(trained)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    digest = hashlib.sha256()
+    for name, column in columns.items():
+        digest.update(name.encode() + str(column.dtype).encode() + np.ascontiguousarray(column).tobytes())
+        with (partial / f"{name}.npy").open("wb") as file:
+            np.save(file, column, allow_pickle=False)
+            _to_disk(file)
+    manifest = Manifest(
+        format=FORMAT,
+        version=digest.hexdigest()[:12],
+        trained_at=trained_at,
+        first_day=trained.first_day,
+        last_day=trained.last_day,
+        lines=trained.lines,
+        items=len(trained.catalogue),
+        features=FEATURES,
+        weights=tuple(trained.blend.weights.tolist()),
+        arrays=tuple(columns),
+        evaluation=trained.evaluation,
+    )
+    with (partial / MANIFEST).open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest)))
+        _to_disk(file)
+    partial.rename(folder)
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the folder holds, without loading it."""
+    path = folder / MANIFEST
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+        if isinstance(found, dict) and found.get("format", 0) > FORMAT:
+            raise Misconfigured(
+                f"{path} has format {found['format']}, this version reads {FORMAT}; upgrade Regulars or train again"
+            )
+        return msgspec.convert(found, Manifest)
+    except FileNotFoundError:
+        raise Rejected(f"{folder} holds no trained models ({MANIFEST} is missing); run the training first") from None
+    except msgspec.MsgspecError as error:
+        raise Misconfigured(f"{path} cannot be read: {error}; remove the folder and train again") from None
+
+
+def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
+    """The set of a folder; with `memory_map` its arrays stay on disk and are shared by all processes that load it."""
+    manifest = read_manifest(folder)
+    if manifest.features != FEATURES:
+        raise Misconfigured(f"{folder} was trained with other features than this version has; train again")
+    columns = {name: _read(folder / f"{name}.npy", memory_map=memory_map) for name in manifest.arrays}
+    catalogue = Catalogue.of(
+        zip(
+            _strings(columns, "ids"),
+            _picked(_strings(columns, "categories"), columns["catalogue.category"]),
+            strict=True,
+        )
+    )
+    categories = Catalogue.of((name, "") for name in catalogue.categories)
+    models = Models(
+        popular=Popular.restore(catalogue, _of(columns, "popular")),
+        trending=Trending.restore(catalogue, _of(columns, "trending")),
+        buy_again=BuyAgain.restore(catalogue, _of(columns, "buy_again")),
+        category_rhythm=BuyAgain.restore(categories, _of(columns, "category_rhythm")),
+        bought_together=BoughtTogether.restore(catalogue, _of(columns, "bought_together")),
+    )
+    return TrainedSet(
+        catalogue=catalogue,
+        blend=Blend(catalogue, models, np.asarray(manifest.weights)),
+        first_day=manifest.first_day,
+        last_day=manifest.last_day,
+        lines=manifest.lines,
+        evaluation=manifest.evaluation,
+        version=manifest.version,
+    )
+
+
+def _columns(trained: TrainedSet) -> dict[str, Column]:
+    """Every array of the set by file name."""
+    catalogue = trained.catalogue
+    columns: dict[str, Column] = {"catalogue.category": catalogue.category}
+    for name, texts in (("ids", catalogue.ids), ("categories", catalogue.categories)):
+        encoded = [text.encode() for text in texts]
+        columns[f"catalogue.{name}.text"] = np.frombuffer(b"".join(encoded), np.uint8)
+        columns[f"catalogue.{name}.end"] = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    for name, model in trained.models._asdict().items():
+        columns |= {f"{name}.{part}": column for part, column in model.columns().items()}
+    columns["blend.weights"] = trained.blend.weights
+    return columns
+
+
+def _of(columns: Mapping[str, Column], model: str) -> dict[str, Column]:
+    """The arrays of one model."""
+    return {name.removeprefix(f"{model}."): column for name, column in columns.items() if name.startswith(f"{model}.")}
+
+
+def _strings(columns: Mapping[str, Column], name: str) -> list[str]:
+    """Texts that were written as one run of UTF-8 with the end of each."""
+    text = columns[f"catalogue.{name}.text"].tobytes()
+    ends = columns[f"catalogue.{name}.end"].tolist()
+    return [text[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _picked(names: list[str], numbers: Column) -> list[str]:
+    return [names[number] for number in numbers.tolist()]
+
+
+def _read(path: Path, *, memory_map: bool) -> Column:
+    """One array; an unreadable file names itself."""
+    try:
+        found: Any = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"{path} cannot be read: {error}; remove its folder and train again") from None
+    # A plain view: the class `memmap` makes each small operation slower, and the mapping stays the same.
+    return np.asarray(found).view(np.ndarray)
+
+
+def _to_disk(file: BufferedWriter) -> None:
+    file.flush()
+    os.fsync(file.fileno())
