@@ -129,7 +129,7 @@ def test_latest_cells_are_the_first_keys_of_all_that_was_added(
     kept: cells.Latest = {}
     latest: dict[str, int] = {}
     for day, key, _ in added:
-        cells.add_latest(kept, key, day, width=width, cap=cap)
+        cells.add_latest(kept, [key], day, width=width, cap=cap)
         latest[key] = max(day, latest.get(key, day))
     newest = max(latest.values(), default=0)
     order = sorted((key for key in latest if latest[key] > newest - width), key=lambda key: (-latest[key], key))

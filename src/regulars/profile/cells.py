@@ -12,6 +12,7 @@ Three layouts, all plain lists, dicts and integers:
 - *latest*: `{key: day}`, of each key its latest day.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 Days = list[int]
@@ -148,17 +149,15 @@ def merge_keys(left: Keyed, right: Keyed, *, width: int, cap: int) -> Keyed:
     return merged
 
 
-def add_latest(cells: Latest, key: str, day: int, *, width: int | None, cap: int) -> Latest:
-    """Note `key` on `day`, in place; keep keys within `width` days of the newest day, and `cap` of them."""
-    known = cells.get(key)
-    if known is not None:
-        if day > known:
+def add_latest(cells: Latest, keys: Iterable[str], day: int, *, width: int | None, cap: int) -> Latest:
+    """Note `keys` on `day`, in place; keep keys within `width` days of the newest day, and `cap` of them."""
+    moved = False
+    for key in keys:
+        known = cells.get(key)
+        if known is None or day > known:
             cells[key] = day
-            if width is not None:
-                _cut_latest(cells, width, cap)
-        return cells
-    cells[key] = day
-    if width is not None or len(cells) > cap:
+            moved = True
+    if moved and (width is not None or len(cells) > cap):
         _cut_latest(cells, width, cap)
     return cells
 
@@ -169,9 +168,10 @@ def _cut_latest(cells: Latest, width: int | None, cap: int) -> None:
         if min(cells.values()) <= oldest:
             for key in [key for key, day in cells.items() if day <= oldest]:
                 del cells[key]
-    while len(cells) > cap:
-        day = min(cells.values())
-        del cells[max(key for key, at in cells.items() if at == day)]
+    excess = len(cells) - cap
+    if excess > 0:
+        for _, key in sorted((-day, key) for key, day in cells.items())[-excess:]:
+            del cells[key]
 
 
 def merge_latest(left: Latest, right: Latest, *, width: int | None, cap: int) -> Latest:

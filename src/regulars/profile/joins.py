@@ -123,12 +123,13 @@ class _Distinct(Measure):
         return {}
 
     def add(self, state: State, event: Event, day: int) -> State:
+        keys: list[str] = []
         for leaf, _ in self._values(self.content(event)):
             for value in leaf if isinstance(leaf, list) else (leaf,):
                 key = reading.text(value)
                 if key is not None:
-                    cells.add_latest(state, key, day, width=self._width, cap=self._cap)
-        return state
+                    keys.append(key)
+        return cells.add_latest(state, keys, day, width=self._width, cap=self._cap) if keys else state
 
     def merge(self, left: State, right: State) -> State:
         return cells.merge_latest(left, right, width=self._width, cap=self._cap)

@@ -154,7 +154,7 @@ class _Affinity(Measure):
         )
         self._constant = 0 if isinstance(trait.weight, str) else max(1, round(trait.weight * reading.SCALE))
         self._weigh = self._weigher(trait.weight, trait.of) if isinstance(trait.weight, str) else None
-        self._known: dict[str, str | None] = {}  # category text -> key
+        self._known: dict[Any, str | None] = {}  # category as sent -> key
 
     def _weigher(self, path: str, of: str) -> Callable[[Properties, Properties], int]:
         self.money = reading.is_money(path)
@@ -232,16 +232,25 @@ class _Affinity(Measure):
         return cells.add_key(state, (day + 3) // 7, key, amount, width=self._width, cap=self._cap)
 
     def _paths_in(self, leaf: Any) -> list[str]:
+        if isinstance(leaf, list) and leaf and isinstance(leaf[0], list):
+            return [key for path in leaf for key in self._paths_in(path)]
+        known = self._key(leaf)
+        return [] if known is None else [known]
+
+    def _key(self, leaf: Any) -> str | None:
+        """The key of one category path; texts are remembered, other values are not (1 and True are one dict key)."""
         if type(leaf) is str:
-            try:
-                known = self._known[leaf]
-            except KeyError:
-                if len(self._known) >= _MOST_KNOWN:
-                    self._known.clear()
-                known = self._known[leaf] = reading.category(leaf, self._level)
-            return [] if known is None else [known]
-        paths = leaf if isinstance(leaf, list) and leaf and isinstance(leaf[0], list) else (leaf,)
-        return [key for path in paths if (key := reading.category(path, self._level)) is not None]
+            path: Any = leaf
+        elif type(leaf) is list and all(type(name) is str for name in leaf):
+            path = tuple(leaf)
+        else:
+            return reading.category(leaf, self._level)
+        if path in self._known:
+            return self._known[path]
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        key = self._known[path] = reading.category(leaf, self._level)
+        return key
 
 
 class _OrderDays(Measure):

@@ -140,6 +140,12 @@ def test_the_leading_elements_of_a_category_path_are_the_key() -> None:
     assert value(slash, (1, {"category": ["MEAT/FISH", "Frozen"]})) == {"MEAT/FISH": 1.0}
 
 
+def test_keys_that_python_takes_for_equal_stay_apart() -> None:
+    trait = Trait(name="t", kind="affinity", events=VIEW, of="category")
+    told = [(1, {"category": category}) for category in (1, True, [1.0], ["1"])]
+    assert value(trait, *told) == {"1": 0.5, "1.0": 0.25, "true": 0.25}
+
+
 def test_the_lifecycle_stage_follows_the_days_of_orders() -> None:
     trait = Trait(name="t", kind="lifecycle", events=(COMPLETED,))
     bought = [event(COMPLETED, day, {"order_id": f"o{day}"}, f"m{day}") for day in (1, 8, 15)]
