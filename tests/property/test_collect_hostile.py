@@ -65,7 +65,7 @@ def settled(body: bytes, route: str, source: str) -> list[Event | FailedEvent]:
     return results
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(calls, max_size=5), st.sampled_from(["web", "till"]))
 def test_a_batch_yields_one_result_per_event_in_order(batch: list[Any], source: str) -> None:
     body = body_of(batch)

@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,7 @@ def number(field: str, value: object) -> int | float:
             value = float(text.replace(",", "")) if re.fullmatch(r"[\d\s.,\-+€$£A-Z]+", value.strip()) else math.nan
         except ValueError:
             value = math.nan
-    if hasattr(value, "as_tuple"):  # a Decimal of Parquet
+    if isinstance(value, Decimal):  # from Parquet
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 1e15:
         raise wrong(field, "a number", given)
@@ -83,7 +84,7 @@ def plain(field: str, value: Any) -> Any:
         return value
     if isinstance(value, float):
         return number(field, value)
-    return number(field, value) if hasattr(value, "as_tuple") else str(value)
+    return number(field, value) if isinstance(value, Decimal) else str(value)
 
 
 def wrong(field: str, expected: str, got: object) -> Rejected:
