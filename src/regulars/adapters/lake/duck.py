@@ -1,12 +1,14 @@
 """DuckDB in memory over listed Parquet files: never a database file, never the network."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 import msgspec
 
-from regulars.core.errors import Unavailable
+from regulars.adapters.lake.files import Stale
+from regulars.core.errors import Rejected, Unavailable
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +42,17 @@ def parquet(paths: Sequence[Path]) -> str:
     return f"read_parquet([{', '.join(_literal(str(path)) for path in paths)}])"
 
 
-def missing(error: duckdb.Error) -> Unavailable:
-    """What a failed read means to whoever asked."""
-    return Unavailable(f"the analysis failed: {error}; read the manifest again, or `regulars check --data` the files")
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Say what a failure of DuckDB means to whoever asked; defects of ours pass unchanged."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Unavailable(f"the analysis needs more memory than it may use ({error}); raise its limit") from error
+    except duckdb.IOException as error:
+        raise Stale(f"the analysis cannot read the lake's files ({error}); restore them from a backup") from error
+    except (duckdb.BinderException, duckdb.ParserException, duckdb.ConversionException) as error:
+        raise Rejected(f"the analysis does not understand the question: {error}") from error
 
 
 def _literal(text: str) -> str:

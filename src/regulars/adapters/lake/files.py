@@ -19,7 +19,11 @@ _UNFINISHED = ".unfinished"
 _SUFFIX = ".parquet"
 
 
-class MissingPart(Unavailable):
+class Stale(Unavailable):
+    """Files could not be read as the manifest listed them; with the manifest of now they may be."""
+
+
+class MissingPart(Stale):
     """A file that the manifest listed when it was read is gone: a compaction has replaced it, or it is lost."""
 
     def __init__(self, path: Path) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from regulars.adapters.lake.duck import missing, parquet
+from regulars.adapters.lake.duck import parquet, translated
 from regulars.adapters.lake.files import Encoding, Folder
 from regulars.adapters.lake.profile_rows import ProfileColumn, profile_rows, schema
 from regulars.core.errors import Unavailable
@@ -57,19 +57,28 @@ class ProfileTable:
         return [self._write(tables, BASE, as_of, offset)]
 
     def update(
-        self, listed: Sequence[PartFile], records: Iterator[Mapping[int, Hot | None]], *, as_of: int, offset: int
+        self,
+        listed: Sequence[PartFile],
+        records: Iterator[Mapping[int, Hot | None]],
+        *,
+        as_of: int,
+        offset: int,
+        fold: bool = False,
     ) -> list[PartFile]:
-        """The parts that make up the table once `records` (None: gone) have replaced what it says of them."""
+        """The parts that make up the table once `records` (None: gone) have replaced what it says of them.
+
+        `fold` writes a new base at any size of the delta, so that no file holds what was replaced.
+        """
         base, old = _one(listed, BASE), _one(listed, DELTA)
         if base is None:
             return self.build(records, as_of=as_of, offset=offset)
         fresh = [profile_rows(chunk, self._columns) for chunk in records if chunk]
-        if not fresh:
+        if not fresh and not fold:
             return [part for part in (base, old) if part]
-        delta = pa.concat_tables(fresh)
+        delta = pa.concat_tables([self._schema.empty_table(), *fresh])
         if old is not None:
             delta = pa.concat_tables([_hidden(self._read(old), delta), delta])
-        if delta.num_rows <= FOLD_SHARE * base.rows:
+        if not fold and delta.num_rows <= FOLD_SHARE * base.rows:
             return [base, self._write(iter([delta]), DELTA, as_of, offset)]
         return [self._write(self._folded(base, delta), BASE, as_of, offset)]
 
@@ -180,10 +189,8 @@ class ProfileTable:
     def _run(
         self, connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None
     ) -> duckdb.DuckDBPyConnection:
-        try:
+        with translated():
             return connection.execute(sql, parameters)
-        except duckdb.IOException as error:
-            raise missing(error) from error
 
 
 def chunks(profiles: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]]:

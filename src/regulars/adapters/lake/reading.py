@@ -8,7 +8,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from regulars.adapters.lake.duck import missing, parquet
+from regulars.adapters.lake.duck import parquet, translated
 from regulars.adapters.lake.files import Folder
 from regulars.adapters.lake.queries import BY_DAY, QUERIES
 from regulars.adapters.lake.tables import EVENT_SCHEMA
@@ -38,7 +38,7 @@ def run(
             f"the query {name!r} takes no argument {unknown[0]!r}; it takes {', '.join(known)}", field=unknown[0]
         )
     paths = [folder.path(part) for part in listed if _concerns(part, name, arguments)]
-    try:
+    with translated():
         if paths:
             sql = f"CREATE OR REPLACE TEMP VIEW {_VIEW} AS SELECT * FROM {parquet(paths)}"  # noqa: S608 - file names
             connection.execute(sql)
@@ -46,8 +46,6 @@ def run(
             connection.register(_VIEW, EVENT_SCHEMA.empty_table())
         events = ibis.duckdb.from_connection(connection).table(_VIEW)
         table: pa.Table = query(events, **arguments).to_pyarrow()
-    except duckdb.IOException as error:
-        raise missing(error) from error
     return table
 
 
