@@ -1,5 +1,6 @@
 """The whole HTTP surface of a gateway: one table of hot routes, mounted parts, and Litestar for the rest."""
 
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -12,18 +13,25 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from regulars.api import intake
+from regulars.api import catalog, commands, documents, intake, operations, profiles
 from regulars.api.asgi import Handler, Receive, Scope, Send
+from regulars.api.keys import Keys
 from regulars.api.metrics import Metrics
-from regulars.api.operations import HANDLERS as OPERATIONS
 from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
 from regulars.core.errors import RegularsError
 from regulars.runtime import Services
+from regulars.runtime.customers import Customers
 
 #: Every maker of hot routes: `(services, metrics) -> {path: handler}`. Their paths are looked up before anything else.
 HOT: tuple[Callable[[Services, Metrics], dict[str, Handler]], ...] = (intake.routes,)
 #: Handlers that Litestar serves and documents.
-HANDLERS: tuple[ControllerRouterHandler, ...] = (*OPERATIONS,)
+HANDLERS: tuple[ControllerRouterHandler, ...] = (
+    *operations.HANDLERS,
+    *profiles.HANDLERS,
+    *catalog.HANDLERS,
+    *commands.HANDLERS,
+    *documents.HANDLERS,
+)
 _LOG = structlog.get_logger("regulars.api")
 
 
@@ -55,11 +63,13 @@ class Surface:
 
 def litestar_app(services: Services, metrics: Metrics) -> Litestar:
     """What is not hot: operations, profiles, catalogue, privacy, with OpenAPI."""
+    customers = Customers(services)
     return Litestar(
         route_handlers=[*HANDLERS],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
+            "customers": Provide(lambda: customers, sync_to_thread=False),
         },
         exception_handlers={Exception: _explain},
         openapi_config=OpenAPIConfig(
@@ -73,7 +83,7 @@ def litestar_app(services: Services, metrics: Metrics) -> Litestar:
 
 def _remember(services: Services) -> Callable[[AppConfig], AppConfig]:
     def keep(config: AppConfig) -> AppConfig:
-        config.state["services"] = services
+        config.state["keys"] = Keys(services.definitions.sources)
         return config
 
     return keep
@@ -88,7 +98,9 @@ def _explain(request: Request[Any, Any, Any], error: Exception) -> Response[byte
         detail = str(first.get("message") or error.detail)
         if error.status_code == 404:
             detail = f"there is nothing at {request.url.path}; see /openapi.json for what there is"
-        problem = Problem(error.status_code, detail, field=str(first.get("key", "")), headers=headers)
+        named = re.search(r"`(?:\$\.)?([^`]+)`$", detail)  # the converter names the field at the end of its message
+        field = named[1] if named else str(first.get("key", ""))
+        problem = Problem(error.status_code, detail, field=field, headers=headers)
     else:
         problem = problem_of(error)
         if not isinstance(error, RegularsError | Problem):

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from regulars.analyst.client import AnalystClient
 from regulars.api.app import Surface
 from regulars.api.asgi import Handler
 from regulars.core.errors import RegularsError
@@ -23,6 +24,7 @@ from regulars.runtime.build import gateway_services
 from regulars.runtime.processes import end_with_parent, exit_code, logging_to_stderr
 from regulars.runtime.settings import from_argument
 from regulars.runtime.status import StatusFile
+from regulars.shop import load
 
 _LOG = structlog.get_logger("regulars.gateway")
 #: First parts of the paths that the console answers.
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _serve(settings: Settings, listening: socket.socket, status: StatusFile) -> None:
-    services = gateway_services(settings)
+    definitions = load(settings.shop)
+    services = gateway_services(settings, definitions, AnalystClient(settings.data, definitions))
     try:
         surface = Surface(services, mounts=_console(services))
         config = uvicorn.Config(

@@ -9,9 +9,8 @@ from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.core.log import Log
 from regulars.runtime.folder import DataFolder, check_version, open_folder
-from regulars.runtime.services import Services
+from regulars.runtime.services import Analyst, Services
 from regulars.runtime.settings import Settings
-from regulars.shop import load
 
 
 def prepare(settings: Settings) -> DataFolder:
@@ -56,12 +55,17 @@ def existing_folder(settings: Settings) -> DataFolder:
     return folder
 
 
-def gateway_services(settings: Settings, definitions: Definitions | None = None) -> Services:
+def gateway_services(settings: Settings, definitions: Definitions, analyst: Analyst | None = None) -> Services:
     """The services of a gateway process; call it on the running event loop."""
     folder = existing_folder(settings)
-    definitions = load(settings.shop) if definitions is None else definitions
     state = read_state(folder)
     log = open_log(folder, settings)
     return Services(
-        settings=settings, folder=folder, definitions=definitions, log=log, intake=GroupCommit(log), state=state
+        settings=settings,
+        folder=folder,
+        definitions=definitions,
+        log=log,
+        intake=GroupCommit(log),
+        state=state,
+        analyst=analyst,
     )

@@ -2,18 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
+from regulars.core.event import Event
 from regulars.core.log import COMMAND, Log, NewRecord, Record
 from regulars.core.state import ANSWER, CLOCK, FOLDED, StateReader
 from regulars.runtime.folder import DataFolder
 from regulars.runtime.settings import Settings
 
+P = ParamSpec("P")
+T = TypeVar("T")
 #: How long the shop's clock is taken from memory; ms.
 _CLOCK_AGE_MS = 100
 #: How long a command may wait to be folded; seconds.
@@ -41,7 +44,38 @@ class Intake(Protocol):
 
 
 class Analyst(Protocol):
-    """The child process for analysis; every call is a question by name with plain arguments."""
+    """The child process for analysis (`regulars.analyst.client.AnalystClient`); its questions block.
+
+    From the event loop: `await analyst.later(analyst.history, subjects)`.
+    """
+
+    def history(self, subjects: Sequence[str]) -> list[Event]:
+        """Every sealed event of these subjects, in (time, message id) order."""
+        ...
+
+    def timeline(self, subjects: Sequence[str], *, limit: int = 50, before: int | None = None) -> list[Event]:
+        """The newest sealed events of these subjects, newest first."""
+        ...
+
+    def count(self, conditions: Sequence[str], *, as_of: int) -> list[int]:
+        """Profiles that fulfil each condition (SQL over the profile table), as of a shop-local day."""
+        ...
+
+    def overlap(self, segments: Sequence[str]) -> dict[tuple[str, str], int]:
+        """Profiles that are in both segments, by pair."""
+        ...
+
+    def sample(self, condition: str, *, as_of: int, limit: int = 20) -> list[int]:
+        """Numbers of a few profiles that fulfil a condition."""
+        ...
+
+    def query(self, name: str, arguments: Mapping[str, Any] | None = None, *, seconds: float = 60.0) -> list[Any]:
+        """Rows of a named query over the lake."""
+        ...
+
+    async def later(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A question of this client without blocking the event loop."""
+        ...
 
     def close(self) -> None:
         """End the child process if it runs."""
@@ -68,7 +102,7 @@ class Services:
         log: Log,
         intake: Intake,
         state: StateReader,
-        analyst: Any = None,
+        analyst: Analyst | None = None,
     ) -> None:
         self.settings = settings
         self.folder = folder

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 
 import structlog
 
+from regulars.analyst.client import AnalystClient
 from regulars.core.errors import RegularsError, Unavailable
-from regulars.core.log import Log
 from regulars.core.state import State
 from regulars.flow.updater import Updater
 from regulars.runtime import Settings
-from regulars.runtime.build import existing_folder, open_state, read_log
+from regulars.runtime.build import existing_folder, open_state, read_log, read_state
 from regulars.runtime.processes import end_with_parent, exit_code, logging_to_stderr, stop_on_signals
 from regulars.runtime.settings import from_argument
 from regulars.runtime.status import StatusFile
 from regulars.shop import load
+from regulars.updater.keeper import Keeper
 
 _LOG = structlog.get_logger("regulars.updater")
 #: Pauses while there is nothing to fold: short right after traffic, longer when the shop sleeps; seconds.
@@ -50,22 +51,35 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
     definitions = load(settings.shop)
     log = read_log(folder)
     state = open_state(folder, settings)
+    # Two children on demand: a history that a fold waits for must not stand behind a long seal.
+    histories = AnalystClient(settings.data, definitions, idle_seconds=60, nice=0)
+    keeper: Keeper | None = None
     try:
-        updater = Updater(definitions, log, state)
+        updater = Updater(definitions, log, state, sealed=histories.history)
+
+        def today() -> int:
+            return updater.engine.calendar.day(updater.clock or time.time_ns() // 1_000_000)
+
+        keeper = Keeper(settings, read_state(folder), AnalystClient(settings.data, definitions), today=today)
+        keeper.start()
         gc.collect()
         gc.freeze()
-        _loop(updater, _Reporter(status, log, state), stopping)
+        _loop(updater, state, keeper, _Reporter(status), stopping)
     finally:
+        if keeper is not None:
+            keeper.stop()
+        histories.close()
         state.close()
         log.close()
 
 
-def _loop(updater: Updater, reporter: "_Reporter", stopping: threading.Event) -> None:
+def _loop(updater: Updater, state: State, keeper: Keeper, reporter: "_Reporter", stopping: threading.Event) -> None:
     pause = SHORTEST_PAUSE
     while not stopping.is_set():
         try:
             folded = updater.step()
-            reporter.report(folded, error="")
+            keeper.commit(state)
+            reporter.report(folded, error=keeper.error)
         except Unavailable as error:
             reporter.report(0, error=str(error))
             stopping.wait(RETRY_SECONDS)
@@ -80,10 +94,8 @@ def _loop(updater: Updater, reporter: "_Reporter", stopping: threading.Event) ->
 class _Reporter:
     """Tells others now and then how folding goes."""
 
-    def __init__(self, status: StatusFile, log: Log, state: State) -> None:
+    def __init__(self, status: StatusFile) -> None:
         self._status = status
-        self._log = log
-        self._state = state
         self._records = 0
         self._error = ""
         self._since = time.time()

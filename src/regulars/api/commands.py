@@ -1,0 +1,89 @@
+"""What people and backends decide: consent, identity repairs, and the clock of shops that follow their records."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, post
+
+from regulars.api.access import needs
+from regulars.api.problem import Problem
+from regulars.core.log import TICK, NewRecord
+from regulars.runtime import Services
+from regulars.runtime.services import Answer
+
+
+class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a customer said about one purpose, noted by staff or a backend."""
+
+    identifier: str
+    purpose: str
+    granted: bool
+    reason: str
+
+
+class UnlinkBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Two identifiers that do not belong to one person."""
+
+    a: str
+    b: str
+    reason: str
+
+
+class ClockBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The shop's clock, UTC milliseconds; it never goes back."""
+
+    time: int
+
+
+class Done(msgspec.Struct):
+    """The command was carried out, and everything that is read from now on shows it."""
+
+    success: bool
+    offset: int
+    result: Any
+
+
+@post("/v1/privacy/consent", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+async def consent(request: Request[Any, Any, Any], data: ConsentBody, services: Services) -> Done:
+    """Note a consent or its withdrawal; answers once it holds everywhere."""
+    answer = await services.command("set_consent", msgspec.to_builtins(data), request.user.id)
+    return _done(answer)
+
+
+@post("/v1/privacy/unlink", guards=[needs("admin")], tags=["privacy"], status_code=200)
+async def unlink(request: Request[Any, Any, Any], data: UnlinkBody, services: Services) -> Done:
+    """Take a link of two identifiers back; the profiles come out as if it had never been."""
+    return _done(await services.command("unlink", msgspec.to_builtins(data), request.user.id))
+
+
+@post("/v1/clock", guards=[needs("admin")], tags=["operations"], status_code=200)
+async def clock(request: Request[Any, Any, Any], data: ClockBody, services: Services) -> Done:
+    """Move the shop's clock on; only in shops whose clock is "records"."""
+    if services.definitions.shop.clock != "records":
+        raise Problem(
+            409,
+            'this shop follows the wall\'s clock; set clock = "records" in shop.toml to let records move it',
+            field="shop.clock",
+            expected="records",
+            got=services.definitions.shop.clock,
+        )
+    offset = await services.append(NewRecord(TICK, request.user.id, "", data.time, b""))
+    await services.folded(offset)
+    return Done(success=True, offset=offset, result={"clock": data.time})
+
+
+def _done(answer: Answer) -> Done:
+    """The result, or the refusal as a problem."""
+    if answer.ok:
+        return Done(success=True, offset=answer.offset, result=answer.body)
+    said = answer.body if isinstance(answer.body, dict) else {}
+    raise Problem(
+        422,
+        str(said.get("error", "the command was refused")),
+        field=str(said.get("field", "")),
+        expected=str(said.get("expected", "")),
+        got=str(said.get("got", "")),
+    )
+
+
+HANDLERS = (consent, unlink, clock)

@@ -1,0 +1,194 @@
+"""Reading one customer from the state: who is meant, what is known, and why they are in their segments."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import msgspec
+
+from regulars.collect.dedup import KIND as SEEN
+from regulars.collect.dedup import locate_stored
+from regulars.collect.runs import offset_and_index, stored_entries, stored_pages
+from regulars.collect.tail import KIND as TAIL
+from regulars.collect.tail import subject_hashes
+from regulars.core import state as tables
+from regulars.core.errors import Unavailable
+from regulars.core.event import Event
+from regulars.core.identifier import format_key
+from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
+from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader
+from regulars.flow.engine import Engine
+from regulars.profile.assignment import IdRow, holders_of, profile_of
+from regulars.runtime.services import Services
+
+_HOT = msgspec.msgpack.Decoder(Hot)
+_PERSON = msgspec.msgpack.Decoder(Person)
+_NEWEST = (1 << 63) - 1
+
+
+class Customer(msgspec.Struct):
+    """A profile as servers and staff read it. Amounts of money are minor units; times are UTC milliseconds."""
+
+    profile: str
+    identifiers: list[str]
+    anchor: str
+    first_seen: int
+    last_seen: int
+    as_of_day: str  # local date on which time-dependent values were evaluated
+    traits: dict[str, Any]
+    segments: list[str]
+    consent: dict[str, int]  # purpose -> since when events count, ms; a purpose that is absent is not allowed
+    facts: dict[str, Any]
+
+
+class Customers:
+    """Answers about single customers."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The definitions, compiled when the first question comes."""
+        if self._engine is None:
+            self._engine = Engine(self._services.definitions)
+        return self._engine
+
+    def number(self, name: str) -> int:
+        """The profile number of `type:value` or of a profile name `p_…`; raises LookupError when nobody is known so."""
+        state = self._services.state
+        kind, colon, value = name.partition(":")
+        number = profile_from_name(name) if not colon and name.startswith("p_") else None
+        if colon:
+            key = format_key(kind, value)
+            rows = identifier_rows(state, [key])
+            number = profile_of(key, self._services.clock(), rows)
+        for _ in range(16):  # redirects are short: a profile that went into another one points to it
+            if number is None:
+                break
+            found = state.get(REDIRECT, number)
+            if found is None:
+                break
+            number = cast(int, found[1])
+        if number is None or state.get(tables.PART, part_id(number, HOT)) is None:
+            raise LookupError(f"nobody is known as {name}; an identifier is written type:value, as in user_id:42")
+        return number
+
+    def customer(self, number: int) -> Customer:
+        """What is known of a profile."""
+        hot, person = self.records(number)
+        names = [trait.name for trait in self._services.definitions.traits]
+        current = hot.version == self._services.definitions.record_version
+        return Customer(
+            profile=profile_name(number),
+            identifiers=person.identifiers,
+            anchor=hot.anchor,
+            first_seen=hot.first_seen,
+            last_seen=hot.last_seen,
+            as_of_day=self.engine.calendar.date(hot.day).isoformat(),
+            traits=dict(zip(names, hot.values, strict=False)) if current else {},
+            segments=hot.segments,
+            consent=hot.consent,
+            facts=hot.facts,
+        )
+
+    def records(self, number: int) -> tuple[Hot, Person]:
+        """The hot record and the person."""
+        parts = self._services.state.parts([part_id(number, HOT), part_id(number, PERSON)])
+        person = parts.get(part_id(number, PERSON))
+        return _HOT.decode(parts[part_id(number, HOT)]), Person([], {}, []) if person is None else _PERSON.decode(
+            person
+        )
+
+    def explain(self, number: int) -> list[dict[str, Any]]:
+        """Each segment with its verdict for this profile, clause by clause."""
+        hot, _ = self.records(number)
+        engine = self.engine
+        row = engine.rows.row(hot.values, set(hot.segments))
+        found = []
+        for segment in self._services.definitions.segments:
+            explanation = engine.segments.conditions[segment.id].explain(row)
+            allowed = segment.purpose == "contract" or segment.purpose in hot.consent
+            found.append(
+                {
+                    "segment": segment.id,
+                    "title": segment.title,
+                    "member": segment.id in hot.segments,
+                    "purpose": segment.purpose,
+                    "purpose_allowed": allowed,
+                    "condition": msgspec.to_builtins(explanation),
+                }
+            )
+        return found
+
+    def orders(self, number: int, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The profile's orders, newest first."""
+        rows = self._services.state.select(ORDER, {"profile": number}, order=("-time",), limit=limit)
+        return [
+            {"order_id": row[0], "time": row[2], "total": row[3], "currency": row[4], "status": row[5]} for row in rows
+        ]
+
+    def unsealed_events(self, number: int) -> list[Event]:
+        """Events of the profile that are still in the log, newest first."""
+        _, person = self.records(number)
+        subjects = person.identifiers
+        wanted: dict[int, set[int]] = {}
+        for offset, index in self._positions(subjects):
+            wanted.setdefault(offset, set()).add(index)
+        records = self._services.log.get(sorted(wanted))
+        among = set(subjects)
+        found: list[Event] = []
+        for offset, record in records.items():
+            decoded = self.engine.decoder.decode(record)
+            events = (event for event in decoded if isinstance(event, Event) and event.index in wanted[offset])
+            found.extend(event for event in events if event.subject in among)
+        return sorted(found, key=lambda event: (-event.time, event.message_id))
+
+    async def history(self, number: int, *, limit: int) -> tuple[list[Event], bool]:
+        """The newest events of the profile, each once; False where sealed ones could not be read."""
+        found = {(event.source, event.message_id): event for event in self.unsealed_events(number)}
+        _, person = self.records(number)
+        analyst = self._services.analyst
+        complete = analyst is not None
+        if analyst is not None and self._services.state.select(MANIFEST, {"kind": "event"}, limit=1):
+            try:
+                for event in await analyst.later(analyst.timeline, person.identifiers, limit=limit):
+                    found.setdefault((event.source, event.message_id), event)
+            except Unavailable:
+                complete = False
+        return sorted(found.values(), key=lambda event: (-event.time, event.message_id))[:limit], complete
+
+    def locate(self, source: str, message_id: str) -> tuple[int, int] | None:
+        """Log offset and index of a counted event."""
+        return locate_stored(source, message_id, self._levels(SEEN), lambda level, seq: self._page(SEEN, level, seq))
+
+    def _positions(self, subjects: Iterable[str]) -> set[tuple[int, int]]:
+        """Places in the log of events of these subjects, for the part that is not sealed."""
+        levels = self._levels(TAIL)
+        found: set[tuple[int, int]] = set()
+        for key in map(int, subject_hashes(subjects)):
+            for page in stored_pages(key, levels, lambda level, seq: self._page(TAIL, level, seq)):
+                entries = stored_entries(page, 2)
+                places = entries[1][entries[0] == key]
+                found.update(offset_and_index(int(place)) for place in places)
+        return found
+
+    def _levels(self, kind: str) -> list[int]:
+        state = self._services.state
+        levels: list[int] = []
+        found = state.select(RUN, {"kind": kind}, order=("level",), limit=1)
+        while found:  # one look for each level, however many pages a level has
+            levels.append(cast(int, found[0][1]))
+            found = state.select(RUN, {"kind": kind}, at_least={"level": levels[-1] + 1}, order=("level",), limit=1)
+        return levels
+
+    def _page(self, kind: str, level: int, seq: int) -> tuple[int, bytes] | None:
+        below = {} if seq >= _NEWEST else {"seq": seq + 1}
+        rows = self._services.state.select(RUN, {"kind": kind, "level": level}, below=below, order=("-seq",), limit=1)
+        return (cast(int, rows[0][2]), cast(bytes, rows[0][3])) if rows else None
+
+
+def identifier_rows(state: StateReader, keys: Iterable[str]) -> dict[str, IdRow]:
+    """The rows of identifiers, and of those who held the devices among them."""
+    rows = cast(dict[str, IdRow], state.many(IDENTIFIER, list(keys)))
+    return rows | cast(dict[str, IdRow], state.many(IDENTIFIER, holders_of(rows)))

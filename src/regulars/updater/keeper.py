@@ -1,0 +1,140 @@
+"""What the updater has done beside folding: sealing into the lake, the profile table, compaction.
+
+The work runs in the child process for analysis, asked by a thread; what it wrote is committed by the thread that folds,
+the one writer of the state.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import structlog
+
+from regulars.analyst import bookkeeping
+from regulars.analyst.client import AnalystClient
+from regulars.core.errors import RegularsError
+from regulars.core.state import CHANGED, FOLDED, SEALED, Changes, State, StateReader
+from regulars.runtime import Settings
+
+_LOG = structlog.get_logger("regulars.keeper")
+_LOOK_SECONDS = 0.5
+#: Pause after work failed; seconds.
+_RETRY_SECONDS = 10.0
+
+
+class Listing(NamedTuple):
+    """What the child wrote, to be committed by the writer."""
+
+    changes: Changes
+    meta: dict[str, object]
+    done: threading.Event
+
+
+class Keeper:
+    """Keeps the lake and the profile table up to date."""
+
+    def __init__(
+        self, settings: Settings, state: StateReader, analyst: AnalystClient, *, today: Callable[[], int]
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._analyst = analyst
+        self._today = today
+        self._listings: queue.SimpleQueue[Listing] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self.error = ""
+
+    def start(self) -> None:
+        """Begin in a thread."""
+        self._thread.start()
+
+    def commit(self, state: State) -> bool:
+        """Commit what is finished; on the thread that folds. Whether there was anything."""
+        try:
+            listing = self._listings.get_nowait()
+        except queue.Empty:
+            return False
+        state.commit(listing.changes, meta=listing.meta)
+        listing.done.set()
+        return True
+
+    def stop(self) -> None:
+        """End the thread and the child; files that are not listed yet are removed at the next start."""
+        self._stopping.set()
+        self._analyst.close()
+        self._thread.join(5)
+
+    def _work(self) -> None:
+        settings = self._settings
+        now = time.monotonic()
+        sealed, counted, compacted = now, now, now
+        swept = False
+        while not self._stopping.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            try:
+                if not swept:
+                    swept = self._sweep_at_start()
+                tail = self._offset(FOLDED) - self._offset(SEALED)
+                if tail and (now - sealed >= settings.seal_seconds or tail >= settings.seal_records):
+                    self._seal()
+                    sealed = now
+                if now - counted >= settings.profile_table_seconds:
+                    self._count()
+                    counted = now
+                if now - compacted >= settings.compact_seconds:
+                    self._compact()
+                    compacted = now
+                self.error = ""
+            except (RegularsError, RuntimeError) as error:
+                # A defect of the child is told and tried again: folding goes on, and the log keeps what is not sealed.
+                if self._stopping.is_set():
+                    return
+                if str(error) != self.error:
+                    _LOG.warning("keeping the lake failed and is tried again", error=str(error))
+                self.error = str(error)
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _seal(self) -> None:
+        for after, until in self._ranges():
+            done = self._analyst.seal(after, until)
+            changes, meta = bookkeeping.sealed(done)
+            if done.missing:
+                _LOG.warning("late events whose records the log has forgotten", events=len(done.missing))
+            self._list(changes, meta)
+
+    def _ranges(self) -> Iterator[tuple[int, int]]:
+        until = self._offset(FOLDED)
+        while not self._stopping.is_set() and (after := self._offset(SEALED)) < until:
+            yield after, until
+
+    def _count(self) -> None:
+        if self._state.select(CHANGED, limit=1):
+            done = self._analyst.update_profiles(as_of=self._today())
+            self._list(bookkeeping.profiles(done, self._state), {})
+
+    def _compact(self) -> None:
+        done = self._analyst.compact(today=self._today())
+        if done.parts or done.replaced:
+            self._list(bookkeeping.compacted(done), {})
+            self._analyst.sweep()
+
+    def _sweep_at_start(self) -> bool:
+        """Remove what a process that died had written and not listed."""
+        if any((self._settings.data / "lake").rglob("*.parquet")):
+            self._analyst.sweep()
+        return True
+
+    def _list(self, changes: Changes, meta: dict[str, object]) -> None:
+        """Hand over what is to be committed, and wait until it is."""
+        listing = Listing(changes, meta, threading.Event())
+        self._listings.put(listing)
+        while not listing.done.wait(0.1):
+            if self._stopping.is_set():
+                return
+
+    def _offset(self, key: str) -> int:
+        value = self._state.meta(key)
+        return value if isinstance(value, int) else 0
