@@ -5,9 +5,9 @@ Tibshirani, Friedman, "The Elements of Statistical Learning", section 4.4.1). Of
 share is drawn and weighted up, so that the score remains the chance to be in the next basket.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from regulars.core.errors import Rejected
 from regulars.recommend.evaluation import Case
 from regulars.recommend.features import FEATURES, FeatureBuilder, Models
-from regulars.recommend.interactions import Catalogue, Float64, Int32, Mask
+from regulars.recommend.interactions import Catalogue, Float32, Float64, Int32, Mask
 from regulars.recommend.model import (
     Column,
     Reason,
@@ -31,6 +31,19 @@ from regulars.recommend.model import (
 from regulars.recommend.visit import Visit
 
 REASONS_SHOWN = 2
+#: Own items by their rhythm first, then what goes with the basket, then what sells: an order, not a calibrated chance.
+STARTING: Mapping[str, float] = {
+    "own": 3.0,
+    "own_hazard": 0.5,
+    "own_recent_share": 0.5,
+    "popular": 0.5,
+    "own_popular": -0.5,
+    "trending": 0.1,
+    "together_history": 0.2,
+    "together_at_hand": 0.5,
+    "category_item": 0.1,
+}
+STARTING_INTERCEPT = -5.0
 
 
 class Shortfall(StrEnum):
@@ -52,6 +65,7 @@ class Blending(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of learning the weights."""
 
     unbought_share: float = 0.1  # of the candidates not bought that are learned from
+    least_baskets: int = 100  # with fewer to learn from, the starting weights serve
     ridge: float = 1.0
     rounds: int = 20
     seed: int = 1
@@ -69,27 +83,6 @@ class Blend(ScoringModel):
         self.models = models
         self.weights = weights  # one per feature, then the intercept
         self._features = FeatureBuilder(catalogue, models)
-
-    @classmethod
-    def learn(
-        cls, catalogue: Catalogue, models: Models, cases: Iterable[Case], settings: Blending = Blending()
-    ) -> Self:
-        """The blend whose weights foretell best which candidates were bought in the cases."""
-        builder = FeatureBuilder(catalogue, models)
-        chance = np.random.default_rng(settings.seed)
-        rows: list[Float64] = []
-        bought: list[Mask] = []
-        for case in cases:
-            candidates = builder.build(case.visit)
-            hit = np.isin(candidates.items, case.bought)
-            kept = hit | (chance.random(len(hit)) < settings.unbought_share)
-            rows.append(candidates.rows[:, kept].T.astype(np.float32))
-            bought.append(hit[kept])
-        if not any(hit.any() for hit in bought):
-            raise Rejected(
-                "no basket to learn the blend from: give at least eight weeks of orders, or train without it"
-            )
-        return cls(catalogue, models, _logistic(np.concatenate(rows), np.concatenate(bought), settings))
 
     def score(self, visit: Visit) -> Scored:
         """Candidates of all models with their chance to be in the next basket."""
@@ -154,13 +147,45 @@ class Blend(ScoringModel):
         return {"weights": self.weights}
 
 
-def _logistic(rows: Column, bought: Mask, settings: Blending) -> Float64:
+def learn_weights(
+    catalogue: Catalogue, models: Models, cases: Sequence[Case], settings: Blending = Blending()
+) -> tuple[Float64, int]:
+    """The weights that foretell best which candidates were bought, and from how many baskets they were learned.
+
+    With fewer than `least_baskets` they are the starting weights, learned from none.
+    """
+    if len(cases) < settings.least_baskets:
+        return starting_weights(), 0
+    builder = FeatureBuilder(catalogue, models)
+    chance = np.random.default_rng(settings.seed)
+    rows: list[Float32] = []
+    bought: list[Mask] = []
+    for case in cases:
+        candidates = builder.build(case.visit)
+        hit = np.isin(candidates.items, case.bought)
+        kept = hit | (chance.random(len(hit)) < settings.unbought_share)
+        rows.append(candidates.rows[:, kept].T.astype(np.float32))
+        bought.append(hit[kept])
+    return _logistic(np.concatenate(rows), np.concatenate(bought), settings), len(cases)
+
+
+def starting_weights() -> Float64:
+    """What a shop begins with before it has weeks to learn from."""
+    weights = np.zeros(len(FEATURES) + 1)
+    for name, weight in STARTING.items():
+        weights[FEATURES.index(name)] = weight
+    weights[-1] = STARTING_INTERCEPT
+    return weights
+
+
+def _logistic(rows: Float32, bought: Mask, settings: Blending) -> Float64:
     """Weights by feature, then the intercept."""
-    table = rows.astype(np.float32)
     importance = np.where(bought, 1.0, 1.0 / settings.unbought_share)
-    mean = np.average(table, axis=0, weights=importance)
-    spread = table.std(axis=0).astype(np.float64) + 1e-9
-    table = np.column_stack(((table - mean) / spread, np.ones(len(table)))).astype(np.float32)
+    mean = np.average(rows, axis=0, weights=importance)
+    spread = rows.std(axis=0, dtype=np.float64) + 1e-9
+    spread[spread < 1e-6] = 1  # a feature that is the same everywhere
+    table = np.ones((len(rows), rows.shape[1] + 1), np.float32)
+    table[:, :-1] = (rows - mean) / spread
     weights = np.zeros(table.shape[1])
     ridge = np.full(len(weights), settings.ridge)
     ridge[-1] = 0

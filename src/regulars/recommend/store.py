@@ -38,6 +38,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     first_day: int  # shop-local day numbers of the lines
     last_day: int
     lines: int
+    learned_from: int  # baskets that the weights were learned from; 0: the starting weights serve
     items: int
     features: tuple[str, ...]
     weights: tuple[float, ...]  # by feature, then the intercept
@@ -66,6 +67,7 @@ def save(trained: TrainedSet, folder: Path, *, trained_at: int) -> Manifest:
         first_day=trained.first_day,
         last_day=trained.last_day,
         lines=trained.lines,
+        learned_from=trained.learned_from,
         items=len(trained.catalogue),
         features=FEATURES,
         weights=tuple(trained.blend.weights.tolist()),
@@ -122,6 +124,7 @@ def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
         first_day=manifest.first_day,
         last_day=manifest.last_day,
         lines=manifest.lines,
+        learned_from=manifest.learned_from,
         evaluation=manifest.evaluation,
         version=manifest.version,
     )

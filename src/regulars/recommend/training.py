@@ -7,7 +7,7 @@ import numpy as np
 
 from regulars.core.errors import Rejected
 from regulars.recommend.baselines import OverallPopularity, OwnMostBought
-from regulars.recommend.blend import Blend, Blending
+from regulars.recommend.blend import Blend, Blending, learn_weights
 from regulars.recommend.bought_together import BoughtTogether, Together
 from regulars.recommend.buy_again import BuyAgain, Rhythm
 from regulars.recommend.evaluation import Asking, Case, Evaluation, Ranks, evaluate, next_baskets
@@ -37,6 +37,7 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     first_day: int
     last_day: int
     lines: int
+    learned_from: int  # baskets; 0: the starting weights serve
     evaluation: Evaluation | None = None
     version: str = ""  # known once it is saved
 
@@ -56,18 +57,26 @@ def train(interactions: Interactions, catalogue: Catalogue, settings: Settings =
     lines = interactions.where(interactions.quantity > 0)
     if not len(lines):
         raise Rejected("no order lines to train on; import orders first")
-    end = lines.last_day + 1
-    if not settings.holdout_days:
-        cut = end - settings.learn_days
-        weights = _learn(_fit(lines.before(cut), catalogue, settings), lines, cut, catalogue, settings)
-        return _trained(lines, catalogue, Blend(catalogue, _fit(lines, catalogue, settings), weights.weights), None)
-    cut = end - settings.holdout_days
+    cut = lines.last_day + 1 - settings.holdout_days
     before = lines.before(cut)
-    seen = train(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
-    cases = list(next_baskets(lines, since=cut))
-    evaluation = evaluate(recommenders(seen, before), cases, leader=Blend.name, k=settings.k)
-    weights = _learn(seen.models, lines, cut, catalogue, settings)
-    return _trained(lines, catalogue, Blend(catalogue, _fit(lines, catalogue, settings), weights.weights), evaluation)
+    if settings.holdout_days and len(before):
+        seen = train(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
+        cases = list(next_baskets(lines, since=cut))
+        evaluation = evaluate(recommenders(seen, before), cases, leader=Blend.name, k=settings.k)
+        earlier = seen.models
+    else:
+        cut, evaluation = lines.last_day + 1 - settings.learn_days, None
+        earlier = _fit(lines.before(cut), catalogue, settings)
+    weights, learned_from = learn_weights(catalogue, earlier, _cases(lines, cut, settings), settings.blending)
+    return TrainedSet(
+        catalogue=catalogue,
+        blend=Blend(catalogue, _fit(lines, catalogue, settings), weights),
+        first_day=int(lines.day.min()),
+        last_day=lines.last_day,
+        lines=len(lines),
+        learned_from=learned_from,
+        evaluation=evaluation,
+    )
 
 
 def recommenders(trained: TrainedSet, interactions: Interactions) -> Mapping[str, Ranks]:
@@ -86,13 +95,6 @@ def recommenders(trained: TrainedSet, interactions: Interactions) -> Mapping[str
     return {model.name: model for model in all_of_them}
 
 
-def _trained(lines: Interactions, catalogue: Catalogue, blend: Blend, evaluation: Evaluation | None) -> TrainedSet:
-    first, last = int(lines.day.min()), lines.last_day
-    return TrainedSet(
-        catalogue=catalogue, blend=blend, first_day=first, last_day=last, lines=len(lines), evaluation=evaluation
-    )
-
-
 def _fit(lines: Interactions, catalogue: Catalogue, settings: Settings) -> Models:
     categories = Catalogue.of([(name, "") for name in catalogue.categories])
     by_category = msgspec.structs.replace(lines, item=catalogue.category[lines.item].astype(np.int32))
@@ -105,10 +107,8 @@ def _fit(lines: Interactions, catalogue: Catalogue, settings: Settings) -> Model
     )
 
 
-def _learn(models: Models, lines: Interactions, since: int, catalogue: Catalogue, settings: Settings) -> Blend:
-    """The weights of the models for baskets since a day that the models end before; half of them begun in hand."""
-    cases: list[Case] = []
-    for in_hand in (False, True):
-        asking = Asking(per_person=settings.learn_baskets if not in_hand else 1, in_hand=in_hand)
-        cases += next_baskets(lines.before(since + settings.learn_days), since=since, asking=asking)
-    return Blend.learn(catalogue, models, cases, settings.blending)
+def _cases(lines: Interactions, since: int, settings: Settings) -> list[Case]:
+    """Baskets to learn weights from: the first ones of each person since a day, and one begun in hand."""
+    window = lines.before(since + settings.learn_days)
+    whole = next_baskets(window, since=since, asking=Asking(per_person=settings.learn_baskets))
+    return [*whole, *next_baskets(window, since=since, asking=Asking(in_hand=True))]
