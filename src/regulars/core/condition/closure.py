@@ -39,6 +39,8 @@ OPPOSITES = {"=": "!=", "<>": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 LARGEST = 1.7976931348623157e308
 # Python reads at most 200 nested brackets; every so many levels a node becomes a function of its own.
 LEVELS_PER_FUNCTION = 8
+# Each branch of a case is one more level to Python's compiler.
+BRANCHES_PER_FUNCTION = 40
 
 
 def compile_closure(node: Node) -> tuple[Test, Evaluate]:
@@ -185,9 +187,9 @@ class _Writer:
         return guards, forms[form]
 
     def _case(self, branches: tuple[tuple[Node, Node], ...], default: Node, write: Callable[[Node], str]) -> str:
-        # `else` chains in one bracket: Python reads them without nesting.
-        chain = " else ".join(f"{write(value)} if {self.when_true(test)}" for test, value in branches)
-        return f"({chain} else {write(default)})"
+        first, rest = branches[:BRANCHES_PER_FUNCTION], branches[BRANCHES_PER_FUNCTION:]
+        chain = " else ".join(f"{write(value)} if {self.when_true(test)}" for test, value in first)
+        return f"({chain} else {self._function('rest', self._case(rest, default, write)) if rest else write(default)})"
 
     # Values -----------------------------------------------------------------------------------------------------
 
@@ -263,9 +265,8 @@ class _Writer:
     def _chosen(self, function: str, arguments: Sequence[Node]) -> str:
         if function == "coalesce":
             variable = self._variable()
-            *firsts, last = arguments
-            chain = "".join(f"{variable} if ({variable} := {self.value(item)}) is not None else " for item in firsts)
-            return f"({chain}{self.value(last)})"
+            known = " or ".join(f"({variable} := {self.value(item)}) is not None" for item in arguments)
+            return f"({variable} if {known} else None)"
         self.constants.setdefault(function, _least if function == "least" else _greatest)
         return f"{function}({', '.join(self.value(item) for item in arguments)})"
 
@@ -329,9 +330,10 @@ class _Writer:
         """The node's code, or a call of a function that holds it where nesting would become too deep."""
         if id(node) not in self.own_function:
             return write(node)
-        name = f"{kind}_{len(self.functions)}_{self.variables}"
-        self.variables += 1
-        code = write(node)
+        return self._function(kind, write(node))
+
+    def _function(self, kind: str, code: str) -> str:
+        name = f"{kind}_{len(self.functions)}"
         self.functions.append(f"def {name}(row):\n    return {code}\n")
         return f"{name}(row)"
 

@@ -20,17 +20,27 @@ def compile_condition(text: str, schema: Schema, *, where: str = "") -> "Conditi
     `where` names the file and key for the message, such as "segments.toml: segments.cyclists.when".
     """
     mistakes = Mistakes(text)
-    node = parse(text, schema, mistakes)
-    if node is None:
+    condition = _compile(text, schema, mistakes)
+    if condition is None:
         raise InvalidCondition(text, where, mistakes.found)
-    return Condition(text, node)
+    return condition
 
 
 def check(text: str, schema: Schema) -> list[Mistake]:
     """Every mistake found in a condition, in the order of the text; empty when it compiles."""
     mistakes = Mistakes(text)
-    parse(text, schema, mistakes)
+    _compile(text, schema, mistakes)
     return mistakes.found
+
+
+def _compile(text: str, schema: Schema, mistakes: Mistakes) -> "Condition | None":
+    try:
+        node = parse(text, schema, mistakes)
+        return None if node is None else Condition(text, node)
+    except RecursionError:
+        # The bounds on nesting leave the caller at least 200 of Python's 1000 stack frames; this one had used more.
+        mistakes.add(0, "the condition is nested too deeply to be read here", expected="fewer brackets")
+        return None
 
 
 class Condition:

@@ -8,7 +8,7 @@ from regulars.core.condition.mistakes import Mistakes
 from regulars.core.condition.nodes import Node
 from regulars.core.condition.read import Reader
 from regulars.core.condition.schema import Schema
-from regulars.core.condition.tokens import KEYWORDS, MAX_NESTING, SIGNS, Tokens, read_tokens
+from regulars.core.condition.tokens import KEYWORDS, SIGNS, Tokens, read_tokens
 
 # Chains such as a + b + c nest without brackets; what reads the tree recurses, so they are bounded too.
 MAX_DEPTH = 64
@@ -34,9 +34,6 @@ def _parse_shape(text: str, tokens: Tokens, mistakes: Mistakes) -> exp.Expressio
     parser = Dialect.get_or_raise("duckdb").parser(error_level=ErrorLevel.IMMEDIATE, error_message_context=len(text))
     try:
         trees = parser.parse_into(exp.Condition, tokens.tokens, text)
-    except RecursionError:
-        mistakes.add(0, "the condition is nested too deeply", expected=f"at most {MAX_NESTING} levels")
-        return None
     except ParseError as error:
         details = error.errors[0] if error.errors else {}
         position = len(str(details.get("start_context", "")))

@@ -1,13 +1,15 @@
 """A mistake in a condition is named with its place, what was expected and what was probably meant."""
 
+import inspect
 import re
+import sys
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regulars.core.condition import InvalidCondition, check, compile_condition
+from regulars.core.condition import InvalidCondition, Mistake, check, compile_condition
 from regulars.core.condition.tokens import FOREIGN, FUNCTIONS, KEYWORDS, SIGNS
 from regulars.core.errors import Misconfigured
 from tests.unit.core.condition.shop import SCHEMA
@@ -162,6 +164,20 @@ def test_a_hostile_text_ends_quickly_as_a_mistake(text: str) -> None:
 
     assert time.perf_counter() - started < 2  # milliseconds; the margin is for a busy machine
     assert len(str(caught.value)) < 20_000
+
+
+def test_a_caller_deep_in_the_stack_gets_a_mistake_too() -> None:
+    deepest = sys.getrecursionlimit() - len(inspect.stack()) - 120
+
+    def called_from(depth: int) -> list[Mistake]:
+        return (
+            check("coalesce(" * 24 + "orders_365d" + ")" * 24 + " > 1", SCHEMA)
+            if depth == 0
+            else called_from(depth - 1)
+        )
+
+    assert called_from(0) == []
+    assert "nested too deeply" in str(called_from(deepest)[0])
 
 
 def test_a_pattern_of_many_wildcards_is_matched_in_linear_time() -> None:
