@@ -87,6 +87,15 @@ def test_what_is_trimmed_is_gone_and_its_offset_is_not_given_again(log: Log) -> 
     assert [r.offset for r in log.read(0)] == [11]
 
 
+def test_the_body_of_a_record_can_be_erased(log: Log) -> None:
+    log.append([event(n, 5000) for n in range(1, 6)])
+    log.trim(2)
+    assert log.rewrite({1: b"gone", 3: b"[]", 5: b"", 6: b"never"}) == 2
+    assert [len(r.body) for r in log.read(0)] == [5000, 2, 5000, 0]
+    assert log.read(2)[0] == Record(3, EVENTS, "web", "track", 1_700_000_000_003, b"[]")
+    assert log.append([event(6)]) == 6
+
+
 def test_size_counts_what_is_kept(log: Log) -> None:
     log.append([event(n, 10_000) for n in range(100)])
     assert log.size() >= 1_000_000

@@ -46,7 +46,7 @@ class Sizes(msgspec.Struct, frozen=True):
     step_entries: int = 8 * 680  # what a merge moves at a time
     deletes: int = 64  # rows of a forgotten generation that go with one batch
     cached_pages: int = 512
-    capacity: int = 1 << 18  # entries of the first generation
+    capacity: int = 1 << 20  # entries of the first generation
 
 
 def place(offset: int, index: int) -> int:

@@ -23,7 +23,7 @@ class TailIndex:
 
     def __init__(self, fetch: Fetch, *, sizes: Sizes = Sizes()) -> None:
         self._runs = Runs(KIND, fetch, columns=_COLUMNS, sizes=sizes)
-        self._capacity = sizes.capacity
+        self._capacity = sizes.capacity // 8  # what is trimmed goes in pieces of this size
         self._first = 0
 
     def load(self, rows: Iterable[tuple[int, int, bytes]]) -> None:

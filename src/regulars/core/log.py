@@ -1,6 +1,6 @@
 """The log: whatever changes state is a record in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -67,6 +67,10 @@ class Log(Protocol):
 
     def trim(self, before: int) -> int:
         """Forget records with offset < `before`; how many went. Offsets are never reused."""
+        ...
+
+    def rewrite(self, bodies: Mapping[int, bytes]) -> int:
+        """Replace the bodies of records (to erase a customer), durably, all or nothing; how many were still there."""
         ...
 
     def size(self) -> int:

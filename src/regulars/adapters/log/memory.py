@@ -1,7 +1,9 @@
 """The log in memory: for tests and trials; gone when the process ends."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from regulars.core.errors import Unavailable
 from regulars.core.log import NewRecord, Record
@@ -69,6 +71,18 @@ class MemoryLog:
             del self._records[:gone]
             self._gone += gone
             return gone
+
+    def rewrite(self, bodies: Mapping[int, bytes]) -> int:
+        """Replace the bodies of records; how many were still there."""
+        changed = 0
+        with self._lock:
+            for offset, body in bodies.items():
+                place = offset - self._gone - 1
+                if 0 <= place < len(self._records):
+                    self._bytes += len(body) - len(self._records[place].body)
+                    self._records[place] = msgspec.structs.replace(self._records[place], body=body)
+                    changed += 1
+        return changed
 
     def size(self) -> int:
         """Bytes of the bodies kept."""

@@ -1,14 +1,16 @@
 """The log as one SQLite file: one row a record, one transaction and one fsync a group."""
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from regulars.adapters.sqlite import Checkpointer, Locked, connect, connect_readonly, copy, explained, file_bytes
+from regulars.core.errors import Unavailable
 from regulars.core.log import NewRecord, Record
 
-#: Bodies of a batch are around 12 kB; pages of 8 kB were the fastest for them and good for single events.
+#: A batch is around 12 kB: two pages, and a single event does not rewrite much more than itself.
 PAGE_BYTES = 8192
 #: Rows of one INSERT. A statement releases the interpreter lock once, whatever its rows: with a busy server on the same
 #: interpreter every release may cost a wait of milliseconds, so a group of up to this many records is one statement.
@@ -116,13 +118,14 @@ class SqliteLog(SqliteLogReader):
         with self._lock:
             if not records:
                 return self._last
-            try:
-                self._insert(records)
-            except sqlite3.Error as error:
-                if self._writing.in_transaction:
-                    self._writing.rollback()
-                self._checkpointer.poke()  # space may be back in the write-ahead log
-                raise explained(error, self._path) from error
+            if len(records) <= ROWS:  # one statement is a transaction of its own
+                with self._failing():
+                    self._writing.execute(_INSERTS[len(records)], _parameters(records, self._last))
+            else:
+                with self._transaction() as connection:
+                    for start in range(0, len(records), ROWS):
+                        rows = records[start : start + ROWS]
+                        connection.execute(_INSERTS[len(rows)], _parameters(rows, self._last + start))
             self._last += len(records)
             last = self._last
         self._checkpointer.wrote(sum(len(r.body) for r in records) + PAGE_BYTES)
@@ -136,21 +139,23 @@ class SqliteLog(SqliteLogReader):
         """Forget records with offset < `before`; how many went. Their space is used again by later records."""
         gone = 0
         while bound := self._next_trim(before):
-            with self._lock:
-                try:
-                    self._writing.execute("BEGIN IMMEDIATE")
-                    self._writing.execute('UPDATE head SET "offset" = ?', (self._last,))
-                    gone += self._writing.execute('DELETE FROM record WHERE "offset" <= ?', (bound,)).rowcount
-                    self._writing.execute("COMMIT")
-                except sqlite3.Error as error:
-                    if self._writing.in_transaction:
-                        self._writing.rollback()
-                    raise explained(error, self._path) from error
+            with self._lock, self._transaction() as connection:
+                connection.execute(f'UPDATE head SET "offset" = ({_HEAD})')  # noqa: S608 - a constant
+                gone += connection.execute('DELETE FROM record WHERE "offset" <= ?', (bound,)).rowcount
             self._checkpointer.wrote(TRIM_BYTES)
         return gone
 
+    def rewrite(self, bodies: Mapping[int, bytes]) -> int:
+        """Replace the bodies of records, durably, all or nothing; how many were still there."""
+        changed = 0
+        with self._lock, self._transaction() as connection:
+            for offset, body in bodies.items():
+                changed += connection.execute('UPDATE record SET body = ? WHERE "offset" = ?', (body, offset)).rowcount
+        self._checkpointer.wrote(sum(map(len, bodies.values())) + PAGE_BYTES * len(bodies))
+        return changed
+
     def checkpoint(self) -> bool:
-        """Empty the write-ahead log, so that what was trimmed is in no file; False when a reader prevents it now."""
+        """Empty the write-ahead log: what was trimmed or rewritten is in no file then. False if a reader is amid."""
         return self._checkpointer.run()
 
     def close(self) -> None:
@@ -160,16 +165,29 @@ class SqliteLog(SqliteLogReader):
         with self._lock:
             self._writing.close()
 
-    def _insert(self, records: Sequence[NewRecord]) -> None:
-        """One statement is a transaction of its own; several stand between BEGIN and COMMIT."""
-        if len(records) <= ROWS:
-            self._writing.execute(_INSERTS[len(records)], _parameters(records, self._last))
-            return
-        self._writing.execute("BEGIN IMMEDIATE")
-        for start in range(0, len(records), ROWS):
-            rows = records[start : start + ROWS]
-            self._writing.execute(_INSERTS[len(rows)], _parameters(rows, self._last + start))
-        self._writing.execute("COMMIT")
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._failing():
+            self._writing.execute("BEGIN IMMEDIATE")
+            yield self._writing
+            self._writing.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Whatever fails is undone."""
+        try:
+            yield
+        except BaseException as error:
+            if self._writing.in_transaction:
+                self._writing.rollback()
+            self._checkpointer.poke()  # space may be back in the write-ahead log
+            if isinstance(error, sqlite3.IntegrityError):
+                raise Unavailable(
+                    f"{self._path}: another process appended after offset {self._last}; let one process append to a log"
+                ) from error
+            if isinstance(error, sqlite3.Error):
+                raise explained(error, self._path) from error
+            raise
 
     def _next_trim(self, before: int) -> int | None:
         """The last offset of the next transaction of `trim`; None when nothing is left."""

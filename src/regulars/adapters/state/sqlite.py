@@ -19,8 +19,8 @@ from regulars.core.state import META, PART, SCHEMA, TABLES, Cell, Changes, Key, 
 
 #: Keys of one IN list. Lists are filled up to a power of two, so that few statements are prepared.
 KEYS = 512
-#: The file is read through the page cache of the system as far as this goes: two to four times faster than copying
-#: pages, at the price that they count as memory of the process, shared between all that read the file.
+#: Up to here the file is read where the system's page cache holds it, without copying pages. They count as memory of
+#: the process, but are shared by all that read the file and go when the system needs room.
 MMAP_BYTES = 2**31 - 65_536
 _BY_NAME = {table.name: table for table in TABLES}
 PAGE_BYTES = 4096

@@ -126,16 +126,29 @@ def test_the_write_ahead_log_is_bounded_under_load(tmp_path: Path) -> None:
     log.close()
 
 
-def test_what_was_trimmed_is_in_no_file(tmp_path: Path) -> None:
+def test_what_was_trimmed_or_rewritten_is_in_no_file(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "log.db")
-    log.append([event(b"ana@example.org " * size) for size in (1, 100, 10_000)] + [event(b"ben@example.org")])
+    log.append([event(b"ana@example.org " * size) for size in (1, 100, 10_000, 5, 5000)] + [event(b"ben@example.org")])
     log.trim(4)
+    log.rewrite({4: b"", 5: b"[]"})
     assert log.checkpoint()
     for file in tmp_path.iterdir():
         content = file.read_bytes()
         assert b"ana@" not in content, file
     assert b"ben@" in (tmp_path / "log.db").read_bytes()
     log.close()
+
+
+def test_a_second_appending_process_is_stopped_and_changes_nothing(tmp_path: Path) -> None:
+    first, second = SqliteLog(tmp_path / "log.db"), SqliteLog(tmp_path / "log.db")
+    first.append([event(b"first")] * 3)
+    with pytest.raises(Unavailable, match="another process appended after offset 0"):
+        second.append([event(b"second")] * 5)
+    assert [r.body for r in first.read(0)] == [b"first"] * 3
+    assert second.trim(10) == 3
+    assert first.append([event()]) == 4
+    second.close()
+    first.close()
 
 
 def test_a_backup_is_made_while_the_log_is_in_use(tmp_path: Path) -> None:
