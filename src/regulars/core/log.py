@@ -70,7 +70,7 @@ class Log(Protocol):
         ...
 
     def rewrite(self, bodies: Mapping[int, bytes]) -> int:
-        """Replace the bodies of records (to erase a customer), durably, all or nothing; how many were still there."""
+        """Replace the bodies of records (to erase a customer), durably, all or nothing; how many were there."""
         ...
 
     def size(self) -> int:

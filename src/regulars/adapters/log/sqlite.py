@@ -81,8 +81,8 @@ class SqliteLogReader:
         return sum(file_bytes(self._path).values())
 
     def backup(self, target: str | Path) -> None:
-        """A consistent copy while the log is in use."""
-        with self._reading as connection:
+        """A consistent copy while the log is in use, through a connection of its own: nobody waits for it."""
+        with contextlib.closing(connect_readonly(self._path)) as connection:
             copy(connection, Path(target))
 
     def close(self) -> None:

@@ -103,9 +103,13 @@ class _Reads:
         return {"database": pages * page, "wal": 0}
 
     def backup(self, target: str) -> None:
-        """A consistent copy while running."""
-        with self._reading() as connection:
-            copy(connection, Path(target))
+        """A consistent copy while running; of a file through a connection of its own, so that nobody waits for it."""
+        if isinstance(self._path, Path):
+            with contextlib.closing(connect_readonly(self._path)) as connection:
+                copy(connection, Path(target))
+        else:
+            with self._reading() as connection:
+                copy(connection, Path(target))
 
 
 class SqliteStateReader(_Reads):
