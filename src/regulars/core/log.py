@@ -46,7 +46,7 @@ class Log(Protocol):
         ...
 
     def read(self, after: int, *, records: int = 1000, size: int = 8_000_000) -> list[Record]:
-        """Records with offset > `after` in order: at most `records`, stopping after about `size` bytes, but one."""
+        """Records with offset > `after` in order: at most `records` and about `size` bytes, at least one."""
         ...
 
     def get(self, offsets: Sequence[int]) -> dict[int, Record]:

@@ -45,7 +45,7 @@ class SqliteLogReader:
         self._reading = Locked(connect_readonly(self._path), self._path)
 
     def read(self, after: int, *, records: int = 1000, size: int = 8_000_000) -> list[Record]:
-        """Records with offset > `after` in order: at most `records`, stopping after about `size` bytes, but one."""
+        """Records with offset > `after` in order: at most `records` and about `size` bytes, at least one."""
         found: list[Record] = []
         with self._reading as connection:
             rows = connection.execute(_AFTER, (after, records))
