@@ -116,6 +116,11 @@ async def explain(
 @get("/v1/trace/{message_id:str}", guards=[needs("profiles")], tags=["operations"], sync_to_thread=True)
 def trace(message_id: str, services: Services, customers: Customers, source: str | None = None) -> Trace:
     """Everything that happened to one event. Without `source` every source of the shop is asked."""
+    return trace_of(services, customers, message_id, source)
+
+
+def trace_of(services: Services, customers: Customers, message_id: str, source: str | None = None) -> Trace:
+    """Where an event stands; a Problem 404 when it was never folded."""
     sources = [source] if source else [one.id for one in services.definitions.sources]
     for name in sources:
         place = customers.locate(name, message_id)

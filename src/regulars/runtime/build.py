@@ -1,13 +1,15 @@
 """Choose and open the adapters of a data folder: SQLite on one machine."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import cast
 
 from regulars.adapters.log.group import GroupCommit
 from regulars.adapters.log.sqlite import SqliteLog, SqliteLogReader
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
 from regulars.core.definitions import Definitions
-from regulars.core.errors import Rejected
-from regulars.core.log import Log
+from regulars.core.errors import Rejected, Unavailable
+from regulars.core.log import Log, NewRecord
 from regulars.runtime.folder import DataFolder, check_version, open_folder
 from regulars.runtime.services import Analyst, Services
 from regulars.runtime.settings import Settings
@@ -69,3 +71,32 @@ def gateway_services(settings: Settings, definitions: Definitions, analyst: Anal
         state=state,
         analyst=analyst,
     )
+
+
+def reading_services(settings: Settings, definitions: Definitions) -> Services:
+    """Services that read a data folder and append nothing, beside a running server or without one."""
+    folder = existing_folder(settings)
+    return Services(
+        settings=settings,
+        folder=folder,
+        definitions=definitions,
+        log=read_log(folder),
+        intake=_NoIntake(),
+        state=read_state(folder),
+    )
+
+
+class _NoIntake:
+    """Refuses every append."""
+
+    def append(self, record: NewRecord) -> "asyncio.Future[int]":
+        raise Unavailable("this process only reads; ask the running server")
+
+    def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
+        raise Unavailable("this process only reads; ask the running server")
+
+    def backlog(self) -> tuple[int, int]:
+        return 0, 0
+
+    async def close(self) -> None:
+        pass

@@ -36,7 +36,7 @@ def serve(
     prepare(settings)
     logging_to_stderr()
     stopping = stopping or stop_on_signals()
-    argument, pid = to_argument(settings), str(os.getpid())
+    argument, pid, address = to_argument(settings), str(os.getpid()), settings.address
     updater = Child("updater", "regulars.updater", [argument, pid], folder.status / "updater", [held])
     gateway = Child(
         "gateway",
@@ -50,11 +50,11 @@ def serve(
     try:
         for child in children:
             child.start()
-        _tell(status, children)
+        _tell(status, address, children)
         if _started(children, stopping):
-            _tell(status, children)
+            _tell(status, address, children)
             when_ready(settings)
-            _keep(children, status, stopping)
+            _keep(children, status, address, stopping)
     finally:
         # The gateway first: what it has acknowledged is still folded, and commands still get their answers.
         for child in (gateway, updater):
@@ -114,7 +114,7 @@ def _started(children: tuple[Child, ...], stopping: threading.Event) -> bool:
     return True
 
 
-def _keep(children: tuple[Child, ...], status: StatusFile, stopping: threading.Event) -> None:
+def _keep(children: tuple[Child, ...], status: StatusFile, address: str, stopping: threading.Event) -> None:
     while not stopping.wait(_POLL_SECONDS):
         changed = False
         for child in children:
@@ -126,8 +126,9 @@ def _keep(children: tuple[Child, ...], status: StatusFile, stopping: threading.E
                 else:
                     _LOG.warning("ended and is started again", process=child.name, reason=child.reason)
         if changed:
-            _tell(status, children)
+            _tell(status, address, children)
 
 
-def _tell(status: StatusFile, children: tuple[Child, ...]) -> None:
-    status.write({"pid": os.getpid(), "children": {child.name: child.describe() for child in children}})
+def _tell(status: StatusFile, address: str, children: tuple[Child, ...]) -> None:
+    described = {child.name: child.describe() for child in children}
+    status.write({"pid": os.getpid(), "address": address, "children": described})

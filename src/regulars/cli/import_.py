@@ -1,0 +1,148 @@
+"""`regulars import`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from regulars.api.keys import Keys
+from regulars.cli._options import DATA, SHOP, settings_of
+from regulars.core.definitions import Definitions, Source
+from regulars.core.errors import Rejected
+from regulars.importing import KINDS, HttpSink, LocalSink, Sink, run_import
+from regulars.importing.files import FORMATS, format_of, total_of
+from regulars.importing.job import Journal
+from regulars.runtime import Settings
+from regulars.runtime.build import prepare
+from regulars.runtime.folder import DataFolder, holder, lock
+from regulars.runtime.processes import INPUT
+from regulars.runtime.status import read_status
+from regulars.shop import load
+
+SHOWN = 20
+
+
+@click.command()
+@SHOP
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What a row of the file is.")
+@click.option("--format", "file_format", type=click.Choice(FORMATS), help="By default what the file's name says.")
+@click.option("--map", "mapping", multiple=True, metavar="COLUMN=FIELD", help="Which field a column fills.")
+@click.option(
+    "--key", envvar="REGULARS_KEY", help="A server key; also in REGULARS_KEY. Not needed while no server runs."
+)
+@click.option("--url", help="Another server than the one of this folder.")
+@click.option("--again", is_flag=True, help="Send everything, also what an earlier run has sent; it still counts once.")
+@DATA
+def command(  # noqa: PLR0913 - the options of an import
+    *,
+    shop: Path,
+    file: Path,
+    kind: str,
+    file_format: str | None,
+    mapping: tuple[str, ...],
+    key: str | None,
+    url: str | None,
+    again: bool,
+    data: Path | None,
+) -> int:
+    """Import orders, order lines, events or products from CSV, NDJSON or Parquet.
+
+    A stopped import goes on where it was, and what is sent twice counts once.
+    """
+    settings = settings_of(shop, data)
+    definitions = load(settings.shop)
+    if not file.is_file():
+        raise Rejected(f"{file} is not a file", field="FILE", expected="a file", got=str(file))
+    chosen = file_format or format_of(file)
+    columns = _mapping(mapping)
+    with _sink(settings, definitions, key, url) as sink, _bar(file, total_of(file, chosen)) as bar:
+        journal = Journal(settings.data / "imports", file, kind, columns)
+        if again:
+            journal.note(0)
+        result = run_import(
+            file,
+            kind,
+            chosen,
+            definitions,
+            sink,
+            journal=journal,
+            mapping=columns,
+            progress=lambda done: bar.update(bar.task_ids[0], completed=done),
+        )
+    earlier = f", {result.skipped} were sent by an earlier run" if result.skipped else ""
+    click.echo(f"{file}: {result.rows} rows, {result.calls} {_noun(kind)} imported{earlier}, {result.bad} bad rows")
+    for mistake in result.mistakes[:SHOWN]:
+        click.echo(f"  {mistake}", err=True)
+    if result.bad > SHOWN:
+        click.echo(f"  and {result.bad - SHOWN} more", err=True)
+    if result.bad:
+        click.echo("mend these rows and import the file again; what is in already counts once", err=True)
+    return INPUT if result.bad else 0
+
+
+@contextmanager
+def _sink(settings: Settings, definitions: Definitions, key: str | None, url: str | None) -> Iterator[Sink]:
+    """The running server, or this process when none runs."""
+    folder = DataFolder(settings.data)
+    held = None
+    sink: Sink
+    if url is not None or holder(folder) is not None:
+        if not key:
+            raise Rejected(
+                "the server is running; give a server key with --key or in REGULARS_KEY",
+                field="--key",
+                expected="a server key with scope collect",
+                got="nothing",
+            )
+        address = url or str(read_status(folder.status / "supervisor").get("address") or settings.address)
+        sink = HttpSink(address, key)
+    else:
+        folder = prepare(settings)
+        held = lock(folder, f"an import (process {os.getpid()})")
+        sink = LocalSink(settings, folder, definitions, _source(definitions, key))
+    try:
+        yield sink
+    finally:
+        sink.close()
+        if held is not None:
+            os.close(held)
+
+
+def _source(definitions: Definitions, key: str | None) -> Source:
+    """The source that imported events come from."""
+    found = Keys(definitions.sources).source(key) if key else None
+    servers = [source for source in definitions.sources if source.kind == "server"]
+    if key and found is None:
+        raise Rejected("the key belongs to no source of sources.toml", field="--key", expected="a server key")
+    if found is None and not servers:
+        raise Rejected(
+            "no source of the shop is a server, and only servers may import; add one to sources.toml",
+            field="sources.toml",
+            expected='a source with kind = "server"',
+            got="browsers only",
+        )
+    return found if found is not None else servers[-1]
+
+
+def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise Rejected(f"--map {pair!r}: expected COLUMN=FIELD", field="--map", expected="COLUMN=FIELD", got=pair)
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _noun(kind: str) -> str:
+    return {"orders": "orders", "order-lines": "orders", "events": "events", "products": "items"}[kind]
+
+
+@contextmanager
+def _bar(file: Path, total: int) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        bar.add_task(file.name, total=total)
+        yield bar
