@@ -26,7 +26,8 @@ class Working:
     """One profile on the desk."""
 
     __slots__ = (
-        "due_before", "hot", "loaded", "new", "number", "parts", "person", "segments_before", "stage_before", "written",
+        "blank", "consent_before", "due_before", "first_before", "hot", "loaded", "new", "number", "parts", "person", "segments_before",
+        "stage_before", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, hot: Hot, *, stage: str = "", new: bool) -> None:
@@ -36,10 +37,13 @@ class Working:
         self.loaded: set[int] = set()
         self.person: Person | None = None
         self.written: set[int] = set()
-        self.new = new
+        self.new = new  # nothing is stored under this number
+        self.blank = new  # nothing was ever folded: there is no past to read again
         self.segments_before: tuple[str, ...] = () if new else tuple(hot.segments)
         self.due_before = 0 if new else hot.due
+        self.consent_before: frozenset[str] = frozenset() if new else frozenset(hot.consent)
         self.stage_before = stage
+        self.first_before: int | None = None if new else hot.first_seen
 
 
 class Desk:
@@ -137,11 +141,14 @@ class Desk:
         for segment in working.segments_before:
             self.changes.delete(self.tables.membership, (segment, number))
             self._count("segment", segment, -1)
+        for purpose in working.consent_before:
+            self._count("consent", purpose, -1)
         if working.due_before:
             self.changes.delete(self.tables.due, (working.due_before, number))
         if not working.new:
             self._count("profiles", "", -1)
             self._count("lifecycle", working.stage_before, -1)
+        self._count_first(working.first_before, None)
         self.changes.put(CHANGED, (number, 0))
         del self._open[number]
         self._bytes = {key: data for key, data in self._bytes.items() if key >> 4 != number}
@@ -158,6 +165,7 @@ class Desk:
         moved = Working(new, working.hot, new=True)
         moved.parts, moved.person, moved.loaded = working.parts, working.person, set(range(16))
         moved.written = {*working.parts, PERSON}
+        moved.blank = working.blank
         self._open[new] = moved
         return moved
 
@@ -182,6 +190,8 @@ class Desk:
                     if segment not in now:
                         changes.delete(tables.membership, (segment, number))
                         self._count("segment", segment, -1)
+            for purpose in working.consent_before ^ hot.consent.keys():
+                self._count("consent", purpose, 1 if purpose in hot.consent else -1)
             self._count_stage(working)
             changes.put(tables.part, (number << 4, encode(hot)))
             for part in working.written:
@@ -194,7 +204,8 @@ class Desk:
     def _count_stage(self, working: Working) -> None:
         if working.new:
             self._count("profiles", "", 1)
-            self.changes.add("new_profiles", self.engine.calendar.day(working.hot.first_seen), "", 1)
+        if working.first_before != working.hot.first_seen:
+            self._count_first(working.first_before, working.hot.first_seen)
         before, now = working.stage_before, self._stage(working.hot)
         if before != now:
             self._count("lifecycle", before, -1)
@@ -203,6 +214,11 @@ class Desk:
     def _stage(self, hot: Hot) -> str:
         slot = self.engine.lifecycle_slot
         return (hot.values[slot] or "") if slot is not None and slot < len(hot.values) else ""
+
+    def _count_first(self, before: int | None, now: int | None) -> None:
+        for time, sign in ((before, -1), (now, 1)):
+            if time is not None:
+                self.changes.add("new_profiles", self.engine.calendar.day(time), "", sign)
 
     def _count(self, name: str, key: str, value: int) -> None:
         if name != "lifecycle" or key:

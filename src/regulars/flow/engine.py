@@ -8,6 +8,7 @@ from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions
 from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS
 from regulars.core.schema import Rows, thresholds
+from regulars.profile.consent import Effect
 from regulars.profile.fold import Fold
 from regulars.understand.lifecycle import Lifecycle
 from regulars.understand.segments import SegmentSet
@@ -39,6 +40,18 @@ class Engine:
         self.lifecycle_slot: int | None = next(
             (slot for slot, trait in enumerate(definitions.traits) if trait.kind == "lifecycle"), None
         )
+
+        #: Purposes that admit events which feed traits of another purpose: ending one of them is more than clearing traits.
+        self.entangled = frozenset(
+            admitting
+            for trait in definitions.traits
+            for event in trait.events
+            if (admitting := self.admitting_purpose(event)) not in (CONTRACT, trait.purpose)
+        )
+
+    def ends_more(self, effect: Effect) -> bool:
+        """Whether a change of consent asks for the history: clearing the traits of a purpose would leave too much."""
+        return bool(effect.refold or effect.clear & self.entangled)
 
     def admitting_purpose(self, event_name: str) -> str:
         """The consent purpose that lets an event of this name into the lake; "contract" asks nobody."""

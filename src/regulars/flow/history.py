@@ -1,6 +1,7 @@
 """What a person did before: the sealed events of the lake and those still in the log, each once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from regulars.collect.tail import TailIndex
 from regulars.core.event import Event
@@ -14,6 +15,20 @@ from regulars.profile.assignment import IdRow, holders_of, profile_of
 Sealed = Callable[[Sequence[str]], Iterable[Event]]
 
 
+class Past(NamedTuple):
+    """Who a profile is, and what it did."""
+
+    number: int
+    keys: list[str]  # its identifiers
+    subjects: list[str]  # and the devices that it held for a while
+    events: list[Event]  # in (time, message id) order, whether consent admits them or not
+    rows: Mapping[str, IdRow]
+
+    def owns(self, identifier: str, time: int) -> bool:
+        """Whether what the identifier did at `time` (ms) is this profile's."""
+        return profile_of(identifier, time, self.rows) == self.number
+
+
 class History:
     """Reads histories; `sealed` is the lake's part of it."""
 
@@ -24,29 +39,27 @@ class History:
         self._tail = tail
         self._sealed = sealed
 
-    def of(self, number: int, pending: Mapping[str, IdRow]) -> list[Event]:
-        """The events of a profile in (time, message id) order; `pending` are rows that are not stored yet."""
+    def of(self, number: int, pending: Mapping[str, IdRow]) -> "Past":
+        """The past of a profile; `pending` are identifier rows that are not stored yet."""
         rows = self._rows(number, pending)
         keys = {key for key, row in rows.items() if row[1] == number}
-        keys |= self._devices(keys, rows, pending)
+        subjects = sorted(keys | self._devices(keys, rows, pending))
         events: dict[tuple[str, str], Event] = {}
-        for event in self._sealed(sorted(keys)):
+        for event in self._sealed(subjects):
             events[event.source, event.message_id] = event
-        for event in self._unsealed(sorted(keys)):
+        for event in self._unsealed(subjects):
             events.setdefault((event.source, event.message_id), event)
         mine = [event for event in events.values() if profile_of(event.subject, event.time, rows) == number]
         mine.sort(key=lambda event: (event.time, event.message_id))
-        return mine
+        return Past(number, sorted(keys), subjects, mine, rows)
 
     def unsealed(self, subjects: Sequence[str]) -> list[Event]:
         """The events of subjects that are still in the log, whether consent admitted them or not."""
         return self._unsealed(subjects)
 
     def _rows(self, number: int, pending: Mapping[str, IdRow]) -> dict[str, IdRow]:
-        rows: dict[str, IdRow] = {
-            str(row[0]): row
-            for row in self._state.select(IDENTIFIER, {"profile": number})  # type: ignore[misc]  # columns of the table
-        }
+        stored = cast(list[IdRow], self._state.select(IDENTIFIER, {"profile": number}))
+        rows = {row[0]: row for row in stored}
         rows.update({key: row for key, row in pending.items() if row[1] == number or key in rows})
         return rows
 
@@ -59,13 +72,13 @@ class History:
                 found = (str(row[1]) for row in self._state.select(LINK, {"a": key}))
                 devices |= {other for other in found if is_device(other, identity)}
         devices |= {key for key in pending if is_device(key, identity)}
-        missing = devices - rows.keys()
-        stored = self._state.many(IDENTIFIER, missing)
-        rows.update({key: pending.get(key) or stored[key] for key in missing if key in pending or key in stored})  # type: ignore[misc]
-        held = holders_of(rows)
-        stored = self._state.many(IDENTIFIER, held)
-        rows.update({key: pending.get(key) or stored[key] for key in held if key in pending or key in stored})  # type: ignore[misc]
+        self._fetch(devices - rows.keys(), rows, pending)
+        self._fetch(holders_of(rows), rows, pending)
         return devices
+
+    def _fetch(self, keys: set[str], rows: dict[str, IdRow], pending: Mapping[str, IdRow]) -> None:
+        rows.update(cast(dict[str, IdRow], self._state.many(IDENTIFIER, keys)))
+        rows.update({key: pending[key] for key in keys if key in pending})
 
     def _unsealed(self, subjects: Sequence[str]) -> list[Event]:
         positions = self._tail.positions(subjects)

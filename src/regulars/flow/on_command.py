@@ -90,10 +90,8 @@ def set_consent(context: Context, args: Mapping[str, Any], by: str, changes: Cha
         person.statements = consent.union(person.statements, [(key, str(purpose), record.time, message_id, granted)])
         since = consent.since(person.statements)
         effect = consent.change(working.hot.consent, since, working.hot.last_seen)
-        for name in working.hot.consent.keys() ^ since.keys():
-            changes.add("consent", 0, name, 1 if name in since else -1)
-        if effect.refold:
-            refold(engine, desk, state, number, context.history.of(number, {}), rows, day=context.day)
+        if engine.ends_more(effect):
+            refold(engine, desk, state, context.history.of(number, {}), day=context.day)
         else:
             working.hot.consent = since
             working.written |= {15} | engine.fold.clear(desk.load_all(working), effect.clear)
@@ -119,7 +117,7 @@ def unlink(context: Context, args: Mapping[str, Any], by: str, changes: Changes)
     refolds = apply_effects(placed, desk, state, day=context.day)
     pending = placed.settlement.puts if placed.settlement else {}
     for number in refolds:
-        refold(engine, desk, state, number, context.history.of(number, pending), pending, day=context.day)
+        refold(engine, desk, state, context.history.of(number, pending), day=context.day)
     desk.store(record.offset)
     return {"a": first, "b": second, "profiles": sorted(refolds)}
 

@@ -13,12 +13,12 @@ from regulars.core import state as tables
 from regulars.core.event import CONSENT, IDENTIFY, ORDER_EVENTS, Event, FailedEvent
 from regulars.core.log import Record
 from regulars.core.record import PERSON, REACH
-from regulars.core.state import ACCESS, IDENTIFIER, ORDER, VERDICT, Changes, StateReader
+from regulars.core.state import ACCESS, ORDER, VERDICT, Changes, StateReader
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
 from regulars.flow.desk import Desk, Tables, Working
 from regulars.flow.engine import Engine
-from regulars.flow.history import History
-from regulars.flow.people import Placed, apply_effects, place
+from regulars.flow.history import History, Past
+from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.profile import consent, orders
 from regulars.profile.consent import Statement
 from regulars.profile.orders import Change, Order
@@ -67,6 +67,8 @@ class OnEvents:
         events, verdicts = self._read(records, changes)
         steps = self._count_once(events, verdicts, records)
         live = [event for event in events if verdicts[event.offset].codes[event.index] == ADMITTED]
+        for step in steps:
+            step.write(changes)
         folding = Folding(changes, list(steps), len(live))
         last = records[-1].offset
         if live:
@@ -218,18 +220,14 @@ class _Batch:
         """Bring the record in line with the statements; True when it must be read again from its history."""
         hot = working.hot
         since = consent.since(self.desk.person(working).statements)
-        effect = consent.change(hot.consent, since, None if working.new else hot.last_seen)
-        for purpose in hot.consent.keys() | since.keys():
-            self._count_consent(purpose, purpose in hot.consent, purpose in since)
+        effect = consent.change(hot.consent, since, None if working.blank else hot.last_seen)
         hot.consent = since
+        if self.engine.ends_more(effect):
+            return True
         if effect.clear:
             working.written |= self.engine.fold.clear(self.desk.load_all(working), effect.clear)
             self.desk.evaluated(working, self.day)
-        return bool(effect.refold)
-
-    def _count_consent(self, purpose: str, before: bool, after: bool) -> None:  # noqa: FBT001
-        if before != after:
-            self.desk.changes.add("consent", 0, purpose, 1 if after else -1)
+        return False
 
     # Folding ----------------------------------------------------------------------------------------------------
 
@@ -239,7 +237,7 @@ class _Batch:
             return working
         first = min(event.time for event in events)
         keys = self._keys_of(number)
-        anchor = min(keys, key=lambda key: (self.placed.rows[key][2], key)) if keys else events[0].subject
+        anchor = anchor_of(number, keys) or events[0].subject
         working = self.desk.open(number, anchor, time=first, day=self.day)
         person = self.desk.person(working)
         person.identifiers = sorted(keys)
@@ -262,6 +260,9 @@ class _Batch:
         day_of = self.engine.calendar.day
         admitted = events
         for event in events:
+            # Refused events are seen, too: a consent that comes late must find that there is something to read again.
+            hot.first_seen = min(hot.first_seen, event.time)
+            hot.last_seen = max(hot.last_seen, event.time)
             purpose = admitting(event.name)
             if consent.allows(since, purpose, event.time):
                 add("events", day_of(event.time), event.name, 1)
@@ -347,30 +348,21 @@ class _Batch:
         rows = self.placed.settlement.puts if self.placed.settlement else {}
         past = self._history.of(number, rows)
         self.refolded += 1
-        late = refold(self.engine, self.desk, self._state, number, past, rows, day=self.day)
+        late = refold(self.engine, self.desk, self._state, past, day=self.day)
         sink = next(iter(self.verdicts.values()))
         sink.late.extend(late)
 
 
-def refold(
-    engine: Engine,
-    desk: Desk,
-    state: StateReader,
-    number: int,
-    past: Sequence[Event],
-    rows: Mapping[str, Any],
-    *,
-    day: int,
-) -> list[tuple[int, int]]:
+def refold(engine: Engine, desk: Desk, state: StateReader, history: Past, *, day: int) -> list[tuple[int, int]]:
     """Replace a profile's record by the fold of its history; (offset, index) of events that consent admits only now."""
+    number, keys, past = history.number, history.keys, history.events
     before = desk.find(number)
     if before is None and not past:
         return []
-    keys = sorted({str(key) for key, row in rows.items() if row[1] == number} | _stored_keys(state, number, rows))
     reach: list[Any] = []
     if before is None:
         first = min(event.time for event in past)
-        working = desk.open(number, keys[0] if keys else past[0].subject, time=first, day=day)
+        working = desk.open(number, anchor_of(number, keys) or past[0].subject, time=first, day=day)
         old_since: Mapping[str, int] = {}
     else:
         working = before
@@ -380,21 +372,22 @@ def refold(
     person = desk.person(working)
     said = [
         (str(r[0]), str(r[1]), cast(int, r[2]), str(r[3]), bool(r[4]))
-        for key in keys
+        for key in history.subjects
         for r in (*state.select(tables.CONSENT, {"identifier": key}), *_pending_statements(desk.changes, key))
+        if history.owns(key, cast(int, r[2]))
     ]
     person.identifiers = keys
     person.statements = consent.union((), said)
     person.facts = {}
     old = working.hot
-    hot = engine.fold.new(old.anchor, past[0].time if past else old.first_seen, day)
+    hot = engine.fold.new(anchor_of(number, keys) or old.anchor, past[0].time if past else old.first_seen, day)
     hot.segments, hot.due = old.segments, old.due
     hot.consent = consent.since(person.statements)
     if past:
         hot.last_seen = past[-1].time
     working.hot = hot
     gone = set(working.parts) - {REACH}
-    working.parts = {REACH: reach} if reach else {}
+    working.parts = {REACH: reach}
     working.loaded = set(range(16))
     admitted = [e for e in past if consent.allows(hot.consent, engine.admitting_purpose(e.name), e.time)]
     late = [
@@ -415,10 +408,6 @@ def refold(
     hot.facts = {name: fact[2] for name, fact in person.facts.items()}
     desk.evaluated(working, day)
     return late
-
-
-def _stored_keys(state: StateReader, number: int, rows: Mapping[str, Any]) -> set[str]:
-    return {str(row[0]) for row in state.select(IDENTIFIER, {"profile": number}) if row[0] not in rows}
 
 
 def _pending_statements(changes: Changes, key: str) -> list[Any]:

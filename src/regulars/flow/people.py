@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 
 from regulars.core.event import Event
-from regulars.core.record import PERSON, REACH
+from regulars.core.record import PERSON, REACH, profile_number
 from regulars.core.state import IDENTIFIER, LINK, ORDER, REDIRECT, Changes, StateReader
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
@@ -167,6 +167,7 @@ def _refresh_members(placed: Placed, desk: Desk, state: StateReader, refolds: se
     """The identifiers of every profile that the settlement touched, for pages and explanations."""
     assert placed.settlement is not None  # noqa: S101 - only called with one
     touched = {row[1] for row in placed.settlement.puts.values()} | refolds
+    touched |= {cast(int, row[1]) for row in state.many(IDENTIFIER, placed.settlement.puts).values()}
     puts = placed.settlement.puts
     for number in touched:
         working = desk.find(number)
@@ -182,3 +183,9 @@ def _remember(working: Working, desk: Desk, keys: list[str]) -> None:
     if person.identifiers != keys:
         person.identifiers = keys
         working.written.add(PERSON)
+    working.hot.anchor = anchor_of(working.number, keys) or working.hot.anchor
+
+
+def anchor_of(number: int, keys: Iterable[str]) -> str | None:
+    """The identifier that names the profile."""
+    return next((key for key in keys if profile_number(key) == number), None)

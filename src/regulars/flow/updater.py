@@ -29,9 +29,15 @@ class Updater:
     """Folds the log into the state."""
 
     def __init__(
-        self, definitions: Definitions, log: Log, state: State, *, sealed: Sealed = nothing_sealed, records: int = 400
+        self,
+        definitions: Definitions | Engine,
+        log: Log,
+        state: State,
+        *,
+        sealed: Sealed = nothing_sealed,
+        records: int = 400,
     ) -> None:
-        self.engine = Engine(definitions)
+        self.engine = definitions if isinstance(definitions, Engine) else Engine(definitions)
         self._log = log
         self._state = state
         self._records = records
