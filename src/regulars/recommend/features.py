@@ -71,9 +71,15 @@ class FeatureBuilder:
         self._models = models
         rate = models.popular.rate.astype(np.float64)
         in_category = np.bincount(catalogue.category, weights=rate, minlength=self._categories)
-        self._popular = np.log(rate + 0.01).astype(np.float32)
-        self._within = (rate / np.maximum(in_category, 1e-9)[catalogue.category]).astype(np.float32)
-        self._trending = np.clip(models.trending.surge, -3, 6).astype(np.float32)
+        # Side by side, so that a candidate costs one access to memory. Category numbers are exact up to 2^24.
+        self._static = np.column_stack(
+            (
+                np.log(rate + 0.01),
+                np.clip(models.trending.surge, -3, 6),
+                rate / np.maximum(in_category, 1e-9)[catalogue.category],
+                catalogue.category,
+            )
+        ).astype(np.float32)
         everyone = (models.popular.leaders[:TOP_POPULAR], models.trending.leaders[:TOP_TRENDING])
         self._everyone: Int32 = distinct(np.concatenate(everyone))
 
@@ -92,8 +98,8 @@ class FeatureBuilder:
         if len(visit.own):
             self._fill_own(visit, rows[:, : len(visit.own)])
         self._fill_all(visit, items, rows[OWN:], (history, at_hand), liking)
-        own = len(visit.own)
-        rows[FEATURES.index("own_category_hazard"), :own] = rows[FEATURES.index("category_hazard"), :own]
+        for name in ("popular", "category_hazard"):
+            rows[FEATURES.index(f"own_{name}"), : len(visit.own)] = rows[FEATURES.index(name), : len(visit.own)]
         return Candidates(items, rows)
 
     def _fill_own(self, visit: Visit, rows: Float64) -> None:
@@ -107,7 +113,6 @@ class FeatureBuilder:
         rows[4] = np.log(visit.times)
         rows[5] = np.log1p(since)
         rows[6] = np.minimum(np.log(np.maximum(since, 0.5) / gap), 0)
-        rows[7] = self._popular[visit.own]
         category = self._category[visit.own]
         in_category = np.bincount(category, weights=slow, minlength=self._categories)[category]
         rows[9] = np.log((slow + 1e-9) / (in_category + 1e-9))
@@ -116,14 +121,15 @@ class FeatureBuilder:
         self, visit: Visit, items: Int32, rows: Float64, together: tuple[Scored, Scored], liking: Float64
     ) -> None:
         """Fill the second block."""
-        category = self._category[items]
+        popular, trending, within, number = self._static.take(items, axis=0).T
+        category = number.astype(np.int32)
         liked = liking[category]
-        rows[0] = self._popular[items]
-        rows[1] = self._trending[items]
+        rows[0] = popular
+        rows[1] = trending
         for row, scored in zip((2, 3), together, strict=True):
             rows[row] = np.log1p(_looked_up(scored, items))
         rows[4] = np.log(liked + 1e-4)
-        rows[5] = np.log(liked * self._within[items] + 1e-5)
+        rows[5] = np.log(liked * within + 1e-5)
         rows[6] = NO_HAZARD
         if not len(visit.own):
             return

@@ -3,14 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, Self, cast
+from itertools import repeat
+from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from regulars.core.errors import Rejected
-from regulars.recommend.interactions import Catalogue, Int32, Interactions, Mask
+from regulars.recommend.interactions import Catalogue, Int32, Int64, Interactions, Mask
 from regulars.recommend.visit import Visit
 
 Column = NDArray[np.generic]
@@ -149,28 +150,18 @@ def visit_of(catalogue: Catalogue, shopper: Shopper, day: int) -> Visit:
     """The shopper in positions; products that the catalogue does not hold are left out."""
     items, days = _bought(catalogue, shopper.purchases)
     return Visit.of(
-        np.asarray(items, np.int64),
-        np.asarray(days, np.int64),
-        day=day,
-        basket=catalogue.encode(shopper.basket),
-        viewed=catalogue.encode(shopper.viewed),
+        items, days, day=day, basket=catalogue.encode(shopper.basket), viewed=catalogue.encode(shopper.viewed)
     )
 
 
-def _bought(catalogue: Catalogue, purchases: Sequence[Sequence[Any]]) -> tuple[Sequence[int], Sequence[int]]:
+def _bought(catalogue: Catalogue, purchases: Sequence[Sequence[Any]]) -> tuple[Int64, Int64]:
     """Positions and days of what was bought and kept."""
     if not purchases:
-        return (), ()
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     products, days, quantities = zip(*purchases, strict=True)
-    found = list(map(catalogue.position.get, products))
-    if None not in found and min(quantities) > 0:
-        return cast("list[int]", found), days
-    kept = [
-        (number, day)
-        for number, day, quantity in zip(found, days, quantities, strict=True)
-        if number is not None and quantity > 0
-    ]
-    return [number for number, _ in kept], [day for _, day in kept]
+    items = np.asarray(list(map(catalogue.position.get, products, repeat(-1))), np.int64)
+    kept = (items >= 0) & (np.asarray(quantities) > 0)
+    return items[kept], np.asarray(days, np.int64)[kept]
 
 
 def top(scored: Scored, n: int, excluded: Int32, allowed: Mask | None = None) -> Scored:
