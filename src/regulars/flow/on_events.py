@@ -18,6 +18,7 @@ from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
 from regulars.flow.desk import Desk, Tables, Working
 from regulars.flow.engine import Engine
 from regulars.flow.history import History, Past
+from regulars.flow.on_products import upsert
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.profile import consent, orders
 from regulars.profile.consent import Statement
@@ -89,6 +90,7 @@ class OnEvents:
         decode = self.engine.decoder.decode
         day_of = self.engine.calendar.day
         add = changes.add
+        products: list[Record] = []
         for record in records:
             if record.kind == kinds.EVENTS:
                 results = decode(record)
@@ -100,10 +102,14 @@ class OnEvents:
                         codes.codes[result.index] = FAILED
                         _keep_failed(result, changes)
                         add("failed", day_of(result.received_at), result.reason, 1)
+            elif record.kind == kinds.PRODUCTS:
+                products.append(record)
             elif record.kind == kinds.ACCESS:
                 said = msgspec.json.decode(record.body)
                 row = (record.offset, record.time, str(said["user"]), str(said["action"]), str(said["subject"]))
                 changes.put(ACCESS, row)
+        if products:
+            upsert(products, self._state, changes, currency=self.engine.definitions.shop.currency)
         return events, verdicts
 
     def _count_once(
