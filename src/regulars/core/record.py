@@ -8,7 +8,7 @@ import msgspec
 
 HOT = 0  # part 0: what deciding needs
 FIRST_GROUP = 1  # parts 1..10: trait groups, by the events that touch them (Definitions.groups)
-PURCHASES = 11  # [[item, day, quantity], ...] newest first, capped
+PURCHASES = 11  # [day, {item: quantity}, ...] newest first, capped (profile.purchases)
 REACH = 13  # decisions and exposures that count toward limits
 PERSON = 15  # core.record.Person
 PARTS = 16

@@ -12,7 +12,7 @@ Three layouts, all plain lists, dicts and integers:
 - *latest*: `{key: day}`, of each key its latest day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Days = list[int]
@@ -107,6 +107,29 @@ def add_key(cells: Keyed, period: int, key: str, amount: int, *, width: int, cap
         return cells
     else:
         cells[at:at] = (period, {key: amount})
+        if not at:
+            _cut_periods(cells, period - width)
+    _cut_keys(cells, cap)
+    return cells
+
+
+def add_keys(cells: Keyed, period: int, amounts: Mapping[str, int], *, width: int, cap: int) -> Keyed:
+    """`add_key` for all `amounts` by key; they are not empty."""
+    at = 0
+    end = len(cells)
+    while at < end and cells[at] > period:
+        at += 2
+    if at < end and cells[at] == period:
+        here = cells[at + 1]
+        known = len(here)
+        for key, amount in amounts.items():
+            here[key] = here.get(key, 0) + amount
+        if len(here) == known:
+            return cells
+    elif at and period <= cells[0] - width:
+        return cells
+    else:
+        cells[at:at] = (period, dict(amounts))
         if not at:
             _cut_periods(cells, period - width)
     _cut_keys(cells, cap)

@@ -19,11 +19,12 @@ from regulars.core.event import ORDER_EVENTS, Event
 from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
 from regulars.profile import groups, orders, purchases
 from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
-from regulars.profile.orders import Change
+from regulars.profile.orders import Change, Order
 from regulars.profile.traits import compile_trait, is_tally
 
 Parts = dict[int, list[Any]]
 _Add = Callable[[Any, Event, int], Any]
+_Absorb = Callable[[Any, Mapping[str, Any], int], Any]
 
 
 class Folded(NamedTuple):
@@ -40,6 +41,14 @@ class _Step(NamedTuple):
     part: int
     adds: tuple[tuple[int, _Add], ...]  # place in the part, what adds
     slots: tuple[int, ...]
+
+
+class _OrderStep(NamedTuple):
+    """What an order does under one purpose to one part."""
+
+    purpose: str | None  # None: contract, always allowed
+    part: int
+    absorbs: tuple[tuple[int, int, _Absorb], ...]  # place in the part, slot, what takes the order in
 
 
 class _Slot(NamedTuple):
@@ -99,6 +108,7 @@ class Fold:
             name: self._steps_of(name) for trait in traits for name in (*trait.events, *ORDER_EVENTS)
         }
         self._of_orders = [at for at in self._by_slot if groups.takes_orders(at.trait)]
+        self._order_steps = _order_steps(self._of_orders)
         self._touched = {name: self._parts_of(name) for name in self._steps}
 
     def _steps_of(self, name: str) -> tuple[_Step, ...]:
@@ -189,8 +199,38 @@ class Fold:
                 written.add(part)
                 dirty.update(slots)
         for change in changes:
-            self._replace(parts, change, since, dirty, written)
+            new = change.new
+            if change.old is None and len(new.versions) == 1 and new.time is not None:
+                self._take_in(parts, new, new.time, since, dirty, written)
+            else:
+                self._replace(parts, change, since, dirty, written)
         return Folded(self._project(hot, parts, dirty, day), written)
+
+    def _take_in(
+        self, parts: Parts, order: Order, time: int, since: Mapping[str, int], dirty: set[int], written: set[int]
+    ) -> None:
+        """Add an order that is new and told by one event: what `_replace` does, in fewer steps."""
+        day = self._day(time)
+        properties = order.properties
+        for purpose, part, absorbs in self._order_steps:
+            if purpose is not None:
+                start = since.get(purpose)
+                if start is None or time < start:
+                    continue
+            states = self._states(parts, part)
+            touched = False
+            for place, slot, absorb in absorbs:
+                state = absorb(states[place], properties, day)
+                if state is not None:
+                    states[place] = state
+                    dirty.add(slot)
+                    touched = True
+            if touched:
+                written.add(part)
+        start = _start(self.purchases_purpose, since)
+        if start is not None and time >= start and order.lines:
+            parts[PURCHASES] = purchases.add(parts.get(PURCHASES, []), day, order.lines)
+            written.add(PURCHASES)
 
     def _replace(
         self, parts: Parts, change: Change, since: Mapping[str, int], dirty: set[int], written: set[int]
@@ -207,9 +247,8 @@ class Fold:
                 states[place] = state
                 written.add(part)
                 dirty.add(slot)
-        lines = placements.of_lines(_start(self.purchases_purpose, since))
-        if lines:
-            parts[PURCHASES] = purchases.add(parts.get(PURCHASES, []), lines)
+        for day, quantities in placements.of_lines(_start(self.purchases_purpose, since)).items():
+            parts[PURCHASES] = purchases.add(parts.get(PURCHASES, []), day, quantities)
             written.add(PURCHASES)
 
     def _states(self, parts: Parts, part: int) -> list[Any]:
@@ -316,6 +355,15 @@ class Fold:
         return _ENCODER.encode(record)
 
 
+def _order_steps(of_orders: Iterable[_Slot]) -> tuple[_OrderStep, ...]:
+    found: dict[tuple[str | None, int], list[tuple[int, int, _Absorb]]] = {}
+    for slot, part, place, monoid, trait, _ in of_orders:
+        purpose = None if trait.purpose == CONTRACT else trait.purpose
+        absorb: _Absorb = monoid.absorb  # type: ignore[attr-defined]  # is_tally
+        found.setdefault((purpose, part), []).append((place, slot, absorb))
+    return tuple(_OrderStep(purpose, part, tuple(absorbs)) for (purpose, part), absorbs in found.items())
+
+
 def _is_timed(trait: Trait) -> bool:
     windowed = trait.window_days is not None and trait.kind in {"count", "sum", "distinct", "affinity"}
     return windowed or trait.kind in {"days_since", "lifecycle"}
@@ -353,18 +401,23 @@ class _Placements:
             self._touch(found, {key for version in self._placed for key in tally.keys(version.properties)}, start)
         return sorted(found.items())
 
-    def of_lines(self, start: int | None) -> dict[tuple[int, str], int]:
-        """Quantities by (day, item)."""
-        found: dict[tuple[int, str], int] = {}
+    def of_lines(self, start: int | None) -> dict[int, dict[str, int]]:
+        """Quantities by day and item."""
+        found: dict[int, dict[str, int]] = {}
         if start is None:
             return found
         for order, day, sign in self._sides:
             if order.time is not None and order.time >= start:
-                for item, quantity in order.lines:
-                    found[day, item] = found.get((day, item), 0) + sign * quantity
+                here = found.setdefault(day, {})
+                for item, quantity in order.lines.items():
+                    here[item] = here.get(item, 0) + sign * quantity
         if self._placed:
-            self._touch(found, {item for version in self._placed for item in orders.items(version.properties)}, start)
-        return found
+            items = {item for version in self._placed for item in orders.items(version.properties)}
+            for day in {day for time, day in self._days if time >= start}:
+                here = found.setdefault(day, {})
+                for item in items:
+                    here.setdefault(item, 0)
+        return {day: quantities for day, quantities in found.items() if quantities}
 
     def _touch(self, found: dict[tuple[int, str], int], keys: Collection[str], start: int) -> None:
         for day in {day for time, day in self._days if time >= start}:

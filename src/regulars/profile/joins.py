@@ -1,7 +1,7 @@
 """Joins: traits for which an event once seen stays seen, and seeing it twice changes nothing."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from regulars.core.definitions import Trait
@@ -9,7 +9,7 @@ from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
 from regulars.profile import cells, reading
 from regulars.profile.monoid import Monoid, State, Thresholds
-from regulars.profile.reading import Measure
+from regulars.profile.reading import Measure, Properties
 
 
 def compile_join(trait: Trait, *, currency: str, thresholds: Thresholds) -> Monoid:
@@ -123,13 +123,29 @@ class _Distinct(Measure):
         return {}
 
     def add(self, state: State, event: Event, day: int) -> State:
+        keys = self._keys(self.content(event))
+        return cells.add_latest(state, keys, day, width=self._width, cap=self._cap) if keys else state
+
+    def _keys(self, properties: Properties) -> Collection[str]:
+        column = self.column
+        columns = column.of(properties) if column is not None else None
+        if columns is not None and column is not None:
+            basket, chosen = columns
+            if len(chosen) == len(basket.elements):
+                try:
+                    values: Iterable[Any] = basket.places(column.name)
+                except TypeError:  # an object where a value was expected
+                    pass
+                else:
+                    if {str}.issuperset(map(type, values)):  # 1, 1.0 and True are one key of a dict
+                        return [key for value in values if (key := reading.text(value)) is not None]
         keys: list[str] = []
-        for leaf, _ in self._values(self.content(event)):
+        for leaf, _ in self._values(properties):
             for value in leaf if isinstance(leaf, list) else (leaf,):
                 key = reading.text(value)
                 if key is not None:
                     keys.append(key)
-        return cells.add_latest(state, keys, day, width=self._width, cap=self._cap) if keys else state
+        return keys
 
     def merge(self, left: State, right: State) -> State:
         return cells.merge_latest(left, right, width=self._width, cap=self._cap)

@@ -44,6 +44,10 @@ class Monoid(Protocol):
 class Tally(Monoid, Protocol):
     """A trait that is a sum of amounts at places (day, key), so that an order's share can be replaced."""
 
+    def absorb(self, state: State, properties: Properties, day: int) -> State | None:
+        """What placing all `amounts` on `day` gives, in one go; None: nothing counted and nothing changed."""
+        ...
+
     def amounts(self, properties: Properties) -> list[tuple[str, int]]:
         """The amounts by key that these properties add; a trait without keys uses ""."""
         ...

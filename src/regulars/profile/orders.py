@@ -23,6 +23,7 @@ from regulars.profile import reading
 
 COMPLETED, UPDATED, REFUNDED, CANCELLED = ORDER_EVENTS
 MOST_VERSIONS = 50  # of each of the four events, the latest: a bound for a sender that repeats itself without end
+_PLAIN_QUANTITY = 1_000_000  # below it a whole number is taken as it is
 _TOTALS = ("total", "revenue", "value")
 _REFUND_AMOUNTS = ("total", "revenue", "value", "refund", "amount")
 
@@ -34,13 +35,6 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     message_id: str
     name: str
     properties: dict[str, Any]
-
-
-class Line(NamedTuple):
-    """A product of the order after refunds."""
-
-    item: str
-    quantity: int
 
 
 class Order:
@@ -63,7 +57,8 @@ class Order:
         self.refunded = _refund(said, refunds, self.currency) if refunds and base else 0
         self.properties = said
         self.total = 0 if self.cancelled else _total(said, self.currency)
-        self.lines: list[Line] = [] if self.cancelled else _lines(said)
+        #: Quantities by item, after refunds.
+        self.lines: dict[str, int] = {} if self.cancelled else _lines(said)
 
     @property
     def known(self) -> bool:
@@ -207,21 +202,24 @@ def item_id(product: dict[str, Any]) -> str | None:
 
 def _quantity(product: dict[str, Any]) -> int:
     """Whole units; 1 when nobody told, and for goods sold by weight at least 1."""
-    quantity = reading.to_number(product.get("quantity"))
+    quantity = product.get("quantity")
+    if type(quantity) is int and 0 < quantity < _PLAIN_QUANTITY:
+        return quantity
+    quantity = reading.to_number(quantity)
     if quantity is None:
         return 1
     return 0 if quantity <= 0 else max(1, round(quantity))
 
 
-def _lines(said: dict[str, Any]) -> list[Line]:
+def _lines(said: dict[str, Any]) -> dict[str, int]:
     quantities: dict[str, int] = {}
     for product in said.get("products") or ():
         item = item_id(product) if isinstance(product, dict) else None
         if item is not None:
             quantities[item] = quantities.get(item, 0) + _quantity(product)
-    return [Line(item, quantity) for item, quantity in quantities.items()]
+    return quantities
 
 
-def items(properties: dict[str, Any]) -> list[str]:
+def items(properties: dict[str, Any]) -> Iterable[str]:
     """The ids of the products that properties name."""
-    return [line.item for line in _lines(properties)]
+    return _lines(properties)

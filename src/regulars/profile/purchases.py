@@ -1,42 +1,35 @@
-"""What a profile bought: [[item, day, quantity], ...], newest day first, then by item; the first 1,000 are kept.
+"""What a profile bought, as keyed cells: `[day, {item: quantity}, day, {item: quantity}, ...]`, newest day first.
 
-A quantity of 0 is a product that went back, or that an update took out of its order.
+The first 1,000 places in the order (day descending, item ascending) are kept. A quantity of 0 is a product that went
+back, or that an update took out of its order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from regulars.profile import cells
+
 CAP = 1000
+_UNBOUNDED = 1 << 40  # days: no window
 
 
-def add(bought: list[Any], lines: Mapping[tuple[int, str], int]) -> list[Any]:
-    """Add quantities by (day, item); the list, changed in place or new."""
-    first = bought[0][1] if bought else None
-    if first is None or min(day for day, _ in lines) > first:
-        fresh = [[item, day, quantity] for (day, item), quantity in lines.items()]
-        return _cut(sorted(fresh, key=_place) + bought)
-    return _summed({**_places(bought)}, lines)
+def add(bought: list[Any], day: int, quantities: Mapping[str, int]) -> list[Any]:
+    """Add quantities by item on a day, in place; they are not empty."""
+    return cells.add_keys(bought, day, quantities, width=_UNBOUNDED, cap=CAP)
 
 
 def merge(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:
-    """The purchases of two profiles that are one."""
-    return _summed(_places(left), _places(right))
+    """The purchases of two profiles that are one, as a new list."""
+    return cells.merge_keys(list(left), list(right), width=_UNBOUNDED, cap=CAP)
 
 
-def _places(bought: Sequence[Any]) -> dict[tuple[int, str], int]:
-    return {(day, item): quantity for item, day, quantity in bought}
+def triples(bought: Sequence[Any]) -> Iterator[tuple[str, int, int]]:
+    """(item, day, quantity) of everything bought, newest day first.
 
-
-def _summed(total: dict[tuple[int, str], int], more: Mapping[tuple[int, str], int]) -> list[Any]:
-    for place, quantity in more.items():
-        total[place] = total.get(place, 0) + quantity
-    return _cut(sorted(([item, day, quantity] for (day, item), quantity in total.items()), key=_place))
-
-
-def _place(line: list[Any]) -> tuple[int, str]:
-    return (-line[1], line[0])
-
-
-def _cut(bought: list[Any]) -> list[Any]:
-    del bought[CAP:]
-    return bought
+    >>> list(triples([17_002, {"tea": 2, "milk": 1}, 17_001, {"tea": 0}]))
+    [('tea', 17002, 2), ('milk', 17002, 1), ('tea', 17001, 0)]
+    """
+    for at in range(0, len(bought), 2):
+        day = bought[at]
+        for item, quantity in bought[at + 1].items():
+            yield item, day, quantity

@@ -10,13 +10,14 @@ numbers are kept in thousandths, so that sums are sums of integers.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from regulars.core.definitions import Trait
 from regulars.core.errors import Rejected
 from regulars.core.event import Event
 from regulars.core.money import exponent, to_minor
+from regulars.profile.baskets import BASKETS, Basket, Checks
 
 #: Properties that hold money, by the last name of their path (Segment e-commerce spec and its common extensions).
 MONEY = frozenset(
@@ -30,6 +31,7 @@ MONEY = frozenset(
 SCALE = 1000  # numbers that are not money count in thousandths
 _LARGEST = 10**12  # of one amount as stored; a profile would need millions of such events to leave 64 bits
 _KEY_LENGTH = 120  # characters of a key; longer ones are cut
+_LIST_AND_NAME = 2
 
 Properties = Mapping[str, Any]
 #: What a path yields: each leaf with the element (of the list in its path, or the properties) that holds it.
@@ -67,25 +69,21 @@ def read(holder: Any, names: tuple[str, ...]) -> list[Any]:
 def leaves(of: str, where: Mapping[str, Any]) -> Leaves:
     """Compile a path and its filters. Filters that share the path's list hold for the same element."""
     head, _, rest = of.partition(".")
-    whole = compile_filters(
-        {path: value for path, value in where.items() if not (rest and path.startswith(head + "."))}
-    )
-    inner = compile_filters(
-        {path[len(head) + 1 :]: v for path, v in where.items() if rest and path.startswith(head + ".")}
-    )
+    whole, inner = split_filters(of, where)
+    whole_passes, inner_passes = compile_filters(whole), compile_filters(inner)
     if not rest:
-        return _leaf(head, whole)
+        return _leaf(head, whole_passes)
     names = tuple(rest.split("."))
     only = names[0] if len(names) == 1 else None
 
     def through(properties: Properties) -> list[tuple[Any, Properties]]:
-        if whole is not None and not whole(properties):
+        if whole_passes is not None and not whole_passes(properties):
             return []
         held = properties.get(head)
         elements = held if isinstance(held, list) else (held,)
         found: list[tuple[Any, Properties]] = []
         for element in elements:
-            if not isinstance(element, dict) or (inner is not None and not inner(element)):
+            if not isinstance(element, dict) or (inner_passes is not None and not inner_passes(element)):
                 continue
             if only is not None:
                 leaf = element.get(only)
@@ -96,6 +94,64 @@ def leaves(of: str, where: Mapping[str, Any]) -> Leaves:
         return found
 
     return through
+
+
+def split_filters(of: str, where: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Filters on the properties, and those on the element of the list that the path goes through."""
+    head, _, rest = of.partition(".")
+    whole: dict[str, Any] = {}
+    inner: dict[str, Any] = {}
+    for path, value in where.items():
+        if rest and path.startswith(head + "."):
+            inner[path[len(head) + 1 :]] = value
+        else:
+            whole[path] = value
+    return whole, inner
+
+
+class Column:
+    """A path through a list of objects ("products.total") with its filters, read by columns."""
+
+    def __init__(self, head: str, name: str, passes: Test | None, checks: Checks) -> None:
+        self.name = name
+        self._head = head
+        self._passes = passes
+        self._checks = checks
+
+    def of(self, properties: Properties) -> tuple[Basket, Sequence[int]] | None:
+        """The columns and the indexes of the elements that pass; None where only reading one by one will do."""
+        basket = BASKETS.of(properties.get(self._head))
+        if basket is None:
+            return None
+        if self._passes is not None and not self._passes(properties):
+            return basket, ()
+        if not self._checks:
+            return basket, range(len(basket.elements))
+        try:
+            return basket, basket.chosen(self._checks)
+        except TypeError:  # an object where a value was expected
+            return None
+
+
+def column(of: str, where: Mapping[str, Any]) -> Column | None:
+    """Compile a path and its filters to columns; None for a path or filter that goes deeper or not through a list."""
+    head, _, name = of.partition(".")
+    if not name or "." in name:
+        return None
+    whole, inner = split_filters(of, where)
+    checks = tuple((path, wanted_values(value)) for path, value in sorted(inner.items()))
+    if any("." in path or not _hashable(wanted) for path, wanted in checks):
+        return None
+    return Column(head, name, compile_filters(whole), checks)
+
+
+def wanted_values(value: Any) -> tuple[Any, ...]:
+    """The values that a filter accepts."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _hashable(values: tuple[Any, ...]) -> bool:
+    return all(isinstance(value, str | int | float | bool) for value in values)
 
 
 def _leaf(name: str, passes: Test | None) -> Leaves:
@@ -117,13 +173,32 @@ def compile_filters(where: Mapping[str, Any]) -> Test | None:
     """
     if not where:
         return None
-    checks = tuple(
-        (tuple(path.split(".")), tuple(wanted) if isinstance(wanted, list | tuple) else (wanted,))
-        for path, wanted in sorted(where.items())
-    )
+    tests = tuple(_compile_filter(path, wanted_values(value)) for path, value in sorted(where.items()))
+    if len(tests) == 1:
+        return tests[0]
 
     def passes(properties: Properties) -> bool:
-        return all(any(value in wanted for value in _flat(read(properties, names))) for names, wanted in checks)
+        return all(test(properties) for test in tests)
+
+    return passes
+
+
+def _compile_filter(path: str, wanted: tuple[Any, ...]) -> Test:
+    names = tuple(path.split("."))
+    head, name = names[0], names[-1]
+    by_column = len(names) == _LIST_AND_NAME and _hashable(wanted)
+
+    def passes(properties: Properties) -> bool:
+        if by_column:
+            basket = BASKETS.of(properties.get(head))
+            if basket is not None:
+                try:
+                    places = basket.places(name)
+                except TypeError:  # an object where a value was expected
+                    pass
+                else:
+                    return any(value in places for value in wanted)
+        return any(value in wanted for value in _flat(read(properties, names)))
 
     return passes
 
@@ -209,6 +284,7 @@ class Measure:
 
     def __init__(self, trait: Trait, currency: str) -> None:
         self.leaves = leaves(trait.of, trait.where) if trait.of else None
+        self.column = column(trait.of, trait.where) if trait.of else None
         self.passes = None if trait.of else compile_filters(trait.where)
         self.money = is_money(trait.of)
         self._in_context = any(path.startswith("context.") for path in (trait.of, *trait.where))
@@ -226,3 +302,7 @@ class Measure:
     def amount(self, value: Any) -> int | None:
         """A number in the trait's unit."""
         return amount(value, money=self.money, currency=self._currency)
+
+    def amounts_in(self, basket: Basket, name: str) -> list[int | None]:
+        """A property of every element of a list in the trait's unit."""
+        return basket.amounts(name, self.amount, money=self.money, currency=self._currency)

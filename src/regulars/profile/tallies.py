@@ -1,13 +1,14 @@
 """Tallies: traits that are sums of integer amounts at places (day, key)."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from regulars.core.definitions import Trait
 from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
 from regulars.profile import cells, reading
+from regulars.profile.baskets import Basket
 from regulars.profile.monoid import Computed, State, Tally
 from regulars.profile.reading import Measure, Properties
 
@@ -54,6 +55,10 @@ class _Total(Measure):
             return state + 1
         return state + (self.measure(self.content(event)) or 0)
 
+    def absorb(self, state: State, properties: Properties, day: int) -> State | None:
+        amount = 1 if self._plain else self.measure(properties)
+        return None if amount is None else state + amount
+
     def merge(self, left: State, right: State) -> State:
         return left + right
 
@@ -77,6 +82,9 @@ class _Total(Measure):
         """The amount in these properties; None when nothing there counts."""
         if self.leaves is None:
             return 1 if self.passes is None or self.passes(properties) else None
+        columns = self.column.of(properties) if self.column is not None else None
+        if columns is not None:
+            return self._measure_columns(properties, *columns)
         found = self.leaves(properties)
         if not found:
             return None
@@ -85,6 +93,20 @@ class _Total(Measure):
         if self.foreign(properties):
             return None
         amounts = [amount for leaf, _ in found if (amount := self.amount(leaf)) is not None]
+        return sum(amounts) if amounts else None
+
+    def _measure_columns(self, properties: Properties, basket: Basket, chosen: Sequence[int]) -> int | None:
+        assert self.column is not None  # noqa: S101 - the caller read by it
+        if not chosen:
+            return None
+        name = self.column.name
+        if self._counts:
+            values = basket.column(name)
+            return sum(values[at] is not None for at in chosen) or None
+        if self.foreign(properties):
+            return None
+        all_amounts = self.amounts_in(basket, name)
+        amounts = [amount for at in chosen if (amount := all_amounts[at]) is not None]
         return sum(amounts) if amounts else None
 
     def _shown(self, amount: int) -> int | float:
@@ -111,6 +133,10 @@ class _DailyTotal(_Total):
             state[1] += amount
             return state
         return cells.add_day(state, day, amount, self._width)
+
+    def absorb(self, state: State, properties: Properties, day: int) -> State | None:
+        amount = 1 if self._plain else self.measure(properties)
+        return None if amount is None else cells.add_day(state, day, amount, self._width)
 
     def merge(self, left: State, right: State) -> State:
         return cells.merge_days(left, right, self._width)
@@ -153,6 +179,7 @@ class _Affinity(Measure):
             else tuple(round(_FACTOR * 2 ** (-7 * age / self._half_life)) for age in range(self._width))
         )
         self._constant = 0 if isinstance(trait.weight, str) else max(1, round(trait.weight * reading.SCALE))
+        self._weight_name: str | None = None  # of a weight that stands beside the key in the same list
         self._weigh = self._weigher(trait.weight, trait.of) if isinstance(trait.weight, str) else None
         self._known: dict[Any, str | None] = {}  # category as sent -> key
 
@@ -161,6 +188,8 @@ class _Affinity(Measure):
         head, _, rest = path.partition(".")
         shared = bool(rest) and of.startswith(head + ".")
         names = tuple((rest if shared else path).split("."))
+        if shared and len(names) == 1:
+            self._weight_name = rest
 
         def weigh(element: Properties, properties: Properties) -> int:
             if self.foreign(properties):
@@ -174,9 +203,41 @@ class _Affinity(Measure):
         return []
 
     def add(self, state: State, event: Event, day: int) -> State:
-        for key, amount in self.amounts(self.content(event)):
-            cells.add_key(state, (day + 3) // 7, key, amount, width=self._width, cap=self._cap)
-        return state
+        added = self.absorb(state, self.content(event), day)
+        return state if added is None else added
+
+    def absorb(self, state: State, properties: Properties, day: int) -> State | None:
+        amounts: Mapping[str, int] | None = None
+        columns = self.column.of(properties) if self.column is not None else None
+        if columns is not None:
+            amounts = self._sums(properties, *columns)
+        if amounts is None:
+            amounts = {}
+            for key, amount in self.amounts(properties):
+                amounts[key] = amounts.get(key, 0) + amount
+        if not amounts:
+            return None
+        return cells.add_keys(state, (day + 3) // 7, amounts, width=self._width, cap=self._cap)
+
+    def _sums(self, properties: Properties, basket: Basket, chosen: Sequence[int]) -> dict[str, int] | None:
+        """Amounts by key; None when the weight is not in the same list."""
+        assert self.column is not None  # noqa: S101 - the caller read by it
+        if self._weigh is None:
+            weights: list[int | None] = [self._constant] * len(basket.elements)
+        elif self._weight_name is None:
+            return None
+        elif self.foreign(properties):
+            return {}
+        else:
+            weights = self.amounts_in(basket, self._weight_name)
+        keys = basket.keys(self.column.name, self._level, self._paths_in)
+        sums: dict[str, int] = {}
+        for at in chosen:
+            weight = weights[at]
+            if weight:
+                for key in keys[at]:
+                    sums[key] = sums.get(key, 0) + weight
+        return sums
 
     def merge(self, left: State, right: State) -> State:
         return cells.merge_keys(left, right, width=self._width, cap=self._cap)
@@ -267,6 +328,11 @@ class _OrderDays(Measure):
     def add(self, state: State, event: Event, day: int) -> State:
         if self.passes is not None and not self.passes(self.content(event)):
             return state
+        return self.place(state, day, "", 1)
+
+    def absorb(self, state: State, properties: Properties, day: int) -> State | None:
+        if self.passes is not None and not self.passes(properties):
+            return None
         return self.place(state, day, "", 1)
 
     def merge(self, left: State, right: State) -> State:

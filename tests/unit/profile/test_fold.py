@@ -111,16 +111,18 @@ def test_purchases_are_listed_newest_first() -> None:
         event(COMPLETED, 3, {"order_id": "o2", "products": bought[:1]}, "m2"),
     )
     day = FIRST_DAY
-    assert one.parts[PURCHASES] == [["b", day + 3, 2], ["a", day + 1, 1], ["b", day + 1, 2]]
+    assert one.parts[PURCHASES] == [day + 3, {"b": 2}, day + 1, {"a": 1, "b": 2}]
+    assert sorted(purchases.triples(one.parts[PURCHASES])) == [("a", day + 1, 1), ("b", day + 1, 2), ("b", day + 3, 2)]
 
 
 def test_purchases_keep_the_newest_thousand() -> None:
     kept: list[object] = []
     for day in range(30):
-        kept = purchases.add(kept, {(day, f"p{item:02}"): 1 for item in range(50)})
-    assert len(kept) == purchases.CAP
-    assert kept[0] == ["p00", 29, 1]
-    assert kept[-1] == ["p49", 10, 1]
+        kept = purchases.add(kept, day, {f"p{item:02}": 1 for item in range(51)})
+    listed = list(purchases.triples(kept))
+    assert len(listed) == purchases.CAP
+    assert listed[0] == ("p00", 29, 1)
+    assert max(item for item, day, _ in listed if day == 10) == "p30"
 
 
 def test_purchases_need_the_purpose_that_they_are_kept_for() -> None:
