@@ -175,6 +175,8 @@ class AnalystClient:
                 "next question starts it again"
             )
         if answer.problem is not None:
+            if answer.problem.kind == "defect":
+                self._end()  # it ends by itself; the next question must not meet it on its way out
             raise answer.problem.exception()
         return answer.result
 

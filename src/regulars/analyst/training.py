@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regulars.analyst.work import Workbench
-from regulars.catalog.rows import SEPARATOR
 from regulars.core.record import HOT, Hot, part_id
 from regulars.core.state import IDENTIFIER, PRODUCT
 from regulars.flow.models import point, recommend_folder
@@ -37,10 +36,10 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
     baskets = lines["order_id"].combine_chunks().dictionary_encode()
     position = pa.array(catalogue.ids)
     interactions = Interactions(
-        person=persons.indices.to_numpy(zero_copy_only=False).astype(np.int32),
-        item=pc.index_in(lines["product_id"].combine_chunks(), value_set=position).to_numpy(zero_copy_only=False).astype(np.int32),
-        basket=baskets.indices.to_numpy(zero_copy_only=False).astype(np.int32),
-        day=lines["day"].combine_chunks().to_numpy(zero_copy_only=False).astype(np.int32),
+        person=_integers(persons.indices),
+        item=_integers(pc.index_in(lines["product_id"].combine_chunks(), value_set=position)),
+        basket=_integers(baskets.indices),
+        day=_integers(lines["day"].combine_chunks()),
         quantity=np.maximum(np.rint(_numbers(lines["quantity"])), 0).astype(np.int32),
         unit_price=np.rint(_numbers(lines["price"])).astype(np.int64),
     )  # fmt: skip
@@ -63,13 +62,17 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
     }
 
 
+def _integers(column: Any) -> Any:
+    return column.to_numpy(zero_copy_only=False).astype(np.int32)
+
+
 def _numbers(column: Any) -> Any:
     return pc.fill_null(column.combine_chunks(), 0).to_numpy(zero_copy_only=False)
 
 
 def _agreed(work: Workbench, lines: pa.Table) -> Any:
     """Which lines may be learned from: those of persons who agree, from the time on that their consent covers."""
-    subjects = pc.unique(lines["subject"].combine_chunks()).to_pylist()
+    subjects = [str(subject) for subject in pc.unique(lines["subject"].combine_chunks()).to_pylist()]
     rows = work.state.many(IDENTIFIER, subjects)
     numbers = {key: cast(int, row[1]) for key, row in rows.items()}
     hots = work.state.parts([part_id(number, HOT) for number in set(numbers.values())])
@@ -81,14 +84,9 @@ def _agreed(work: Workbench, lines: pa.Table) -> Any:
     return pc.greater_equal(pc.cast(lines["time"].combine_chunks(), pa.int64()), pc.take(starts, place))
 
 
-def _group(path: str) -> str:
-    """The group of products that is popular together: the first two levels of the category path."""
-    return SEPARATOR.join(path.split(SEPARATOR)[:2])
-
-
 def _catalogue(work: Workbench, lines: pa.Table) -> Catalogue:
     """Every product of the catalogue, and those that were sold without being in it."""
-    products = {str(row[0]): _group(str(row[2] or "")) for row in work.state.select(PRODUCT)}
+    products = {str(row[0]): str(row[2] or "") for row in work.state.select(PRODUCT)}
     for product in pc.unique(lines["product_id"].combine_chunks()).to_pylist():
         products.setdefault(str(product), "")
     return Catalogue.of(sorted(products.items()))
