@@ -1,0 +1,389 @@
+"""`regulars demo`: a real grocery chain's year, through the same door as live events, and then the shop is open."""
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from regulars.analyst.client import AnalystClient
+from regulars.core.definitions import Definitions
+from regulars.core.errors import Rejected, Unavailable
+from regulars.core.state import CHANGED, FOLDED, SEALED
+from regulars.demo.complete_journey import ZONE, CompleteJourney, Day
+from regulars.importing.sinks import HttpSink
+from regulars.runtime import Settings
+from regulars.runtime.build import existing_folder, read_state
+from regulars.shop import load
+
+#: The example's server key, published with it.
+KEY = "sk_demo_importer"
+TRAINING = "regulars.analyst.training:train_recommendations"
+LIVE_DAYS = 28
+_EVENTS = 1_000  # of one request
+_BYTES = 3_000_000
+_PRODUCTS = 5_000
+_TICK_DAYS = 7  # while a year is imported the clock moves on weekly, and daily in the last weeks
+_START_SECONDS = 30.0
+
+
+class Marker(msgspec.Struct):
+    """How far the demo's data folder is; beside the data, so that a second start begins at once."""
+
+    days: int = 0  # imported
+    products: bool = False
+    training: dict[str, Any] | None = None
+
+
+def run(settings: Settings, *, fresh: bool, live: bool, speed: float, console: Console) -> int:
+    """Import what is missing, train, serve until Ctrl+C; the exit code of the server."""
+    if fresh and settings.data.exists():
+        shutil.rmtree(settings.data)
+    definitions = load(settings.shop)
+    marker_file = settings.data / "demo.json"
+    marker = _read(marker_file)
+    server = _start(settings, console)
+    try:
+        journey = None
+        if marker.training is None or live:
+            began = time.monotonic()
+            journey = CompleteJourney()
+            _load(journey, definitions, settings, marker, marker_file, live=live, console=console)
+            _settle(settings, console)
+            marker.training = _train(settings, definitions, console)
+            _write(marker_file, marker)
+            console.print(f"[bold green]ready[/] after {time.monotonic() - began:.0f} s")
+        _show(marker.training, console)
+        _announce(settings, console)
+        if live and journey is not None:
+            _replay(journey, definitions, settings, marker, marker_file, speed=speed, console=console, server=server)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(server)
+
+
+# The server ----------------------------------------------------------------------------------------------------------
+
+
+def _start(settings: Settings, console: Console) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "regulars", "serve", str(settings.shop), "--data", str(settings.data)]
+    command += ["--host", settings.host, "--port", str(settings.port)]
+    environment = {"REGULARS_SEAL_RECORDS": "150", "REGULARS_PROFILE_TABLE_SECONDS": "20", **os.environ}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    with console.status(f"starting gateway and updater on {settings.address}"):
+        deadline = time.monotonic() + _START_SECONDS
+        while not _is_ready(settings):
+            if server.poll() is not None:
+                raise Unavailable(f"the server did not start (exit code {server.returncode}); see the message above")
+            if time.monotonic() > deadline:
+                _stop(server)
+                raise Unavailable(
+                    f"the server was not ready after {_START_SECONDS:.0f} s; try again, or look at the log"
+                )
+            time.sleep(0.1)
+    return server
+
+
+def _is_ready(settings: Settings) -> bool:
+    try:
+        return httpx.get(f"{settings.address}/ready", timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    if server.poll() is None:
+        server.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(20)
+    if server.poll() is None:
+        server.kill()
+
+
+# Import --------------------------------------------------------------------------------------------------------------
+
+
+def _load(
+    journey: CompleteJourney,
+    definitions: Definitions,
+    settings: Settings,
+    marker: Marker,
+    marker_file: Path,
+    *,
+    live: bool,
+    console: Console,
+) -> None:
+    counts = journey.counts()
+    console.print(
+        f"Complete Journey: {counts.products:,} products, {counts.order_lines:,} order lines = {counts.orders:,} "
+        f"orders of {counts.households:,} households in 2017, {counts.campaigns} campaigns with "
+        f"{counts.targetings:,} targetings and {counts.redemptions:,} coupon redemptions"
+    )
+    shares = consent_shares(definitions)
+    console.print(
+        "Consent is not in the data and is made explicit: " + ", ".join(f"{p} {s:.0%}" for p, s in shares.items())
+    )
+    sink = HttpSink(settings.address, KEY)
+    with _progress(console) as progress:
+        if not marker.products:
+            _load_products(journey, sink, progress)
+            marker.products = True
+            _write(marker_file, marker)
+        _load_days(journey, shares, sink, marker, marker_file, progress, total=counts.order_lines, live=live)
+        _wait_folded(settings, progress)
+    sink.close()
+
+
+def consent_shares(definitions: Definitions) -> dict[str, float]:
+    """The documented share of households that agree, by purpose."""
+    return {p.id: p.demo_share for p in definitions.purposes if p.demo_share is not None}
+
+
+def _load_products(journey: CompleteJourney, sink: HttpSink, progress: Progress) -> None:
+    products = journey.products()
+    task = progress.add_task("catalogue", total=len(products))
+    for begin in range(0, len(products), _PRODUCTS):
+        sink.products(products[begin : begin + _PRODUCTS])
+        progress.update(task, completed=min(begin + _PRODUCTS, len(products)))
+
+
+def _load_days(
+    journey: CompleteJourney,
+    shares: Mapping[str, float],
+    sink: HttpSink,
+    marker: Marker,
+    marker_file: Path,
+    progress: Progress,
+    *,
+    total: int,
+    live: bool,
+) -> None:
+    """Post day after day; a day that was posted before an interruption is posted again and counts once."""
+    task = progress.add_task("order lines", total=total)
+    last = 366 - (LIVE_DAYS if live else 0)
+    began, lines = time.monotonic(), 0
+    for number, day in enumerate(_ahead(journey.days(shares))):
+        if number >= last:
+            break
+        lines += day.lines
+        if number >= marker.days:
+            if number % _TICK_DAYS == 0 or number >= last - LIVE_DAYS:
+                sink.clock(_instant(day))
+            for body in bodies(day.calls):
+                sink.events(body)
+            marker.days = number + 1
+            if number % _TICK_DAYS == 0:
+                _write(marker_file, marker)
+        speed = lines / max(time.monotonic() - began, 1e-9)
+        progress.update(task, completed=lines, description=f"order lines {day.date:%d %b} ({speed:,.0f}/s)")
+    progress.update(task, total=lines)
+    _write(marker_file, marker)
+
+
+def _ahead(days: Iterator[Day], depth: int = 10) -> Iterator[Day]:
+    """Translate in a thread while the door and the updater are at work."""
+    waiting: queue.Queue[Day | None] = queue.Queue(depth)
+    failures: list[BaseException] = []
+
+    def produce() -> None:
+        try:
+            for day in days:
+                waiting.put(day)
+        except BaseException as error:  # noqa: BLE001 - raised again by the consumer
+            failures.append(error)
+        waiting.put(None)
+
+    threading.Thread(target=produce, daemon=True).start()
+    while (day := waiting.get()) is not None:
+        yield day
+    if failures:
+        raise failures[0]
+
+
+def bodies(calls: list[bytes]) -> Iterator[bytes]:
+    """Requests of the route `import`: at most so many events and bytes each."""
+    batch: list[bytes] = []
+    size = 0
+    for call in calls:
+        if batch and (len(batch) >= _EVENTS or size + len(call) > _BYTES):
+            yield b'{"batch":[' + b",".join(batch) + b"]}"
+            batch, size = [], 0
+        batch.append(call)
+        size += len(call) + 1
+    if batch:
+        yield b'{"batch":[' + b",".join(batch) + b"]}"
+
+
+def _instant(day: Day) -> int:
+    return int(day.date.replace(tzinfo=ZONE).timestamp() * 1000)
+
+
+def _wait_folded(settings: Settings, progress: Progress) -> None:
+    state = read_state(existing_folder(settings))
+    ready = httpx.get(f"{settings.address}/ready", timeout=10).json()
+    waiting = ready["lag"]["records"]
+    task = progress.add_task("folding", total=max(waiting, 1))
+    while (lag := httpx.get(f"{settings.address}/ready", timeout=10).json()["lag"]["records"]) > 0:
+        progress.update(task, completed=max(waiting - lag, 0))
+        time.sleep(0.1)
+    progress.update(task, completed=max(waiting, 1))
+    state.close()
+
+
+def _settle(settings: Settings, console: Console) -> None:
+    """Wait until the lake and the profile table hold everything."""
+    state = read_state(existing_folder(settings))
+    with console.status("sealing into the lake, writing the profile table"):
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            behind = int(str(state.meta(FOLDED) or 0)) - int(str(state.meta(SEALED) or 0))
+            if behind < _sealed_enough(settings) and not state.select(CHANGED, limit=1):
+                break
+            time.sleep(0.2)
+    state.close()
+
+
+def _sealed_enough(settings: Settings) -> int:
+    """Records that may still wait for the next seal: fewer than one seal takes at once."""
+    return min(settings.seal_records, 150)
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+def _train(settings: Settings, definitions: Definitions, console: Console) -> dict[str, Any]:
+    analyst = AnalystClient(settings.data, definitions)
+    with console.status("training the recommendations, and trying them on four weeks that they have not seen"):
+        try:
+            figures: dict[str, Any] = analyst.train(TRAINING, {})
+        finally:
+            analyst.close()
+    console.print(
+        f"trained on {figures['lines']:,} lines of {figures['persons']:,} households in {figures['seconds']} s; "
+        f"{figures['lines_without_consent']:,} lines of households that did not agree were left out"
+    )
+    return figures
+
+
+def _show(figures: Mapping[str, Any] | None, console: Console) -> None:
+    evaluation = (figures or {}).get("evaluation")
+    if not evaluation:
+        return
+    table = Table(title=f"Next basket, {evaluation.get('cases', '')} households, four weeks not seen in training")
+    for heading in ("recommender", "hit rate at 10", "95 % interval", "precision at 10", "95 % interval "):
+        table.add_column(heading, justify="left" if heading == "recommender" else "right")
+    for row in evaluation["rows"]:
+        table.add_row(*_figures(row))
+    console.print(table)
+
+
+def _figures(row: Mapping[str, Any]) -> list[str]:
+    hit, precision = row["hit_rate"], row["precision"]
+    return [
+        str(row["name"]),
+        f"{hit['mean']:.3f}", f"{hit['low']:.3f} to {hit['high']:.3f}",
+        f"{precision['mean']:.4f}", f"{precision['low']:.4f} to {precision['high']:.4f}",
+    ]  # fmt: skip
+
+
+# Live ----------------------------------------------------------------------------------------------------------------
+
+
+def _replay(
+    journey: CompleteJourney,
+    definitions: Definitions,
+    settings: Settings,
+    marker: Marker,
+    marker_file: Path,
+    *,
+    speed: float,
+    console: Console,
+    server: "subprocess.Popen[bytes]",
+) -> None:
+    """The last four weeks as live traffic, `speed` shop days a minute."""
+    sink = HttpSink(settings.address, KEY)
+    console.print(f"replaying the last four weeks as live traffic, {speed:g} days a minute; Ctrl+C ends")
+    pace = 60 / speed / 24  # seconds an hour of the shop takes
+    for number, day in enumerate(journey.days(consent_shares(definitions))):
+        if number < max(marker.days, 366 - LIVE_DAYS):
+            continue
+        hours = _by_hour(day)
+        for hour in range(24):
+            if server.poll() is not None:
+                return
+            due = time.monotonic() + pace
+            sink.clock(_instant(day) + hour * 3_600_000)
+            calls = hours.get(hour, [])
+            for begin in range(0, len(calls), 20):
+                sink.events(b'{"batch":[' + b",".join(calls[begin : begin + 20]) + b"]}")
+                time.sleep(max(0.0, pace / max(len(calls) / 20, 1) * 0.8))
+            time.sleep(max(0.0, due - time.monotonic()))
+        marker.days = number + 1
+        _write(marker_file, marker)
+        console.print(f"{day.date:%A %d %B %Y}: {len(day.calls):,} events")
+    console.print("the year is over; the shop stays open")
+
+
+class _Stamp(msgspec.Struct):
+    timestamp: str
+
+
+def _by_hour(day: Day) -> dict[int, list[bytes]]:
+    decoder = msgspec.json.Decoder(_Stamp)
+    hours: dict[int, list[bytes]] = {}
+    start = _instant(day)
+    for call in day.calls:
+        at = msgspec.convert(decoder.decode(call).timestamp, datetime).timestamp() * 1000
+        hours.setdefault(min(max(int((at - start) // 3_600_000), 0), 23), []).append(call)
+    return hours
+
+
+# Small things --------------------------------------------------------------------------------------------------------
+
+
+def _announce(settings: Settings, console: Console) -> None:
+    console.print("\n[bold]The shop is open[/]")
+    for name, path in (("console", "/console"), ("API", "/openapi.json"), ("docs", "/docs"), ("health", "/ready")):
+        console.print(f"  {name:8} {settings.address}{path}")
+    password = settings.data / "first-password"
+    if password.exists():
+        console.print(f"  sign in  {password.read_text().strip()}")
+    console.print("Ctrl+C ends it; `make demo` starts it again at once, `make demo ARGS=--fresh` begins anew.")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console,
+    )  # fmt: skip
+
+
+def _read(file: Path) -> Marker:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Marker)
+    except FileNotFoundError:
+        return Marker()
+    except msgspec.DecodeError:
+        raise Rejected(f"{file} is damaged; begin anew with --fresh", field=str(file), expected="JSON") from None
+
+
+def _write(file: Path, marker: Marker) -> None:
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.encode(marker))
+    partial.replace(file)
