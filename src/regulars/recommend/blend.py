@@ -64,7 +64,7 @@ class Row(msgspec.Struct, frozen=True):
 class Blending(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of learning the weights."""
 
-    unbought_share: float = 0.1  # of the candidates not bought that are learned from
+    unbought_rows: int = 800_000  # of the candidates not bought, about as many are learned from
     least_baskets: int = 100  # with fewer to learn from, the starting weights serve
     ridge: float = 1.0
     rounds: int = 20
@@ -157,16 +157,19 @@ def learn_weights(
     if len(cases) < settings.least_baskets:
         return starting_weights(), 0
     builder = FeatureBuilder(catalogue, models)
+    sample = cases[:: len(cases) // 50 + 1]
+    usual = sum(len(builder.build(case.visit).items) for case in sample) / len(sample)
+    share = min(1.0, settings.unbought_rows / (usual * len(cases)))
     chance = np.random.default_rng(settings.seed)
     rows: list[Float32] = []
     bought: list[Mask] = []
     for case in cases:
         candidates = builder.build(case.visit)
         hit = np.isin(candidates.items, case.bought)
-        kept = hit | (chance.random(len(hit)) < settings.unbought_share)
+        kept = hit | (chance.random(len(hit)) < share)
         rows.append(candidates.rows[:, kept].T.astype(np.float32))
         bought.append(hit[kept])
-    return _logistic(np.concatenate(rows), np.concatenate(bought), settings), len(cases)
+    return _logistic(np.concatenate(rows), np.concatenate(bought), share, settings), len(cases)
 
 
 def starting_weights() -> Float64:
@@ -178,9 +181,9 @@ def starting_weights() -> Float64:
     return weights
 
 
-def _logistic(rows: Float32, bought: Mask, settings: Blending) -> Float64:
-    """Weights by feature, then the intercept."""
-    importance = np.where(bought, 1.0, 1.0 / settings.unbought_share)
+def _logistic(rows: Float32, bought: Mask, share: float, settings: Blending) -> Float64:
+    """Weights by feature, then the intercept; `share` of the candidates not bought are among the rows."""
+    importance = np.where(bought, 1.0, 1.0 / share)
     mean = np.average(rows, axis=0, weights=importance)
     spread = rows.std(axis=0, dtype=np.float64) + 1e-9
     spread[spread < 1e-6] = 1  # a feature that is the same everywhere

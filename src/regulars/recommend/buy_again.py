@@ -195,8 +195,9 @@ def _life_table(purchases: _Purchases, gap: Float64, last_day: int, settings: Rh
     passed = ended[:, ::-1].cumsum(axis=1)[:, ::-1] - ended  # gaps that outlast the class
     widths = np.diff(np.where(np.isinf(PACE), 0.0, PACE))
     waiting = np.where(passed > 0, passed * widths, 0.0) + partial.reshape(len(TIMES), columns)
-    overall = bought.sum() / waiting.sum()
-    # One prior gap at the overall hazard: a class that the data does not reach is average, not impossible.
+    # The shop's hazard, with one purchase in one expected gap as prior, is in turn the prior of each class, worth one
+    # purchase: what the data does not reach is average, not impossible.
+    overall = (bought.sum() + 1.0) / (waiting.sum() + 1.0)
     result: Float64 = (bought + 1.0) / (waiting + 1.0 / overall)
     return result
 

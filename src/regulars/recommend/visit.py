@@ -33,9 +33,9 @@ class Visit:
     def of(
         cls, items: Int32 | Int64, days: Int32 | Int64, *, day: int, basket: Int32 = _NONE, viewed: Int32 = _NONE
     ) -> Self:
-        """The visit of purchases in any order; those after `day` are left out."""
-        if len(days) and int(days.max()) > day:
-            past = days <= day
+        """The visit of purchases in any order; those after `day` and before 1970 are left out."""
+        if len(days) and (int(days.max()) > day or int(days.min()) < 0):
+            past = (days <= day) & (days >= 0)
             items, days = items[past], days[past]
         return cls(*distinct_pairs(items, days), day=day, basket=basket, viewed=viewed)
 
