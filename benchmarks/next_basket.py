@@ -56,12 +56,13 @@ def main() -> None:
     before = lines.before(cut)
     figures: dict[str, float] = {"households": float(len(np.unique(lines.person))), "order_lines": float(len(lines))}
 
+    # Peaks of the whole process, the data and its libraries included.
+    figures["loaded_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     settings = Settings(holdout_days=0, learn_baskets=1 if quick else Settings().learn_baskets)
     started, cpu = time.perf_counter(), time.process_time()
     trained = train(before, catalogue, settings)
     figures["train_seconds"] = time.perf_counter() - started
     figures["train_cpu_seconds"] = time.process_time() - cpu
-    # Of the whole process, the data and its libraries included.
     figures["train_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     questions = {"": Asking()}
