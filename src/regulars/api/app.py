@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from regulars.api import catalog, commands, documents, intake, operations, profiles
+from regulars.api import catalog, commands, decide, documents, intake, operations, profiles
 from regulars.api.asgi import Handler, Receive, Scope, Send
 from regulars.api.keys import Keys
 from regulars.api.metrics import Metrics
@@ -23,7 +23,7 @@ from regulars.runtime import Services
 from regulars.runtime.customers import Customers
 
 #: Every maker of hot routes: `(services, metrics) -> {path: handler}`. Their paths are looked up before anything else.
-HOT: tuple[Callable[[Services, Metrics], dict[str, Handler]], ...] = (intake.routes,)
+HOT: tuple[Callable[[Services, Metrics], dict[str, Handler]], ...] = (intake.routes, decide.routes)
 #: Handlers that Litestar serves and documents.
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *operations.HANDLERS,

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from regulars.decide import reach
+
 
 def merge_reach(left: list[Any], right: list[Any]) -> list[Any]:
-    """The union of two profiles' decisions."""
-    return left + right
+    """The union of two profiles' decisions and exposures."""
+    return reach.merge(left, right)

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     profile_table_seconds: float = 60.0
     compact_seconds: float = 900.0
     tick_seconds: float = 60.0
+    decide_waits: bool = False  # whether the answer of a decision waits until its record is durable
     stop_seconds: float = 15.0  # what a graceful stop may take before it becomes a kill
 
     def __post_init__(self) -> None:

@@ -1,0 +1,145 @@
+"""Decide: which offer each placement of a call shows to one customer, and why not the others.
+
+The whole decision is a function of its inputs: the same customer, instant, reach, stock, responses and id give the same
+answer. `replay.py` holds recorded decisions to that.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from regulars.core.record import Hot
+from regulars.decide.arbitration import NOBODY, Chosen, arbitrate
+from regulars.decide.gates import Gate, allows
+from regulars.decide.identity import draw, seed_of
+from regulars.decide.reach import Tally
+from regulars.decide.table import OfferTable, Plan
+
+# Plain numbers: an attribute of an enum costs more than the comparison.
+_PER_PLACEMENT, _NO_CONSENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.CONSENT), int(Gate.ELIGIBILITY)
+_OPEN = (int(Gate.PASSED), _PER_PLACEMENT)
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """What a decision rests on beside the definitions."""
+
+    hot: Hot
+    now: int  # the shop's clock, ms
+    tally: Tally
+    in_stock: Mapping[str, bool | None] = {}  # products of offers; absent or None: nobody told
+
+
+class Slot(NamedTuple):
+    """What one placement got: the choice, and the candidates it was made among, the best first."""
+
+    placement: str
+    chosen: Chosen
+    candidates: Sequence[int]
+
+
+class Decided(NamedTuple):
+    """The choices of a call, and one gate code per offer (then those of offers whose condition reads the placement)."""
+
+    slots: list[Slot]
+    codes: bytes
+    unknown_stock: tuple[int, ...]  # offers that passed the stock gate because it had no data
+
+
+def decide(table: OfferTable, scores: Sequence[float], plan: Plan, facts: Facts, identifier: str) -> Decided:
+    """Pass the gates once, then fill the placements in their order. `scores` are by offer, minor units."""
+    codes, unknown = _pass_gates(table, plan, facts)
+    seed = seed_of(identifier)
+    slots: list[Slot] = []
+    taken: set[int] = set()
+    extra = len(table.offers)
+    places = {at: place for place, at in enumerate(table.per_placement)}
+    for place, placement in enumerate(plan.placements):
+        candidates: list[int] = []
+        for at in plan.members[place]:
+            code = codes[at]
+            if code == _PER_PLACEMENT:
+                code = codes[extra + place * len(places) + places[at]]
+            if not code and at not in taken:
+                candidates.append(at)
+        if not candidates:
+            slots.append(Slot(placement.id, NOBODY, ()))
+            continue
+        # Stable: of equal scores the offer that stands first in the definitions.
+        candidates.sort(key=scores.__getitem__, reverse=True)
+        chosen = arbitrate(candidates, exploration=placement.exploration, draw=draw(seed, placement.id))
+        taken.add(chosen.offer)
+        slots.append(Slot(placement.id, chosen, candidates))
+    return Decided(slots, bytes(codes), unknown)
+
+
+def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray, tuple[int, ...]]:
+    hot = facts.hot
+    codes = bytearray(plan.template)
+    row = row_of(table, facts)
+    for purpose, members, conditioned in plan.by_purpose:
+        if not allows(hot.consent, purpose, facts.now):
+            for at in members:
+                codes[at] = _NO_CONSENT
+            continue
+        for at, test in conditioned:
+            if not test(row):
+                codes[at] = _NOT_ELIGIBLE
+    unknown = _pass_stock(plan, facts, codes)
+    _pass_limit(plan, facts, codes)
+    if table.per_placement:
+        codes += _per_placement(table, plan, row, codes)
+    return codes, unknown
+
+
+def _pass_stock(plan: Plan, facts: Facts, codes: bytearray) -> tuple[int, ...]:
+    unknown: list[int] = []
+    for at, product in plan.stocked:
+        if codes[at] in _OPEN:
+            known = facts.in_stock.get(product)
+            if known is None:
+                unknown.append(at)
+            elif not known:
+                codes[at] = Gate.STOCK
+    return tuple(unknown)
+
+
+def _pass_limit(plan: Plan, facts: Facts, codes: bytearray) -> None:
+    if not facts.tally:
+        return
+    used = facts.tally.used
+    for at, identifier, times, first in plan.limited:
+        if codes[at] in _OPEN and used(identifier, first) >= times:
+            codes[at] = Gate.LIMIT
+
+
+def _per_placement(table: OfferTable, plan: Plan, row: list[object], codes: bytearray) -> bytes:
+    """Codes of the offers whose condition reads the placement; eligibility there, what holds everywhere otherwise."""
+    tests = dict(plan.per_placement)
+    names = table.rows.schema.names
+    channel, where = names["context.channel"].slot, names["context.placement"].slot
+    found = bytearray()
+    for placement in plan.placements:
+        row[channel], row[where] = placement.channel, placement.id
+        for at in table.per_placement:
+            if codes[at] != Gate.PER_PLACEMENT:
+                found.append(codes[at])
+            elif not placement.offers or placement.id not in table.offers[at].placements:
+                found.append(Gate.PLACEMENT)
+            else:
+                found.append(Gate.PASSED if tests[at](row) else Gate.ELIGIBILITY)
+    return bytes(found)
+
+
+def row_of(table: OfferTable, facts: Facts, placement: str | None = None, channel: str | None = None) -> list[object]:
+    """The row that conditions are tested on, at the shop's hour and weekday."""
+    local = table.calendar.local(facts.now)
+    hot = facts.hot
+    return table.rows.row(
+        hot.values,
+        frozenset(hot.segments),
+        channel=channel,
+        placement=placement,
+        hour=local.hour,
+        weekday=local.isoweekday(),
+    )

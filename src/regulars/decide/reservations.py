@@ -1,0 +1,64 @@
+"""Reservations: decisions of this process that are not folded yet, so that caps hold under parallel calls."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from regulars.decide.reach import LAPSE_MS
+
+
+class Reservation:
+    """Limited offers of one decision."""
+
+    __slots__ = ("identifier", "offers", "offset", "profile", "time")
+
+    def __init__(self, profile: int, identifier: str, offers: Sequence[str], time: int) -> None:
+        self.profile = profile
+        self.identifier = identifier
+        self.offers = offers
+        self.time = time
+        self.offset = 0  # of its log record; 0 while that is not durable
+
+
+class Reservations:
+    """Recent decisions by profile. A decision leaves when it is folded, or when it would lapse anyway."""
+
+    def __init__(self) -> None:
+        self._by_profile: dict[int, list[Reservation]] = {}
+        self._order: deque[Reservation] = deque()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def reserve(self, profile: int, identifier: str, offers: Sequence[str], *, time: int) -> Reservation:
+        """Note a decision made at `time` (ms); set `offset` of what is returned once its record is durable."""
+        entry = Reservation(profile, identifier, offers, time)
+        self._by_profile.setdefault(profile, []).append(entry)
+        self._order.append(entry)
+        return entry
+
+    def of(self, profile: int) -> Iterable[tuple[str, str]]:
+        """(decision id, offer) of a profile."""
+        entries = self._by_profile.get(profile)
+        return () if not entries else [(entry.identifier, offer) for entry in entries for offer in entry.offers]
+
+    def forget(self, *, folded: int, now: int) -> None:
+        """Drop what is folded up to an offset, and what has lapsed at `now` (ms). Call it before reading the state."""
+        order = self._order
+        while order:
+            entry = order[0]
+            if not (0 < entry.offset <= folded or entry.time < now - LAPSE_MS):
+                return
+            order.popleft()
+            entries = self._by_profile[entry.profile]
+            entries.remove(entry)
+            if not entries:
+                del self._by_profile[entry.profile]
+
+    def withdraw(self, entry: Reservation) -> None:
+        """Take a reservation back whose decision could not be recorded."""
+        entries = self._by_profile.get(entry.profile)
+        if entries and entry in entries:
+            entries.remove(entry)
+            self._order.remove(entry)
+            if not entries:
+                del self._by_profile[entry.profile]

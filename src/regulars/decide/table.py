@@ -1,0 +1,119 @@
+"""The offers of a shop, compiled for deciding: what does not depend on the customer is worked out once a day."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from regulars.core.calendar import Calendar
+from regulars.core.condition import Condition
+from regulars.core.definitions import CONTRACT, Definitions, Offer, Placement
+from regulars.core.errors import Rejected
+from regulars.core.schema import Rows
+from regulars.decide.gates import Gate, schedule_gate
+
+Test = Callable[[Sequence[object]], bool]
+#: Names that a condition reads and that differ between the placements of one call.
+OF_THE_PLACEMENT = frozenset({"context.placement", "context.channel"})
+MOST_PLACEMENTS = 50  # in one call
+_MOST_PLANS = 500
+
+
+class Plan(NamedTuple):
+    """What one day's decisions for one tuple of placements have in common."""
+
+    placements: tuple[Placement, ...]
+    template: bytes  # a code for each offer: placement and schedule are settled here
+    by_purpose: tuple[tuple[str, tuple[int, ...], tuple[tuple[int, Test], ...]], ...]  # purpose, offers, conditions
+    per_placement: tuple[tuple[int, Test], ...]  # offers whose condition reads the placement
+    stocked: tuple[tuple[int, str], ...]  # offers with a product
+    limited: tuple[tuple[int, str, int, int], ...]  # offer, id, times, first instant that counts (ms)
+    members: tuple[tuple[int, ...], ...]  # offers of each placement
+
+
+class OfferTable:
+    """Offers by index, in the order of the definitions. It does not change but for a cache of plans."""
+
+    def __init__(
+        self, definitions: Definitions, conditions: Mapping[str, Condition], rows: Rows, calendar: Calendar
+    ) -> None:
+        self.version = definitions.version
+        self.rows = rows
+        self.calendar = calendar
+        self.offers: tuple[Offer, ...] = definitions.offers
+        self.index = {offer.id: at for at, offer in enumerate(self.offers)}
+        self.placements = {placement.id: placement for placement in definitions.placements}
+        self.conditions = [conditions.get(offer.id) for offer in self.offers]
+        self.limited = frozenset(offer.id for offer in self.offers if offer.limit is not None)
+        #: Offers whose condition reads the placement: they have a code for each placement, after those of all offers.
+        self.per_placement = tuple(
+            at for at, condition in enumerate(self.conditions) if condition and condition.names & OF_THE_PLACEMENT
+        )
+        self._plans: dict[tuple[tuple[str, ...], int], Plan] = {}
+
+    def plan(self, placements: Sequence[str], day: int) -> Plan:
+        """The plan for these placements on a local day; raises Rejected for unknown or repeated ones."""
+        key = (tuple(placements), day)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._make(key[0], day)
+        return plan
+
+    def _make(self, names: tuple[str, ...], day: int) -> Plan:
+        found = tuple(self._placement(name, place, names) for place, name in enumerate(names))
+        showing = {placement.id for placement in found if placement.offers}
+        today = self.calendar.date(day)
+        codes = [_standing(offer, showing, today) for offer in self.offers]
+        momentary = set(self.per_placement)
+        by_purpose: dict[str, list[int]] = {}
+        for at, code in enumerate(codes):
+            if code == Gate.PASSED:
+                by_purpose.setdefault(self.offers[at].purpose, []).append(at)
+                if at in momentary:
+                    codes[at] = Gate.PER_PLACEMENT
+        open_offers = [at for at, code in enumerate(codes) if code in (Gate.PASSED, Gate.PER_PLACEMENT)]
+        return Plan(
+            placements=found,
+            template=bytes(codes),
+            by_purpose=tuple(
+                (purpose, tuple(members), tuple(self._tests(at for at in members if at not in momentary)))
+                for purpose, members in sorted(by_purpose.items(), key=lambda item: item[0] != CONTRACT)
+            ),
+            per_placement=tuple(self._tests(at for at in open_offers if at in momentary)),
+            stocked=tuple((at, product) for at in open_offers if (product := self.offers[at].product) is not None),
+            limited=tuple(
+                (at, self.offers[at].id, limit.times, self.calendar.start(day - limit.days + 1))
+                for at in open_offers
+                if (limit := self.offers[at].limit) is not None
+            ),
+            members=tuple(
+                tuple(at for at in open_offers if placement.offers and placement.id in self.offers[at].placements)
+                for placement in found
+            ),
+        )
+
+    def _tests(self, members: Iterable[int]) -> list[tuple[int, Test]]:
+        return [(at, condition.test) for at in members if (condition := self.conditions[at]) is not None]
+
+    def _placement(self, name: str, place: int, names: Sequence[str]) -> Placement:
+        placement = self.placements.get(name)
+        if placement is None:
+            known = ", ".join(sorted(self.placements)) or "none; add placements.toml"
+            raise Rejected(
+                f"there is no placement {name!r}; known are {known}",
+                field=f"placements[{place}]",
+                expected=known,
+                got=name,
+            )
+        if name in names[:place]:
+            raise Rejected(
+                f"placement {name!r} is asked for twice; ask once", field=f"placements[{place}]", expected="each once"
+            )
+        return placement
+
+
+def _standing(offer: Offer, showing: set[str], today: date) -> Gate:
+    if showing.isdisjoint(offer.placements):
+        return Gate.PLACEMENT
+    return Gate.PASSED if schedule_gate(offer, today) is None else Gate.SCHEDULE

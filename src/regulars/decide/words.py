@@ -1,0 +1,110 @@
+"""Codes as sentences, in German and English. Sentences for customers say what they would expect to be known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LANGUAGES = ("en", "de")
+#: Reasons for items (as the recommendation models code them), then for offers, then notes, then gates.
+SENTENCES: dict[str, dict[str, str]] = {
+    "bought_together.basket": {"en": "Goes well with {title} in your basket", "de": "Passt zu {title} im Warenkorb"},
+    "bought_together.viewed": {"en": "Goes well with {title}", "de": "Passt zu {title}"},
+    "bought_together.history": {
+        "en": "Often bought together with {title}",
+        "de": "Wird oft zusammen mit {title} gekauft",
+    },
+    "bought_together": {"en": "Often bought together with what you buy", "de": "Wird oft zu Ihren Einkäufen gekauft"},
+    "own_rhythm": {"en": "About time to buy again", "de": "Wird bald wieder gebraucht"},
+    "bought_often": {"en": "You often buy this", "de": "Kaufen Sie öfter"},
+    "category": {"en": "From {category}, where you like to shop", "de": "Aus {category}, wo Sie gern einkaufen"},
+    "trending": {"en": "Bought more than usual right now", "de": "Wird gerade öfter gekauft als sonst"},
+    "popular": {"en": "Popular", "de": "Beliebt"},
+    "popular.category": {"en": "Popular in {category}", "de": "Beliebt in {category}"},
+    "filled_up": {"en": "Also popular", "de": "Auch beliebt"},
+    "best_offer": {"en": "The best of {count} offers", "de": "Das beste von {count} Angeboten"},
+    "explored": {
+        "en": "One of {count} offers, drawn to learn",
+        "de": "Eines von {count} Angeboten, gezogen zum Lernen",
+    },
+    "no_offer": {"en": "No offer passed every gate", "de": "Kein Angebot kam durch alle Prüfungen"},
+    "no_offer_made": {"en": "No offer is made for this placement", "de": "Für diesen Platz gibt es kein Angebot"},
+    "stock_unknown": {
+        "en": "Stock unknown: the gate had no data",
+        "de": "Bestand unbekannt: der Prüfung fehlten Daten",
+    },
+    "no_consent": {
+        "en": "No consent for {purpose}: popular items, the same for everybody",
+        "de": "Keine Einwilligung für {purpose}: beliebte Artikel, für alle gleich",
+    },
+    "no_model": {
+        "en": "No recommendations are trained yet",
+        "de": "Es sind noch keine Empfehlungen trainiert",
+    },
+    "short.filtered": {
+        "en": "{count} of {asked} items: the others are not available or shown already",
+        "de": "{count} von {asked} Artikeln: die anderen sind nicht verfügbar oder schon zu sehen",
+    },
+    "short.nothing_sold": {
+        "en": "{count} of {asked} items: the shop sold too few products to fill the row",
+        "de": "{count} von {asked} Artikeln: es wurden zu wenige Produkte verkauft",
+    },
+    "short.no_more": {
+        "en": "{count} of {asked} items: {model} has no more for this customer",
+        "de": "{count} von {asked} Artikeln: {model} hat keine weiteren für diese Person",
+    },
+    "gate.placement": {"en": "Not for this placement: {detail}", "de": "Nicht für diesen Platz: {detail}"},
+    "gate.schedule": {"en": "Not its time ({detail})", "de": "Nicht in seinem Zeitraum ({detail})"},
+    "gate.consent": {"en": "No consent for {detail}", "de": "Keine Einwilligung für {detail}"},
+    "gate.eligibility": {"en": "The condition does not hold: {detail}", "de": "Die Bedingung gilt nicht: {detail}"},
+    "gate.stock": {"en": "Product {detail} is out of stock", "de": "Artikel {detail} ist nicht auf Lager"},
+    "gate.limit": {"en": "Shown often enough: {detail}", "de": "Oft genug gezeigt: {detail}"},
+}
+
+
+def sentence(code: str, arguments: Mapping[str, Any], language: str) -> str:
+    """The sentence of a code; the code itself when there is none.
+
+    >>> sentence("gate.consent", {"detail": "analytics"}, "de")
+    'Keine Einwilligung für analytics'
+    """
+    told = SENTENCES.get(code)
+    return code if told is None else told["de" if language.startswith("de") else "en"].format_map(_Lenient(arguments))
+
+
+def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, str], language: str) -> str:
+    """The sentence for an item's reason; `titles` are those of the products that reasons speak of."""
+    if code == "bought_together":
+        other = str(arguments.get("item", ""))
+        if not titles.get(other):
+            return sentence("bought_together", {}, language)
+        return sentence(f"{code}.{arguments.get('from', 'history')}", {"title": titles[other]}, language)
+    if code == "popular" and arguments.get("category"):
+        return sentence("popular.category", arguments, language)
+    return sentence(code, arguments, language)
+
+
+def spoken(wanted: str | None, header: str, known: tuple[str, ...]) -> str:
+    """The language to answer in: what the call says, else the first wish of the browser that the shop speaks.
+
+    >>> spoken(None, "fr;q=0.9, de-AT;q=0.8, en;q=0.7", ("en", "de"))
+    'de'
+    """
+    wishes = [wanted] if wanted else []
+    weighted = []
+    for place, part in enumerate(header.split(",")[:20]):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            weighted.append((-float(quality or 1), place, name))
+        except ValueError:
+            continue
+    wishes += [name for _, _, name in sorted(weighted)]
+    for wish in wishes:
+        short = wish.lower().partition("-")[0]
+        for language in known:
+            if language.lower() == wish.lower() or language.lower().partition("-")[0] == short:
+                return language
+    return known[0] if known else "en"
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return ""

@@ -1,0 +1,210 @@
+"""What a decision tells its caller: offers and items with titles, prices and reasons in the customer's language."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from regulars.core.catalog import CatalogItem
+from regulars.core.definitions import Offer
+from regulars.core.record import profile_name
+from regulars.decide.arbitration import propensities
+from regulars.decide.decide import Slot
+from regulars.decide.gates import Gate
+from regulars.decide.replay import suppressions
+from regulars.decide.table import OfferTable
+from regulars.decide.words import item_reason, sentence
+from regulars.flow.on_decide import Answer, OnDecide
+from regulars.recommend.model import Recommended
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """A code for programs and a sentence for people."""
+
+    code: str
+    text: str
+
+
+class Price(msgspec.Struct, frozen=True):
+    """Minor units of a currency."""
+
+    minor: int
+    currency: str
+
+
+class ToldItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A recommended item."""
+
+    id: str
+    title: str = ""
+    price: Price | None = None
+    link: str = ""
+    image: str = ""
+    reasons: list[Reason] = []
+
+
+class ToldOffer(msgspec.Struct, frozen=True):
+    """An offer in one language."""
+
+    id: str
+    title: str
+    text: str
+    link: str
+    image: str
+
+
+class ToldCandidate(msgspec.Struct, frozen=True):
+    """An offer that could have been chosen; `score` is in minor units."""
+
+    offer: str
+    score: float
+    propensity: float
+
+
+class ToldSuppression(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An offer that was not shown, and why; `clauses` explains a condition clause by clause."""
+
+    offer: str
+    gate: str
+    detail: str
+    text: str
+    clauses: Any = None
+
+
+class ToldSlot(msgspec.Struct, omit_defaults=True):
+    """One placement. Probabilities are for servers, `candidates` and `suppressions` for those who ask to explain."""
+
+    offer: msgspec.UnsetType | ToldOffer | None = msgspec.UNSET
+    reasons: list[Reason] = []
+    items: msgspec.UnsetType | list[ToldItem] = msgspec.UNSET
+    notes: list[Reason] = []
+    propensity: msgspec.UnsetType | float = msgspec.UNSET
+    explored: msgspec.UnsetType | bool = msgspec.UNSET
+    candidates: msgspec.UnsetType | list[ToldCandidate] = msgspec.UNSET
+    suppressions: msgspec.UnsetType | list[ToldSuppression] = msgspec.UNSET
+
+
+class Told(msgspec.Struct, omit_defaults=True):
+    """The body of an answer."""
+
+    decision_id: str
+    language: str
+    placements: dict[str, ToldSlot]
+    profile: msgspec.UnsetType | str = msgspec.UNSET
+
+
+class Teller:
+    """Turns decisions into answers."""
+
+    def __init__(self, deciding: OnDecide) -> None:
+        self._deciding = deciding
+        self._languages = deciding.engine.definitions.shop.languages
+        self._offers: dict[tuple[int, str], ToldOffer] = {}
+
+    def tell(self, answer: Answer, language: str, *, verified: bool, explain: bool = False) -> Told:
+        """The answer; `verified` callers are told probabilities, and with `explain` every suppression."""
+        items, titles = self._products(answer)
+        slots: dict[str, ToldSlot] = {}
+        for place, slot in enumerate(answer.decided.slots):
+            placement = answer.plan.placements[place]
+            row = answer.rows[place]
+            told = slots[slot.placement] = ToldSlot()
+            told.notes = [Reason(code, sentence(code, arguments, language)) for code, arguments in row.notes]
+            if placement.offers:
+                self._tell_offer(told, slot, answer, place, language)
+            if placement.recommend:
+                told.items = [_item(one, items.get(one.item), titles, language) for one in row.items]
+            if verified and placement.offers:
+                told.propensity, told.explored = slot.chosen.propensity, slot.chosen.explored
+            if verified and explain and placement.offers:
+                told.candidates = [
+                    ToldCandidate(self._deciding.table.offers[at].id, answer.scores[at], propensity)
+                    for at, propensity in propensities(slot.candidates, slot.chosen)
+                ]
+                told.suppressions = self._suppressions(answer, place, language)
+        told_all = Told(answer.id, language, slots)
+        if verified:
+            told_all.profile = profile_name(answer.customer.number)
+        return told_all
+
+    def _tell_offer(self, told: ToldSlot, slot: Slot, answer: Answer, place: int, language: str) -> None:
+        chosen = slot.chosen
+        if chosen.offer < 0:
+            told.offer = None
+            code = "no_offer" if _is_made(self._deciding.table, slot.placement) else "no_offer_made"
+            told.notes.append(Reason(code, sentence(code, {}, language)))
+            return
+        told.offer = self._offer(chosen.offer, language)
+        code = "explored" if chosen.explored else "best_offer"
+        told.reasons = [Reason(code, sentence(code, {"count": len(slot.candidates)}, language))]
+        if chosen.offer in answer.decided.unknown_stock:
+            told.notes.append(Reason("stock_unknown", sentence("stock_unknown", {}, language)))
+
+    def _offer(self, at: int, language: str) -> ToldOffer:
+        known = self._offers.get((at, language))
+        if known is None:
+            offer: Offer = self._deciding.table.offers[at]
+            known = self._offers[at, language] = ToldOffer(
+                offer.id,
+                in_language(offer.title, language, self._languages) or offer.id,
+                in_language(offer.text, language, self._languages),
+                offer.link,
+                offer.image,
+            )
+        return known
+
+    def _suppressions(self, answer: Answer, place: int, language: str) -> list[ToldSuppression]:
+        table = self._deciding.table
+        placement = answer.plan.placements[place]
+        row = None if answer.row is None else list(answer.row)
+        if row is not None:
+            names = table.rows.schema.names
+            row[names["context.channel"].slot] = placement.channel
+            row[names["context.placement"].slot] = placement.id
+        found = []
+        for one in suppressions(table, answer.decided, place):
+            condition = table.conditions[table.index[one.offer]]
+            asked = one.gate == Gate.ELIGIBILITY.name.lower() and condition is not None and row is not None
+            clauses = msgspec.to_builtins(condition.explain(row)) if asked and condition and row else None
+            text = sentence(f"gate.{one.gate}", {"detail": one.detail}, language)
+            found.append(ToldSuppression(one.offer, one.gate, one.detail, text, clauses))
+        return found
+
+    def _products(self, answer: Answer) -> tuple[dict[str, CatalogItem], dict[str, str]]:
+        """The items shown, and the titles of the products that their reasons speak of."""
+        ids = [one.item for row in answer.rows for one in row.items]
+        if not ids:
+            return {}, {}
+        spoken = {
+            str(other)
+            for row in answer.rows
+            for one in row.items
+            for reason in one.reasons
+            if (other := reason.arguments.get("item")) is not None
+        }
+        items = self._deciding.shelf.items({*ids, *spoken})
+        return items, {one: items[one].title for one in spoken if one in items}
+
+
+def in_language(texts: Mapping[str, str], language: str, known: Sequence[str]) -> str:
+    """The text in the language, or in the first language of the shop that it has.
+
+    >>> in_language({"en": "Hello"}, "de", ("de", "en"))
+    'Hello'
+    """
+    for one in (language, *known):
+        if one in texts:
+            return texts[one]
+    return next(iter(texts.values()), "")
+
+
+def _item(one: Recommended, item: CatalogItem | None, titles: Mapping[str, str], language: str) -> ToldItem:
+    reasons = [Reason(r.code, item_reason(r.code, r.arguments, titles, language)) for r in one.reasons]
+    if item is None:  # the models know it, the catalogue does not
+        return ToldItem(one.item, reasons=reasons)
+    price = None if item.price is None else Price(item.price, item.currency)
+    return ToldItem(item.id, item.title, price, item.link, item.image, reasons)
+
+
+def _is_made(table: OfferTable, placement: str) -> bool:
+    return any(placement in offer.placements for offer in table.offers)

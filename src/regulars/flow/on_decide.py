@@ -1,0 +1,235 @@
+"""Decide: one snapshot, what rides along laid over it, gates and arbitration, rows, and one compact record.
+
+`OnDecide.decide` answers at once and hands back the records that make the decision lasting; its caller appends them in
+one go. Between the two nothing waits, so calls that run side by side see each other's reservations.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import msgspec
+
+from regulars.core.definitions import Source
+from regulars.core.event import Event
+from regulars.core.log import DECISION, EVENTS, NewRecord, Record
+from regulars.core.state import COUNTER, FOLDED, StateReader
+from regulars.decide.call import Call
+from regulars.decide.decide import Decided, Facts, decide, row_of
+from regulars.decide.gates import allows
+from regulars.decide.identity import decision_id
+from regulars.decide.reach import Tally
+from regulars.decide.records import Circumstances, pack, to_record
+from regulars.decide.reservations import Reservation, Reservations
+from regulars.decide.scoring import Responses, scores
+from regulars.decide.table import OfferTable, Plan
+from regulars.flow.customer import Asking, Customer, Customers, asking
+from regulars.flow.engine import Engine
+from regulars.flow.models import Serving
+from regulars.flow.rows import ItemRow, ItemRows, shopper_of
+from regulars.flow.shelf import Shelf
+from regulars.recommend.model import Shopper
+
+#: How long the folded offset is taken from memory, and how often counts of responses are read again; ms.
+OFFSET_MS, RESPONSES_MS = 50, 60_000
+SHOWN, ANSWERED = "offer_shown", "offer_answered"  # counters by offer
+_VIEWED, _ADDED = "Product Viewed", "Product Added"
+
+
+class Outcome(msgspec.Struct):
+    """A decision: what the caller is told in `answer`, and what must be appended to the log, in this order."""
+
+    id: str
+    answer: "Answer"
+    records: list[NewRecord]
+    reservation: Reservation | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Everything about one decision; `api` and the console choose what of it they show."""
+
+    id: str
+    customer: Customer
+    plan: Plan
+    decided: Decided
+    rows: list[ItemRow]
+    scores: list[float]
+    row: list[object] | None = None  # what conditions were tested on, when an explanation was asked for
+
+
+class OnDecide:
+    """One per process. `monotonic` gives milliseconds that never go back."""
+
+    def __init__(self, engine: Engine, state: StateReader, models: Serving, *, monotonic: Callable[[], int]) -> None:
+        definitions = engine.definitions
+        self.engine = engine
+        self.table = OfferTable(definitions, engine.offers, engine.rows, engine.calendar)
+        self.shelf = Shelf(state)
+        self.reservations = Reservations()
+        self.customers = Customers(engine, state)
+        self._state = state
+        self._models = models
+        self._rows = ItemRows(models, self.shelf)
+        self._monotonic = monotonic
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._folded = 0
+        self._folded_at = -OFFSET_MS
+        self._responses = Responses()
+        self._scores = scores(self.table.offers, self._responses)
+        self._responses_at = -RESPONSES_MS
+        self._sources = {source.id: source for source in definitions.sources}
+
+    def decide(self, call: Call, source: Source, *, now: int, record: bool = True, explain: bool = False) -> Outcome:
+        """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look."""
+        verified = source.kind == "server"
+        who = asking(
+            self.engine,
+            verified=verified,
+            user_id=call.user_id,
+            anonymous_id=call.anonymous_id,
+            identifier=call.identifier,
+        )
+        day = self.engine.calendar.day(now)
+        plan = self.table.plan(call.placements, day)
+        folded = self._look_at_state(now)
+        riding, body = self._riding(call, source, who, now)
+        recommends = any(placement.recommend for placement in plan.placements)
+        customer = self.customers.read(
+            who, riding, now=now, day=day, purchases=recommends, reach=bool(plan.limited)
+        )  # fmt: skip
+        identifier = decision_id(now, os.urandom(10))
+        answer = self._answer(identifier, customer, plan, call.products(), riding, now=now, day=day, explain=explain)
+        records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
+        if not record:
+            return Outcome(identifier, answer, records)
+        about = Circumstances(
+            id=identifier,
+            time=now,
+            profile=customer.number,
+            configuration=self.table.version,
+            models=self._models_version(),
+            offset=folded,
+            riding=[event.message_id for event in riding],
+        )
+        items = [[one.item for one in row.items] for row in answer.rows]
+        packed = pack(to_record(answer.decided, about, customer.hot, self._encode(customer.hot), items))
+        records.append(NewRecord(DECISION, source.id, "", now, packed))
+        limited = self._limited(answer.decided)
+        reservation = None
+        if limited:
+            reservation = self.reservations.reserve(customer.number, identifier, limited, time=now)
+        return Outcome(identifier, answer, records, reservation)
+
+    def preview(self, number: int, placements: Sequence[str], *, now: int) -> Answer:
+        """What placements would show a profile now, with the row of the conditions. Nothing is recorded."""
+        day = self.engine.calendar.day(now)
+        plan = self.table.plan(placements, day)
+        self._look_at_state(now)
+        customer = self.customers.of(number, True, "", (), now=now, day=day)
+        return self._answer(decision_id(now, os.urandom(10)), customer, plan, (), (), now=now, day=day, explain=True)
+
+    def refresh(self) -> None:
+        """Look for new models and changed products; slow, so for a thread beside, now and then."""
+        self._models.refresh()
+        while self.shelf.refresh():
+            pass
+
+    # Steps ------------------------------------------------------------------------------------------------------
+
+    def _answer(
+        self,
+        identifier: str,
+        customer: Customer,
+        plan: Plan,
+        basket: Sequence[str],
+        riding: Sequence[Event],
+        *,
+        now: int,
+        day: int,
+        explain: bool,
+    ) -> Answer:
+        hot = customer.hot
+        tally = Tally(customer.reach, self.reservations.of(customer.number), now=now)
+        stock = self.shelf.in_stock({product for _, product in plan.stocked}) if plan.stocked else {}
+        facts = Facts(hot, now, tally, stock)
+        decided = decide(self.table, self._scores, plan, facts, identifier)
+        rows: list[ItemRow] = []
+        shopper: Shopper | None = None
+        shown: list[str] = []
+        for placement in plan.placements:
+            if placement.recommend and shopper is None:
+                viewed, added = _products_in(riding)
+                shopper = shopper_of(customer.purchases, [*basket, *added], viewed)
+            row = self._rows.of(
+                placement,
+                shopper or Shopper(),
+                allowed=allows(hot.consent, placement.purpose, now),
+                day=day,
+                shown=shown,
+            )
+            shown += [one.item for one in row.items]
+            rows.append(row)
+        told = row_of(self.table, facts) if explain else None
+        return Answer(identifier, customer, plan, decided, rows, self._scores, told)
+
+    def _look_at_state(self, now: int) -> int:
+        """Note how far folding is, so that folded reservations count from the state; the offset, at most 50 ms old."""
+        moment = self._monotonic()
+        if moment - self._folded_at >= OFFSET_MS:
+            self._folded = cast(int, self._state.meta(FOLDED) or 0)
+            self._folded_at = moment
+            self.reservations.forget(folded=self._folded, now=now)
+        if moment - self._responses_at >= RESPONSES_MS:
+            self._responses_at = moment
+            self._read_responses()
+        return self._folded
+
+    def _read_responses(self) -> None:
+        counts = [
+            {str(row[2]): cast(int, row[3]) for row in self._state.select(COUNTER, {"name": name, "day": 0})}
+            for name in (SHOWN, ANSWERED)
+        ]
+        if any(counts):
+            version = f"r{sum(counts[0].values())}.{sum(counts[1].values())}"
+            self._responses = Responses(version, counts[0], counts[1])
+            self._scores = scores(self.table.offers, self._responses)
+
+    def _models_version(self) -> str:
+        models, responses = self._rows.version, self._responses.version
+        return f"{models}+{responses}" if responses else models
+
+    def _limited(self, decided: Decided) -> list[str]:
+        offers, limited = self.table.offers, self.table.limited
+        chosen = [offers[slot.chosen.offer].id for slot in decided.slots if slot.chosen.offer >= 0]
+        return [offer for offer in chosen if offer in limited]
+
+    def _riding(self, call: Call, source: Source, who: Asking, now: int) -> tuple[list[Event], bytes]:
+        """The events of the asking customer in the call, and the body with which all of them are logged."""
+        if not call.events:
+            return [], b""
+        own = {"anonymousId": call.anonymous_id, "userId": call.user_id}
+        own = {name: value for name, value in own.items() if value is not None}
+        batch = []
+        for event in call.events:
+            said = dict(event)
+            if not {"anonymousId", "userId"} & said.keys():
+                said |= own
+            # Whoever reads the record again finds the same id; without one it would follow from its place in the log.
+            said.setdefault("messageId", f"riding-{os.urandom(10).hex()}")
+            said.setdefault("type", "track")
+            batch.append(said)
+        body = msgspec.json.encode({"batch": batch})
+        decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body))
+        mine = [one for one in decoded if isinstance(one, Event) and not set(one.identifiers).isdisjoint(who.keys)]
+        return mine, body
+
+
+def _products_in(events: Sequence[Event]) -> tuple[list[str], list[str]]:
+    """Products viewed and added, newest last."""
+    viewed: list[str] = []
+    added: list[str] = []
+    for event in events:
+        product = event.properties.get("product_id")
+        if isinstance(product, str | int) and event.name in (_VIEWED, _ADDED):
+            (viewed if event.name == _VIEWED else added).append(str(product))
+    return viewed, added

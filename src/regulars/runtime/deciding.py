@@ -1,0 +1,83 @@
+"""Deciding in a gateway process: one flow for the API and the console, its catalogue and models kept fresh."""
+
+import asyncio
+import time
+from weakref import WeakKeyDictionary
+
+import structlog
+
+from regulars.core.errors import RegularsError
+from regulars.flow.answers import Teller
+from regulars.flow.engine import Engine
+from regulars.flow.models import Serving
+from regulars.flow.on_decide import OnDecide, Outcome
+from regulars.runtime.services import Services
+
+_LOG = structlog.get_logger("regulars.deciding")
+#: How often models and catalogue are looked at; seconds.
+REFRESH_SECONDS = 1.0
+
+
+class Deciding:
+    """The flow, its words, and the way of its records into the log."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.flow = OnDecide(
+            Engine(services.definitions),
+            services.state,
+            Serving(services.folder.models),
+            monotonic=lambda: time.monotonic_ns() // 1_000_000,
+        )
+        self.teller = Teller(self.flow)
+        self.unrecorded = 0  # decisions whose record the disk refused after the answer was given
+        self._refreshing: asyncio.Task[None] | None = None
+        self._fresh = asyncio.Event()
+
+    async def ready(self) -> None:
+        """Wait until models and catalogue were looked at once; keeps looking from then on."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh())
+        if not self._fresh.is_set():
+            await self._fresh.wait()
+
+    def append(self, outcome: Outcome) -> "asyncio.Future[int]":
+        """Put the records of a decision on their way; raises Unavailable at once when the log takes no more."""
+        reservation = outcome.reservation
+        try:
+            future = self._services.intake.append_many(outcome.records)
+        except RegularsError:
+            if reservation is not None:
+                self.flow.reservations.withdraw(reservation)
+            raise
+
+        def stored(done: "asyncio.Future[int]") -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self.unrecorded += 1
+                _LOG.warning("a decision was answered and not recorded", decision=outcome.id, error=str(error))
+            elif reservation is not None and not done.cancelled():
+                reservation.offset = done.result()
+
+        future.add_done_callback(stored)
+        return future
+
+    async def _refresh(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.flow.refresh)
+            except RegularsError as error:
+                _LOG.warning("models or catalogue could not be read; the old ones serve", error=str(error))
+            self._fresh.set()
+            await asyncio.sleep(REFRESH_SECONDS)
+
+
+_DECIDING: "WeakKeyDictionary[Services, Deciding]" = WeakKeyDictionary()
+
+
+def deciding(services: Services) -> Deciding:
+    """The one of these services, made when it is first asked for."""
+    found = _DECIDING.get(services)
+    if found is None:
+        found = _DECIDING[services] = Deciding(services)
+    return found
