@@ -37,8 +37,8 @@ LIVE_DAYS = 28
 _EVENTS = 1_000  # of one request
 _BYTES = 3_000_000
 _PRODUCTS = 5_000
-_TICK_DAYS = 7  # while a year is imported the clock moves on weekly, and daily in the last weeks
-_START_SECONDS = 30.0
+_TICK_DAYS = 7  # while a year is imported the clock moves on weekly
+_START_SECONDS, _SETTLE_SECONDS = 30.0, 300.0
 
 
 class Marker(msgspec.Struct):
@@ -84,7 +84,7 @@ def run(settings: Settings, *, fresh: bool, live: bool, speed: float, console: C
 def _start(settings: Settings, console: Console) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "regulars", "serve", str(settings.shop), "--data", str(settings.data)]
     command += ["--host", settings.host, "--port", str(settings.port)]
-    environment = {"REGULARS_SEAL_RECORDS": "150", "REGULARS_PROFILE_TABLE_SECONDS": "20", **os.environ}
+    environment = {"REGULARS_SEAL_SECONDS": "10", "REGULARS_PROFILE_TABLE_SECONDS": "15", **os.environ}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     with console.status(f"starting gateway and updater on {settings.address}"):
         deadline = time.monotonic() + _START_SECONDS
@@ -183,13 +183,15 @@ def _load_days(
             break
         lines += day.lines
         if number >= marker.days:
-            if number % _TICK_DAYS == 0 or number >= last - LIVE_DAYS:
+            if number % _TICK_DAYS == 0 or number == last - 1:
                 sink.clock(_instant(day))
             for body in bodies(day.calls):
                 sink.events(body)
             marker.days = number + 1
             if number % _TICK_DAYS == 0:
                 _write(marker_file, marker)
+        if number % 31 == 0 and not progress.console.is_terminal:
+            progress.console.print(f"  {day.date:%d %b %Y}: {lines:,} of {total:,} order lines")
         speed = lines / max(time.monotonic() - began, 1e-9)
         progress.update(task, completed=lines, description=f"order lines {day.date:%d %b} ({speed:,.0f}/s)")
     progress.update(task, total=lines)
@@ -235,33 +237,32 @@ def _instant(day: Day) -> int:
 
 
 def _wait_folded(settings: Settings, progress: Progress) -> None:
-    state = read_state(existing_folder(settings))
-    ready = httpx.get(f"{settings.address}/ready", timeout=10).json()
-    waiting = ready["lag"]["records"]
+    waiting = lag = _lag(settings)
     task = progress.add_task("folding", total=max(waiting, 1))
-    while (lag := httpx.get(f"{settings.address}/ready", timeout=10).json()["lag"]["records"]) > 0:
-        progress.update(task, completed=max(waiting - lag, 0))
+    while lag > 0:
         time.sleep(0.1)
+        lag = _lag(settings)
+        progress.update(task, completed=max(waiting - lag, 0))
     progress.update(task, completed=max(waiting, 1))
-    state.close()
+
+
+def _lag(settings: Settings) -> int:
+    lag: int = httpx.get(f"{settings.address}/ready", timeout=30).json()["lag"]["records"]
+    return lag
 
 
 def _settle(settings: Settings, console: Console) -> None:
     """Wait until the lake and the profile table hold everything."""
     state = read_state(existing_folder(settings))
     with console.status("sealing into the lake, writing the profile table"):
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline:
-            behind = int(str(state.meta(FOLDED) or 0)) - int(str(state.meta(SEALED) or 0))
-            if behind < _sealed_enough(settings) and not state.select(CHANGED, limit=1):
-                break
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while state.meta(SEALED) != state.meta(FOLDED) or state.select(CHANGED, limit=1):
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"the lake was not up to date after {_SETTLE_SECONDS:.0f} s; see the log above, and start the demo again"
+                )
             time.sleep(0.2)
     state.close()
-
-
-def _sealed_enough(settings: Settings) -> int:
-    """Records that may still wait for the next seal: fewer than one seal takes at once."""
-    return min(settings.seal_records, 150)
 
 
 # Training ------------------------------------------------------------------------------------------------------------
@@ -285,21 +286,21 @@ def _show(figures: Mapping[str, Any] | None, console: Console) -> None:
     evaluation = (figures or {}).get("evaluation")
     if not evaluation:
         return
-    table = Table(title=f"Next basket, {evaluation.get('cases', '')} households, four weeks not seen in training")
-    for heading in ("recommender", "hit rate at 10", "95 % interval", "precision at 10", "95 % interval "):
-        table.add_column(heading, justify="left" if heading == "recommender" else "right")
-    for row in evaluation["rows"]:
-        table.add_row(*_figures(row))
+    k = evaluation["k"]
+    table = Table(title=f"The next basket of {evaluation['cases']:,} households, in four weeks not seen in training")
+    headings = ("recommender", f"hit rate at {k}", "95 % interval", f"precision at {k}", "95 % interval ")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for name, row in evaluation["figures"].items():
+        hit, precision = row["hit_rate"], row["precision"]
+        table.add_row(
+            name.replace("_", " "),
+            f"{hit['mean']:.3f}",
+            f"{hit['low']:.3f} to {hit['high']:.3f}",
+            f"{precision['mean']:.4f}",
+            f"{precision['low']:.4f} to {precision['high']:.4f}",
+        )
     console.print(table)
-
-
-def _figures(row: Mapping[str, Any]) -> list[str]:
-    hit, precision = row["hit_rate"], row["precision"]
-    return [
-        str(row["name"]),
-        f"{hit['mean']:.3f}", f"{hit['low']:.3f} to {hit['high']:.3f}",
-        f"{precision['mean']:.4f}", f"{precision['low']:.4f} to {precision['high']:.4f}",
-    ]  # fmt: skip
 
 
 # Live ----------------------------------------------------------------------------------------------------------------
