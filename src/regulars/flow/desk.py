@@ -6,20 +6,13 @@ from typing import Any
 import msgspec
 
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, part_id
-from regulars.core.state import CHANGED, DUE, MEMBERSHIP, PART, Changes, StateReader, Table
+from regulars.core.state import CHANGED, Changes, StateReader
 from regulars.flow.engine import Engine
+from regulars.flow.generation import Tables
 from regulars.profile.fold import Folded, Parts
 
 _person_decoder = msgspec.msgpack.Decoder(Person)
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Tables(msgspec.Struct, frozen=True):
-    """Where the records of a generation live; a back-fill builds the next generation beside the serving one."""
-
-    part: Table = PART
-    membership: Table = MEMBERSHIP
-    due: Table = DUE
 
 
 class Working:
@@ -62,7 +55,7 @@ class Desk:
         """Fetch the hot records and some parts of many profiles in one go."""
         ids = {part_id(number, part) for number, parts in wanted.items() for part in (HOT, *parts)} - self._asked
         self._asked |= ids
-        self._bytes.update(self._state.parts(list(ids)))
+        self._bytes.update(self._state.parts(list(ids), self.tables.part))
 
     def find(self, number: int) -> Working | None:
         """The profile if it exists."""
@@ -116,7 +109,8 @@ class Desk:
         working.written |= result.parts
         changed: set[int] | None = result.slots
         if hot.due and hot.due <= day:
-            changed = result.slots | self.engine.fold.evaluate(hot, self.load_all(working), day)
+            fold = self.engine.fold
+            changed = result.slots | fold.pass_time(hot, self.load(working, fold.timed_parts), day)
         if working.new or consent_changed:
             changed = None
         moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.consent)
@@ -128,6 +122,15 @@ class Desk:
         hot = working.hot
         self.engine.fold.evaluate(hot, self.load_all(working), day)
         moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.consent)
+        if moved is not None:
+            hot.segments = moved.now
+
+    def passed(self, working: Working, day: int) -> None:
+        """Bring values up to date to which nothing happened but that time passed."""
+        hot = working.hot
+        fold = self.engine.fold
+        changed = fold.pass_time(hot, self.load(working, fold.timed_parts), day)
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.consent)
         if moved is not None:
             hot.segments = moved.now
 
@@ -218,15 +221,15 @@ class Desk:
     def _count_first(self, before: int | None, now: int | None) -> None:
         for time, sign in ((before, -1), (now, 1)):
             if time is not None:
-                self.changes.add("new_profiles", self.engine.calendar.day(time), "", sign)
+                self.changes.add(self.tables.counters + "new_profiles", self.engine.calendar.day(time), "", sign)
 
     def _count(self, name: str, key: str, value: int) -> None:
         if name != "lifecycle" or key:
-            self.changes.add(name, 0, key, value)
+            self.changes.add(self.tables.counters + name, 0, key, value)
 
     def _fetch(self, number: int, part: int) -> bytes | None:
         key = part_id(number, part)
         if key not in self._asked:
             self._asked.add(key)
-            self._bytes.update(self._state.parts([key]))
+            self._bytes.update(self._state.parts([key], self.tables.part))
         return self._bytes.get(key)

@@ -3,8 +3,9 @@
 from typing import cast
 
 from regulars.core.state import Changes, StateReader
-from regulars.flow.desk import Desk, Tables
+from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
+from regulars.flow.generation import Tables
 
 CHUNK = 2_000  # profiles per transaction
 
@@ -21,10 +22,10 @@ def pass_time(
     """Evaluate the live records of these profiles as of local day `day`."""
     changes = Changes()
     desk = Desk(engine, state, changes, tables)
-    desk.prefetch(dict.fromkeys(profiles, engine.fold.parts))
+    desk.prefetch(dict.fromkeys(profiles, engine.fold.timed_parts))
     for number in profiles:
         working = desk.find(number)
         if working is not None:
-            desk.evaluated(working, day)
+            desk.passed(working, day)
     desk.store(offset)
     return changes

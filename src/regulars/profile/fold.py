@@ -103,6 +103,8 @@ class Fold:
                 self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot], _is_timed(traits[slot])))
         self._by_slot = sorted(self._at)
         self._monoids = [at.monoid for at in self._by_slot]
+        self._timed = tuple(at for at in self._by_slot if at.timed)
+        self.timed_parts: tuple[int, ...] = tuple(sorted({at.part for at in self._timed}))
         self._days_since = tuple(at.slot for at in self._by_slot if at.trait.kind == "days_since")
         self._steps: dict[str, tuple[_Step, ...]] = {
             name: self._steps_of(name) for trait in traits for name in (*trait.events, *ORDER_EVENTS)
@@ -304,6 +306,28 @@ class Fold:
                 changed.add(slot)
         hot.day = day
         hot.due = self.due(parts, day)
+        return changed
+
+    def pass_time(self, hot: Hot, parts: Mapping[int, list[Any]], day: int) -> set[int]:
+        """What `evaluate` does when nothing but time passed; of the parts, `timed_parts` are needed. Changed slots."""
+        day = max(day, hot.day)
+        changed: set[int] = set()
+        values = hot.values
+        earliest = 0
+        for slot, part, place, monoid, _, _ in self._timed:
+            states = parts.get(part)
+            if states is None:
+                continue
+            state = states[place]
+            value = monoid.value(state, day)
+            if value != values[slot]:
+                values[slot] = value
+                changed.add(slot)
+            due = monoid.due(state, day)
+            if due and (due < earliest or not earliest):
+                earliest = due
+        hot.day = day
+        hot.due = earliest
         return changed
 
     def due(self, parts: Mapping[int, list[Any]], day: int) -> int:
