@@ -7,7 +7,7 @@ share that the shop's `consent.toml` documents for each purpose.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 
 from regulars.core.errors import Unavailable
 
-ZONE = ZoneInfo("America/New_York")
+ZONE = ZoneInfo("America/New_York")  # of the shop; the data's timestamps are UTC, its campaign dates are local
 CURRENCY = "USD"
 _encode = msgspec.json.Encoder().encode
 
 
 class Day(NamedTuple):
-    """What happened on one local day, as encoded Segment-spec `track` calls in the order of their time."""
+    """What happened on one day (UTC), as encoded Segment-spec `track` calls in the order of their time."""
 
     date: datetime
     calls: list[bytes]
@@ -123,7 +123,7 @@ class CompleteJourney:
             campaign = self._descriptions[row["campaign_id"]]
             start: datetime = campaign["start_date"]
             # Campaigns that began before the data does were running on its first day.
-            time = max(start, first) + timedelta(hours=9)
+            time = _utc(max(start, first) + timedelta(hours=9))
             identifier = f"cj-promotion-{row['campaign_id']}-{row['household_id']}"
             properties = {
                 "promotion_id": str(row["campaign_id"]),
@@ -131,13 +131,13 @@ class CompleteJourney:
                 "position": "mail",
             }
             body = _call(identifier, row["household_id"], "Promotion Viewed", time, properties)
-            calls.setdefault(time.replace(hour=0), []).append((time, identifier, body))
+            calls.setdefault(time.replace(hour=0, minute=0), []).append((time, identifier, body))
         for number, row in enumerate(self._redemptions.to_pylist()):
-            time = row["redemption_date"] + timedelta(hours=12)
+            time = _utc(row["redemption_date"] + timedelta(hours=12))
             identifier = f"cj-coupon-{number}"
             properties = {"coupon_id": str(row["coupon_upc"]), "campaign_id": str(row["campaign_id"])}
             body = _call(identifier, row["household_id"], "Coupon Applied", time, properties)
-            calls.setdefault(time.replace(hour=0), []).append((time, identifier, body))
+            calls.setdefault(time.replace(hour=0, minute=0), []).append((time, identifier, body))
         return calls
 
     def _read(self, name: str) -> Any:
@@ -251,17 +251,21 @@ def _share(household: int, purpose: str) -> float:
 
 
 def _call(message_id: str, household: int, event: str, time: datetime, properties: Mapping[str, Any]) -> bytes:
-    stamp = time.replace(tzinfo=ZONE).astimezone(ZoneInfo("UTC"))
     return _encode(
         {
             "type": "track",
             "messageId": message_id,
             "userId": str(household),
             "event": event,
-            "timestamp": stamp.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "properties": properties,
         }
     )
+
+
+def _utc(local: datetime) -> datetime:
+    """A naive local time of the shop as naive UTC, as the timestamps of the orders are."""
+    return local.replace(tzinfo=ZONE).astimezone(UTC).replace(tzinfo=None)
 
 
 def _path(row: Mapping[str, Any]) -> list[str]:

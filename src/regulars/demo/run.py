@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from regulars.analyst.client import AnalystClient
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected, Unavailable
 from regulars.core.state import CHANGED, FOLDED, SEALED
-from regulars.demo.complete_journey import ZONE, CompleteJourney, Day
+from regulars.demo.complete_journey import CompleteJourney, Day
 from regulars.importing.sinks import HttpSink
 from regulars.runtime import Settings
 from regulars.runtime.build import existing_folder, read_state
@@ -233,7 +233,7 @@ def bodies(calls: list[bytes]) -> Iterator[bytes]:
 
 
 def _instant(day: Day) -> int:
-    return int(day.date.replace(tzinfo=ZONE).timestamp() * 1000)
+    return int(day.date.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def _wait_folded(settings: Settings, progress: Progress) -> None:
@@ -259,7 +259,7 @@ def _settle(settings: Settings, console: Console) -> None:
         while state.meta(SEALED) != state.meta(FOLDED) or state.select(CHANGED, limit=1):
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"the lake was not up to date after {_SETTLE_SECONDS:.0f} s; see the log above, and start the demo again"
+                    f"the lake was not up to date after {_SETTLE_SECONDS:.0f} s; start the demo again, it goes on here"
                 )
             time.sleep(0.2)
     state.close()
