@@ -52,6 +52,12 @@ FAILED = _table(
     "reason",
 )
 DUE = _table("due", "day:int profile:int", 2)
+#: The records of the other generation: a back-fill builds the next one beside the one that serves (META `generation`).
+PART_B = _table("part_b", "id:int data:blob")
+MEMBERSHIP_B = _table("membership_b", "segment:text profile:int since:int", 2, "profile")
+DUE_B = _table("due_b", "day:int profile:int", 2)
+#: Profiles that changed since the running back-fill built them.
+REBUILD = _table("rebuild", "profile:int")
 CHANGED = _table("changed", "profile:int offset:int")
 #: What folding admitted of a range of log records; read by the sealer (core.verdict).
 VERDICT = _table("verdict", "first:int last:int data:blob")
@@ -70,7 +76,7 @@ ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a com
 
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
-    MANIFEST, PRODUCT, USER, ACCESS, ANSWER,
+    MANIFEST, PRODUCT, USER, ACCESS, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).
@@ -78,7 +84,10 @@ FOLDED = "folded_offset"
 SEALED = "sealed_offset"
 CLOCK = "clock"  # the shop's clock, ms: the largest tick
 SCHEMA = "schema_version"
-DEFINITIONS = "definitions"  # hash of the definitions that the records were built with
+DEFINITIONS = "definitions"  # core.definitions.Definitions that serve: the records are built with these
+GENERATION = "generation"  # "a" or "b": which tables hold the records that serve
+EPOCH = "epoch"  # grows with every change of DEFINITIONS or GENERATION
+PROFILES_BUILT = "profiles_built"  # record_version that the profile table of the lake was built with
 
 
 class Changes:
@@ -123,8 +132,8 @@ class StateReader(Protocol):
         """Those of the rows that exist, by primary key."""
         ...
 
-    def parts(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Profile parts by id (profile << 4 | part); the hot path of folding and deciding."""
+    def parts(self, ids: Sequence[int], table: Table = PART) -> dict[int, bytes]:
+        """Profile parts by id (profile << 4 | part) of a generation; the hot path of folding and deciding."""
         ...
 
     def select(

@@ -6,6 +6,7 @@ from regulars.collect.segment import Decoder
 from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions
+from regulars.core.errors import Misconfigured
 from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS
 from regulars.core.schema import Rows, thresholds
 from regulars.profile.consent import Effect
@@ -34,6 +35,7 @@ class Engine:
         conditions = [*self.segments.conditions.values(), *self.offers.values()]
         computed = {"lifecycle": Lifecycle(definitions.shop.typical_gap_days)}
         self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions))
+        self.plain_decoder = Decoder(without_plan(definitions))
         self.purposes = frozenset(purpose.id for purpose in definitions.purposes)
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
@@ -58,12 +60,43 @@ class Engine:
         return self._admitting.get(event_name, "analytics")
 
 
+def without_plan(definitions: Definitions) -> Definitions:
+    """The same without what the tracking plan refuses: to read again what was taken in under an earlier plan."""
+    replace = msgspec.structs.replace
+    return replace(
+        definitions, strict_plan=False, events=tuple(replace(event, schema={}) for event in definitions.events)
+    )
+
+
 def with_record_definitions(current: Definitions, stored: Definitions) -> Definitions:
-    """`current`, but what profile records are built from as in `stored`: what serves until a back-fill is through."""
-    return msgspec.structs.replace(
+    """`current`, but what profile records are built from as in `stored`: what serves until a back-fill is through.
+
+    New types of event are taken in at once. An offer whose condition asks for what the records do not have yet waits.
+    """
+    purposes = {event.name: event.purpose for event in stored.events}
+    replace = msgspec.structs.replace
+    served = replace(
         current,
+        shop=replace(
+            current.shop,
+            time_zone=stored.shop.time_zone,
+            currency=stored.shop.currency,
+            typical_gap_days=stored.shop.typical_gap_days,
+        ),
         traits=stored.traits,
         segments=stored.segments,
-        events=stored.events,
+        events=tuple(replace(event, purpose=purposes.get(event.name, event.purpose)) for event in current.events),
         record_version=stored.record_version,
     )
+    rows = Rows(served)
+    return replace(served, offers=tuple(offer for offer in served.offers if _compiles(offer.when, rows)))
+
+
+def _compiles(when: str, rows: Rows) -> bool:
+    if not when:
+        return True
+    try:
+        compile_condition(when, rows.schema)
+    except Misconfigured:
+        return False
+    return True

@@ -13,8 +13,8 @@ from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes, StateReader
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.history import History
-from regulars.flow.on_events import refold
 from regulars.flow.people import apply_effects, identifier_rows, withdraw
+from regulars.flow.refold import refold
 from regulars.profile import consent
 from regulars.profile.assignment import profile_of
 from regulars.profile.links import FOREVER, REVOKED, Link

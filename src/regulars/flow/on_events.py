@@ -1,7 +1,8 @@
 """What a batch of log records does: decode, count once, say whose, check consent, fold, and store all or nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import cast
 
 import msgspec
 
@@ -12,21 +13,22 @@ from regulars.core import log as kinds
 from regulars.core import state as tables
 from regulars.core.event import CONSENT, IDENTIFY, ORDER_EVENTS, Event, FailedEvent
 from regulars.core.log import Record
-from regulars.core.record import PERSON, REACH
-from regulars.core.state import ACCESS, ORDER, VERDICT, Changes, StateReader
+from regulars.core.record import PERSON
+from regulars.core.state import ACCESS, ORDER, VERDICT, Changes, Row, StateReader
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
-from regulars.flow.desk import Desk, Tables, Working
+from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
-from regulars.flow.history import History, Past
+from regulars.flow.generation import Tables
+from regulars.flow.history import History
+from regulars.flow.on_decision import concerns, on_decisions
 from regulars.flow.on_products import upsert
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
+from regulars.flow.refold import learn_facts, refold
 from regulars.profile import consent, orders
 from regulars.profile.consent import Statement
 from regulars.profile.orders import Change, Order
 
 _encode = msgspec.msgpack.Encoder().encode
-_FACTS = 40  # declared facts kept per profile
-_FACT_LENGTH = 500  # characters of one
 
 
 class Folding(msgspec.Struct):
@@ -72,6 +74,7 @@ class OnEvents:
             step.write(changes)
         folding = Folding(changes, list(steps), len(live))
         last = records[-1].offset
+        seen: list[tuple[int, Event]] = []
         if live:
             placed = place(live, self.engine, self._state, changes)
             desk = Desk(self.engine, self._state, changes, self._tables)
@@ -79,6 +82,12 @@ class OnEvents:
             batch.fold()
             folding.refolds = batch.refolded
             desk.store(last)
+            seen = [
+                (number, event)
+                for event, number in zip(live, placed.numbers, strict=True)
+                if concerns(event) and verdicts[event.offset].codes[event.index] == ADMITTED
+            ]
+        on_decisions(self.engine, self._state, changes, records, seen, self._tables.part)
         if verdicts:
             listed = [verdict.frozen() for verdict in verdicts.values()]
             changes.put(VERDICT, (records[0].offset, last, _encode(listed)))
@@ -198,9 +207,11 @@ class _Batch:
         for number, said in statements.items():
             if self._hear(number, said, by_profile[number]):
                 refolds.add(number)
-        for number in refolds:
-            self._refold(number)
-        changes = self._order_changes(order_events, by_profile)
+        owner = {id(event): number for number, events in by_profile.items() for event in events}
+        lost = self._lost_orders(order_events, owner)
+        for number in refolds | lost.keys():
+            self._refold(number, without=lost.get(number, ()))
+        changes = self._order_changes(order_events, owner, {order for ids in lost.values() for order in ids})
         for number, events in by_profile.items():
             self._fold_profile(number, events, changes.pop(number, ()))
         for number, rest in changes.items():
@@ -297,47 +308,56 @@ class _Batch:
     def _learn_facts(self, working: Working, events: Iterable[Event]) -> None:
         """Declared facts of identify calls: of each the last in (time, message id) stays."""
         person = self.desk.person(working)
-        for event in events:
-            if event.name != IDENTIFY:
-                continue
-            for name, value in event.traits.items():
-                if not isinstance(value, str | int | float | bool) or len(name) > 100:
-                    continue
-                kept = value[:_FACT_LENGTH] if isinstance(value, str) else value
-                known = person.facts.get(name)
-                if known is None:
-                    if len(person.facts) < _FACTS:
-                        person.facts[name] = [event.time, event.message_id, kept]
-                elif (event.time, event.message_id) > (known[0], known[1]):
-                    person.facts[name] = [event.time, event.message_id, kept]
+        learn_facts(person.facts, events)
         working.hot.facts = {name: fact[2] for name, fact in person.facts.items()}
         working.written.add(PERSON)
 
     # Orders -----------------------------------------------------------------------------------------------------
 
-    def _order_changes(
-        self, order_events: Mapping[str, list[Event]], by_profile: Mapping[int, list[Event]]
-    ) -> dict[int, list[Change]]:
-        """The orders that the batch changes, by the profile that owns them: the one that was there first."""
+    def _lost_orders(self, order_events: Mapping[str, list[Event]], owner: Mapping[int, int]) -> dict[int, list[str]]:
+        """The orders that somebody else told of earlier, as this batch tells, by the profile that has them now."""
         if not order_events:
             return {}
-        owner = {id(event): number for number, events in by_profile.items() for event in events}
         currency = self.engine.definitions.shop.currency
-        stored = self._state.many(ORDER, order_events)
-        pending = self.desk.changes.puts.get(ORDER.name, {})
+        found: dict[int, list[str]] = {}
+        for identifier, row in self._order_rows(order_events).items():
+            holder, events = cast(int, row[1]), order_events[identifier]
+            if all(owner[id(event)] == holder for event in events) or self.desk.find(holder) is None:
+                continue
+            old = orders.load(identifier, cast(bytes, row[6]), currency=currency)
+            began = old.versions[0]
+            first = min(events, key=lambda event: (event.time, event.message_id))
+            if owner[id(first)] != holder and (first.time, first.message_id) < (began.time, began.message_id):
+                found.setdefault(holder, []).append(identifier)
+        return found
+
+    def _order_rows(self, wanted: Iterable[str]) -> dict[str, Row]:
+        stored = cast(dict[str, Row], self._state.many(ORDER, wanted))
+        pending = self.desk.changes.puts.get(ORDER.name)
+        if pending:
+            stored.update({order: pending[order] for order in wanted if order in pending})
+        return stored
+
+    def _order_changes(
+        self, order_events: Mapping[str, list[Event]], owner: Mapping[int, int], lost: AbstractSet[str]
+    ) -> dict[int, list[Change]]:
+        """The orders that the batch changes, by the profile that owns them: that of the order's first event."""
+        if not order_events:
+            return {}
+        currency = self.engine.definitions.shop.currency
+        rows = self._order_rows(order_events)
         found: dict[int, list[Change]] = {}
         for identifier, events in order_events.items():
-            row = pending.get(identifier) or stored.get(identifier)
+            row = rows.get(identifier)
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-            first = min(events, key=lambda event: (event.time, event.message_id))
-            number = cast(int, row[1]) if row is not None else owner[id(first)]
+            number, mine = owner[id(min(events, key=lambda event: (event.time, event.message_id)))], False
+            if row is not None and identifier not in lost and self.desk.find(cast(int, row[1])) is not None:
+                number, mine = cast(int, row[1]), True
             change = orders.apply(identifier, old, events, currency=currency)
             self.desk.changes.put(ORDER, orders.row(change.new, number))
             self._count_order(change.old, -1)
             self._count_order(change.new, 1)
-            if self.desk.find(number) is None and number not in by_profile:
-                number = owner[id(first)]
-            found.setdefault(number, []).append(change)
+            found.setdefault(number, []).append(change if mine else Change(None, change.new))
         return found
 
     def _count_order(self, order: Order | None, sign: int) -> None:
@@ -349,101 +369,14 @@ class _Batch:
 
     # Repair -----------------------------------------------------------------------------------------------------
 
-    def _refold(self, number: int) -> None:
+    def _refold(self, number: int, *, without: Collection[str]) -> None:
         """Read the profile's history and fold it from zero, under the consent and the links of now."""
         rows = self.placed.settlement.puts if self.placed.settlement else {}
         past = self._history.of(number, rows)
         self.refolded += 1
-        late = refold(self.engine, self.desk, self._state, past, day=self.day)
+        late = refold(self.engine, self.desk, self._state, past, day=self.day, without=without)
         sink = next(iter(self.verdicts.values()))
         sink.late.extend(late)
-
-
-def refold(engine: Engine, desk: Desk, state: StateReader, history: Past, *, day: int) -> list[tuple[int, int]]:
-    """Replace a profile's record by the fold of its history; (offset, index) of events that consent admits only now."""
-    number, keys, past = history.number, history.keys, history.events
-    before = desk.find(number)
-    if before is None and not past:
-        return []
-    reach: list[Any] = []
-    if before is None:
-        first = min(event.time for event in past)
-        working = desk.open(number, anchor_of(number, keys) or past[0].subject, time=first, day=day)
-        old_since: Mapping[str, int] = {}
-    else:
-        working = before
-        old_since = dict(working.hot.consent)
-        reach = desk.reach(working)
-        desk.load_all(working)
-    person = desk.person(working)
-    said = [
-        (str(r[0]), str(r[1]), cast(int, r[2]), str(r[3]), bool(r[4]))
-        for key in history.subjects
-        for r in (*state.select(tables.CONSENT, {"identifier": key}), *_pending_statements(desk.changes, key))
-        if history.owns(key, cast(int, r[2]))
-    ]
-    person.identifiers = keys
-    person.statements = consent.union((), said)
-    person.facts = {}
-    old = working.hot
-    hot = engine.fold.new(anchor_of(number, keys) or old.anchor, past[0].time if past else old.first_seen, day)
-    hot.segments, hot.due = old.segments, old.due
-    hot.consent = consent.since(person.statements)
-    if past:
-        hot.last_seen = past[-1].time
-    working.hot = hot
-    gone = set(working.parts) - {REACH}
-    working.parts = {REACH: reach}
-    working.loaded = set(range(16))
-    admitted = [e for e in past if consent.allows(hot.consent, engine.admitting_purpose(e.name), e.time)]
-    late = [
-        (e.offset, e.index)
-        for e in admitted
-        if e.offset and not consent.allows(old_since, engine.admitting_purpose(e.name), e.time)
-    ]
-    found = _orders_of(engine, state, desk.changes, admitted)
-    for order in found:
-        desk.changes.put(ORDER, orders.row(order, number))
-    result = engine.fold.fold(
-        hot, working.parts, admitted, [Change(None, o) for o in found], since=hot.consent, day=day
-    )
-    working.written |= result.parts | gone | {PERSON}
-    for part in gone - set(working.parts):
-        working.parts[part] = engine.fold.zero(part)
-    _facts_of(person.facts, admitted)
-    hot.facts = {name: fact[2] for name, fact in person.facts.items()}
-    desk.evaluated(working, day)
-    return late
-
-
-def _pending_statements(changes: Changes, key: str) -> list[Any]:
-    return [row for row in changes.puts.get(tables.CONSENT.name, {}).values() if row[0] == key]
-
-
-def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Iterable[Event]) -> list[Order]:
-    """The facts of the orders that a history tells of, with all their versions, whatever source they came from."""
-    by_order: dict[str, list[Event]] = {}
-    for event in events:
-        identifier = orders.order_id(event)
-        if identifier is not None:
-            by_order.setdefault(identifier, []).append(event)
-    currency = engine.definitions.shop.currency
-    stored = state.many(ORDER, by_order)
-    pending = changes.puts.get(ORDER.name, {})
-    found = []
-    for identifier, told in by_order.items():
-        row = pending.get(identifier) or stored.get(identifier)
-        old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-        found.append(orders.apply(identifier, old, told, currency=currency).new)
-    return found
-
-
-def _facts_of(facts: dict[str, list[Any]], events: Iterable[Event]) -> None:
-    for event in events:
-        if event.name == IDENTIFY:
-            for name, value in event.traits.items():
-                if isinstance(value, str | int | float | bool) and len(name) <= 100:
-                    facts[name] = [event.time, event.message_id, value]
 
 
 def _keep_failed(failed: FailedEvent, changes: Changes) -> None:

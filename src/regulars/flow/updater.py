@@ -10,8 +10,8 @@ from regulars.core.definitions import Definitions
 from regulars.core.event import Event
 from regulars.core.log import Log, Record
 from regulars.core.state import CLOCK, FOLDED, RUN, Changes, State
-from regulars.flow.desk import Tables
 from regulars.flow.engine import Engine
+from regulars.flow.generation import Tables
 from regulars.flow.history import History, Sealed
 from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents

@@ -119,6 +119,12 @@ def apply(identifier: str, old: Order | None, events: Iterable[Event], *, curren
     return Change(old, Order(identifier, tuple(versions), currency=currency))
 
 
+def begins_with(order: Order, events: Iterable[Event]) -> bool:
+    """Whether its first event is one of these: an order that several customers tell of belongs to the first."""
+    first = order.versions[0]
+    return any(event.time == first.time and event.message_id == first.message_id for event in events)
+
+
 def row(order: Order, profile: int) -> Row:
     """The ORDER row: order id, profile, time, total, currency, status, data."""
     first = order.time if order.time is not None else order.versions[0].time

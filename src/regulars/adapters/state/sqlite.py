@@ -51,9 +51,9 @@ class _Reads:
             found = ((key, connection.execute(text, cast(tuple[Cell, ...], key)).fetchone()) for key in keys)
             return {key: row for key, row in found if row is not None}
 
-    def parts(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Profile parts by id (profile << 4 | part)."""
-        return dict(cast(list[tuple[int, bytes]], self._by_key(PART, ids)))
+    def parts(self, ids: Sequence[int], table: Table = PART) -> dict[int, bytes]:
+        """Profile parts by id (profile << 4 | part) of a generation."""
+        return dict(cast(list[tuple[int, bytes]], self._by_key(table, ids)))
 
     def select(
         self,

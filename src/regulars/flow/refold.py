@@ -1,0 +1,145 @@
+"""Repair: a profile's record replaced by the fold of its history, under the consent, links and traits of now."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from regulars.core import state as tables
+from regulars.core.event import IDENTIFY, Event
+from regulars.core.record import PERSON, REACH, Hot
+from regulars.core.state import ORDER, Changes, StateReader
+from regulars.flow.desk import Desk, Working
+from regulars.flow.engine import Engine
+from regulars.flow.history import Past
+from regulars.flow.people import anchor_of
+from regulars.profile import consent, orders
+from regulars.profile.consent import Said
+from regulars.profile.orders import Change, Order
+
+_FACTS = 40  # declared facts kept per profile, the first by name
+_FACT_LENGTH = 500  # characters of one
+
+
+def refold(
+    engine: Engine, desk: Desk, state: StateReader, history: Past, *, day: int, without: Collection[str] = ()
+) -> list[tuple[int, int]]:
+    """Replace a profile's record by the fold of its history; (offset, index) of events that consent admits only now.
+
+    `without` are orders that turn out to be somebody else's.
+    """
+    number, keys, past = history.number, history.keys, history.events
+    before = desk.find(number)
+    statements = consent.union((), _said(state, desk.changes, history))
+    if before is None and not past and not statements:
+        return []
+    reach: list[Any] = []
+    if before is None:
+        first = min([event.time for event in past] or [said[2] for said in statements])
+        anchor = anchor_of(number, keys) or past[0].subject
+        working = desk.open(number, anchor, time=first, day=day)
+        old_since: Mapping[str, int] = {}
+    else:
+        working = before
+        old_since = dict(working.hot.consent)
+        reach = desk.reach(working)
+        desk.load_all(working)
+    person = desk.person(working)
+    person.identifiers = keys
+    person.statements = statements
+    person.facts = {}
+    old = working.hot
+    hot = engine.fold.new(anchor_of(number, keys) or old.anchor, past[0].time if past else old.first_seen, day)
+    hot.consent = consent.since(statements)
+    if past:
+        hot.last_seen = past[-1].time
+    admitted = admitted_of(engine, hot.consent, past)
+    late = [
+        (e.offset, e.index)
+        for e in admitted
+        if e.offset and not consent.allows(old_since, engine.admitting_purpose(e.name), e.time)
+    ]
+    learn_facts(person.facts, admitted)
+    hot.facts = {name: fact[2] for name, fact in person.facts.items()}
+    found = [order for order in _orders_of(engine, state, desk.changes, admitted) if order.id not in without]
+    for order in found:
+        desk.changes.put(ORDER, orders.row(order, number))
+    fold_anew(engine, desk, working, hot, admitted, found, reach, day=day)
+    return late
+
+
+def fold_anew(
+    engine: Engine,
+    desk: Desk,
+    working: Working,
+    hot: Hot,
+    admitted: Sequence[Event],
+    facts: Iterable[Order],
+    reach: list[Any],
+    *,
+    day: int,
+) -> None:
+    """Put the fold of these events and orders, from zero on, in the place of what the record holds."""
+    desk.load_all(working)
+    hot.segments, hot.due = working.hot.segments, working.hot.due
+    gone = set(working.parts) - {REACH}
+    working.hot = hot
+    working.parts = {REACH: reach}
+    working.loaded = set(range(16))
+    changes = [Change(None, order) for order in facts]
+    result = engine.fold.fold(hot, working.parts, admitted, changes, since=hot.consent, day=day)
+    working.written |= result.parts | gone | {PERSON} | ({REACH} if reach else set())
+    for part in gone - set(working.parts):
+        working.parts[part] = engine.fold.zero(part)
+    desk.evaluated(working, day)
+
+
+def admitted_of(engine: Engine, since: Mapping[str, int], events: Iterable[Event]) -> list[Event]:
+    """The events that consent admits."""
+    admitting = engine.admitting_purpose
+    return [event for event in events if consent.allows(since, admitting(event.name), event.time)]
+
+
+def learn_facts(facts: dict[str, list[Any]], events: Iterable[Event]) -> None:
+    """Declared facts of identify calls: of each the last in (time, message id) stays, whatever came first."""
+    for event in events:
+        if event.name != IDENTIFY:
+            continue
+        for name, value in event.traits.items():
+            if not isinstance(value, str | int | float | bool) or len(name) > 100:
+                continue
+            known = facts.get(name)
+            if known is None or (event.time, event.message_id) > (known[0], known[1]):
+                facts[name] = [event.time, event.message_id, value[:_FACT_LENGTH] if isinstance(value, str) else value]
+    if len(facts) > _FACTS:
+        for name in sorted(facts)[_FACTS:]:
+            del facts[name]
+
+
+def _said(state: StateReader, changes: Changes, history: Past) -> list[Said]:
+    """What the profile's identifiers said about consent, each while it was theirs."""
+    pending = changes.puts.get(tables.CONSENT.name, {}).values()
+    return [
+        (str(r[0]), str(r[1]), cast(int, r[2]), str(r[3]), bool(r[4]))
+        for key in history.subjects
+        for r in (*state.select(tables.CONSENT, {"identifier": key}), *(row for row in pending if row[0] == key))
+        if history.owns(key, cast(int, r[2]))
+    ]
+
+
+def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Iterable[Event]) -> list[Order]:
+    """The orders that began with an event of this history, with all their versions, whatever source those came from."""
+    by_order: dict[str, list[Event]] = {}
+    for event in events:
+        identifier = orders.order_id(event)
+        if identifier is not None:
+            by_order.setdefault(identifier, []).append(event)
+    currency = engine.definitions.shop.currency
+    stored = state.many(ORDER, by_order)
+    pending = changes.puts.get(ORDER.name, {})
+    found = []
+    for identifier, told in by_order.items():
+        row = pending.get(identifier) or stored.get(identifier)
+        old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
+        order = orders.apply(identifier, old, told, currency=currency).new
+        if orders.begins_with(order, told):
+            found.append(order)
+    return found
