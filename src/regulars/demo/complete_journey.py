@@ -149,29 +149,6 @@ class CompleteJourney:
         return pq.read_table(path)
 
 
-class _Article(NamedTuple):
-    """What every line of a product repeats; the texts are encoded once."""
-
-    id: str
-    category: msgspec.Raw
-    department: msgspec.Raw
-    product_category: msgspec.Raw
-    brand: msgspec.Raw
-
-
-class _Line(msgspec.Struct, gc=False):
-    product_id: str
-    quantity: int
-    price: float  # of one, before discounts
-    total: float  # what the shop received for the line
-    discount: float  # loyalty card
-    coupon_discount: float  # coupons, and the shop's matching of them
-    category: msgspec.Raw
-    department: msgspec.Raw
-    product_category: msgspec.Raw
-    brand: msgspec.Raw
-
-
 class _Basket(NamedTuple):
     id: str
     household: int
@@ -209,15 +186,15 @@ def _baskets(columns: Mapping[str, list[Any]]) -> Iterator[_Basket]:
     yield from baskets.values()
 
 
-def _order_call(basket: _Basket, catalogue: Mapping[int, _Article]) -> bytes:
-    products = []
+def _order_call(basket: _Basket, catalogue: Mapping[int, str]) -> bytes:
+    products: list[str] = []
     total = discount = coupons = 0.0
     for product, quantity, value, retail, coupon, match in basket.lines:
-        article = catalogue[product]
         # The shelf price: a manufacturer's coupon does not lower what the shop receives, the other two do.
-        price = (value + retail + match) / quantity
+        price = round((value + retail + match) / quantity, 4)
         products.append(
-            _Line(article.id, quantity, round(price, 4), value, retail, round(coupon + match, 2), *article[1:])
+            f'{catalogue[product]},"quantity":{quantity},"price":{price!r},"total":{value!r},"discount":{retail!r},'
+            f'"coupon_discount":{round(coupon + match, 2)!r}}}'
         )
         total += value
         discount += retail
@@ -229,7 +206,7 @@ def _order_call(basket: _Basket, catalogue: Mapping[int, _Article]) -> bytes:
         "coupon_discount": round(coupons, 2),
         "currency": CURRENCY,
         "store_id": basket.store,
-        "products": products,
+        "products": msgspec.Raw(f"[{','.join(products)}]".encode()),
     }
     return _call(f"cj-order-{basket.id}", basket.household, "Order Completed", basket.time, properties)
 
@@ -274,14 +251,16 @@ def _path(row: Mapping[str, Any]) -> list[str]:
     return [level for level in levels if level]
 
 
-def _article(product: int, row: Mapping[str, Any]) -> _Article:
-    texts = (
-        " > ".join(_path(row)),
-        row.get("department") or "",
-        row.get("product_category") or "",
-        row.get("brand") or "",
-    )
-    return _Article(str(product), *(msgspec.Raw(_encode(text)) for text in texts))
+def _article(product: int, row: Mapping[str, Any]) -> str:
+    """What every line of a product repeats, encoded once; the line's own figures follow."""
+    texts = {
+        "product_id": str(product),
+        "category": " > ".join(_path(row)),
+        "department": row.get("department") or "",
+        "product_category": row.get("product_category") or "",
+        "brand": row.get("brand") or "",
+    }
+    return _encode(texts).decode().removesuffix("}")
 
 
 def _title(row: Mapping[str, Any]) -> str:
