@@ -27,18 +27,17 @@ class Chosen(NamedTuple):
 NOBODY = Chosen(-1, -1, 0.0, explored=False, best_propensity=0.0, other_propensity=0.0)
 
 
-def arbitrate(candidates: Sequence[int], *, exploration: float, draw: float) -> Chosen:
-    """Choose among candidates, the best first; `draw` is a number in [0, 1).
+def arbitrate(candidates: Sequence[int], best: int, *, exploration: float, draw: float) -> Chosen:
+    """Choose among candidates, one of which is the best; `draw` is a number in [0, 1).
 
-    >>> arbitrate([7, 3], exploration=0.5, draw=0.5)
+    >>> arbitrate([3, 7], 7, exploration=0.5, draw=0.5)
     Chosen(offer=7, best=7, propensity=0.75, explored=False, best_propensity=0.75, other_propensity=0.25)
-    >>> arbitrate([7, 3], exploration=0.1, draw=0.09).offer
+    >>> arbitrate([3, 7], 7, exploration=0.5, draw=0.2).offer
     3
     """
     count = len(candidates)
     if not count:
         return NOBODY
-    best = candidates[0]
     other = exploration / count
     first = 1.0 - exploration + other
     if draw >= exploration:

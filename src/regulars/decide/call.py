@@ -75,5 +75,4 @@ def _bounded(field: str, count: int, most: int) -> None:
 
 
 def _named(message: str) -> str:
-    parts = message.split("`")
-    return parts[1] if len(parts) > 2 else ""
+    return message.split("`")[1] if message.startswith(("Object missing", "Object contains")) else ""

@@ -31,7 +31,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slot(NamedTuple):
-    """What one placement got: the choice, and the candidates it was made among, the best first."""
+    """What one placement got: the choice, and the candidates it was made among."""
 
     placement: str
     chosen: Chosen
@@ -46,8 +46,19 @@ class Decided(NamedTuple):
     unknown_stock: tuple[int, ...]  # offers that passed the stock gate because it had no data
 
 
-def decide(table: OfferTable, scores: Sequence[float], plan: Plan, facts: Facts, identifier: str) -> Decided:
-    """Pass the gates once, then fill the placements in their order. `scores` are by offer, minor units."""
+def decide(
+    table: OfferTable,
+    scores: Sequence[float],
+    plan: Plan,
+    facts: Facts,
+    identifier: str,
+    *,
+    bests: Sequence[int] | None = None,
+) -> Decided:
+    """Pass the gates once, then fill the placements in their order. `scores` are by offer, minor units.
+
+    `bests` says which candidate is the best of each placement, where the scores of the time are not known any more.
+    """
     codes, unknown = _pass_gates(table, plan, facts)
     seed = seed_of(identifier)
     slots: list[Slot] = []
@@ -65,9 +76,9 @@ def decide(table: OfferTable, scores: Sequence[float], plan: Plan, facts: Facts,
         if not candidates:
             slots.append(Slot(placement.id, NOBODY, ()))
             continue
-        # Stable: of equal scores the offer that stands first in the definitions.
-        candidates.sort(key=scores.__getitem__, reverse=True)
-        chosen = arbitrate(candidates, exploration=placement.exploration, draw=draw(seed, placement.id))
+        # Of equal scores the offer that stands first in the definitions.
+        best = max(candidates, key=scores.__getitem__) if bests is None else bests[place]
+        chosen = arbitrate(candidates, best, exploration=placement.exploration, draw=draw(seed, placement.id))
         taken.add(chosen.offer)
         slots.append(Slot(placement.id, chosen, candidates))
     return Decided(slots, bytes(codes), unknown)

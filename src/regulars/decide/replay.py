@@ -38,9 +38,10 @@ def replay(record: DecisionRecord, table: OfferTable, scores: Sequence[float] | 
     plan = table.plan(names, table.calendar.day(record.time))
     codes = codes_of(record, table)
     facts = Facts(_decode_hot(record.hot), record.time, Tally([], (), now=record.time))
-    ranked = list(scores) if scores is not None else _as_recorded(record, len(table.offers))
+    ranked = [0.0] * len(table.offers) if scores is None else scores
+    bests = [listed[0][0] if listed else -1 for listed in record.candidates] if scores is None else None
     plan, blocked = _without(plan, codes)
-    decided = decide(table, ranked, plan, facts, record.id)
+    decided = decide(table, ranked, plan, facts, record.id, bests=bests)
     again = bytes(
         code if at >= len(blocked) or not blocked[at] else blocked[at] for at, code in enumerate(decided.codes)
     )
@@ -118,15 +119,6 @@ def _detail(table: OfferTable, at: int, code: int) -> str:
             return f"{offer.limit.times} in {offer.limit.days} days" if offer.limit else ""
         case _:
             return ""
-
-
-def _as_recorded(record: DecisionRecord, count: int) -> list[float]:
-    """Scores that rank the recorded best first, an earlier placement's above a later one's."""
-    ranked = [0.0] * count
-    for place, listed in enumerate(record.candidates):
-        if listed:
-            ranked[listed[0][0]] = max(ranked[listed[0][0]], float(len(record.candidates) - place))
-    return ranked
 
 
 def _without(plan: Plan, codes: bytes) -> tuple[Plan, bytes]:
