@@ -21,6 +21,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     "popular.category": {"en": "Popular in {category}", "de": "Beliebt in {category}"},
     "filled_up": {"en": "Also popular", "de": "Auch beliebt"},
     "best_offer": {"en": "The best of {count} offers", "de": "Das beste von {count} Angeboten"},
+    "only_offer": {"en": "The only offer that fits", "de": "Das einzige passende Angebot"},
     "explored": {
         "en": "One of {count} offers, drawn to learn",
         "de": "Eines von {count} Angeboten, gezogen zum Lernen",

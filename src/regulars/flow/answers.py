@@ -135,7 +135,7 @@ class Teller:
             told.notes.append(Reason(code, sentence(code, {}, language)))
             return
         told.offer = self._offer(chosen.offer, language)
-        code = "explored" if chosen.explored else "best_offer"
+        code = "explored" if chosen.explored else "best_offer" if len(slot.candidates) > 1 else "only_offer"
         told.reasons = [Reason(code, sentence(code, {"count": len(slot.candidates)}, language))]
         if chosen.offer in answer.decided.unknown_stock:
             told.notes.append(Reason("stock_unknown", sentence("stock_unknown", {}, language)))

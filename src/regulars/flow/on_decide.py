@@ -217,6 +217,8 @@ class OnDecide:
             # Whoever reads the record again finds the same id; without one it would follow from its place in the log.
             said.setdefault("messageId", f"riding-{os.urandom(10).hex()}")
             said.setdefault("type", "track")
+            if call.context:
+                said.setdefault("context", call.context)
             batch.append(said)
         body = msgspec.json.encode({"batch": batch})
         decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body))
