@@ -1,0 +1,41 @@
+"""What each role may do in the console, and how little a role without the right sees of an identifier."""
+
+from typing import Literal
+
+Right = Literal[
+    "overview", "segments", "customers", "identifiers", "consent", "failed", "failed_bodies", "health", "access_log",
+    "users",
+]  # fmt: skip
+
+ROLES = ("admin", "marketer", "agent", "privacy")
+_ROLES_WITH: dict[Right, frozenset[str]] = {
+    "overview": frozenset(ROLES),
+    "segments": frozenset({"admin", "marketer", "privacy"}),
+    "customers": frozenset(ROLES),
+    "identifiers": frozenset({"admin", "agent", "privacy"}),  # names, addresses, raw properties of events
+    "consent": frozenset({"admin", "agent", "privacy"}),  # note what a customer said
+    "failed": frozenset({"admin", "marketer", "privacy"}),
+    "failed_bodies": frozenset({"admin", "privacy"}),  # raw events, which may hold anything
+    "health": frozenset({"admin", "marketer", "privacy"}),
+    "access_log": frozenset({"admin", "privacy"}),
+    "users": frozenset({"admin"}),
+}
+
+
+def may(role: str, right: Right) -> bool:
+    """Whether a role has a right.
+
+    >>> may("agent", "customers"), may("agent", "failed_bodies"), may("nobody", "overview")
+    (True, False, False)
+    """
+    return role in _ROLES_WITH[right]
+
+
+def masked(identifier: str) -> str:
+    """An identifier of which only the type and the first letter are left.
+
+    >>> masked("email:ana@example.org"), masked("user_id:1")
+    ('email:a•••', 'user_id:•••')
+    """
+    kind, _, value = identifier.partition(":")
+    return f"{kind}:{value[:1] if len(value) > 3 else ''}•••"

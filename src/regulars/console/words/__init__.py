@@ -1,0 +1,49 @@
+"""The console's words in each language: one file a language, the same keys in all of them."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from regulars.console.formats import LANGUAGES
+
+
+class Words:
+    """The words of one language. `words("overview.title")`; `{name}` in a text takes the argument of that name."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.texts = catalogue(language)
+
+    def __call__(self, key: str, /, **arguments: object) -> str:
+        """The text of a key. A missing key is a defect and says so."""
+        text = self.texts[key]
+        return text.format(**arguments) if arguments else text
+
+    def count(self, key: str, number: int, /, **arguments: object) -> str:
+        """The text for a number of things: `key.one` or `key.many`, which name it `{n}`."""
+        return self(f"{key}.one" if number == 1 else f"{key}.many", **arguments)
+
+    def known(self, key: str, otherwise: str) -> str:
+        """The text of a key that may not exist, such as that of a code."""
+        return self.texts.get(key, otherwise)
+
+    def of(self, titles: dict[str, str], otherwise: str) -> str:
+        """A shop's own title in this language, or in another one that it has."""
+        return titles.get(self.language) or titles.get("en") or next(iter(titles.values()), "") or otherwise
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Every text by its key."""
+    if language not in LANGUAGES:
+        raise ValueError(f"no words for language {language!r}; there are {', '.join(LANGUAGES)}")
+    text = files("regulars.console.words").joinpath(f"{language}.toml").read_text(encoding="utf-8")
+    return dict(_flat(tomllib.loads(text), ""))
+
+
+def _flat(table: dict[str, Any], prefix: str) -> list[tuple[str, str]]:
+    found = []
+    for key, value in table.items():
+        found += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, str(value))]
+    return found
