@@ -1,6 +1,7 @@
 """Whatever the order, the batches and the restarts: the same events give the same profiles."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from regulars.profile.fold import Fold
 
 DAY = 86_400_000
 START = 1_700_000_000_000
+VIEWED = ("Product Viewed",)
 ORDERED = ("Order Completed",)
 
 DEFINITIONS = Definitions(
@@ -45,8 +47,8 @@ DEFINITIONS = Definitions(
     traits=(
         Trait(name="views", kind="count", events=("Product Viewed",), purpose="analytics"),
         Trait(name="views_3d", kind="count", events=("Product Viewed",), window_days=3, purpose="analytics"),
-        Trait(name="last_viewed", kind="last", events=("Product Viewed",), of="product_id", type="text", purpose="analytics"),
-        Trait(name="seen", kind="distinct", events=("Product Viewed",), of="product_id", cap=3, purpose="personalisation"),
+        Trait(name="last_viewed", kind="last", events=VIEWED, of="product_id", type="text", purpose="analytics"),
+        Trait(name="seen", kind="distinct", events=VIEWED, of="product_id", cap=3, purpose="personalisation"),
         Trait(
             name="interests", kind="affinity", events=("Product Viewed", "Order Completed"), of="category", cap=3,
             half_life_days=14, interest=True, purpose="personalisation",
@@ -116,9 +118,7 @@ orders = st.sampled_from(["A", "B", "C"])
 
 
 def _iso(time: int) -> str:
-    import datetime
-
-    return datetime.datetime.fromtimestamp(time / 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return datetime.fromtimestamp(time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def folded(batches: list[list[dict[str, Any]]], *, records: int = 1, restart: bool = False) -> dict[str, Any]:
@@ -155,9 +155,9 @@ def picture(state: SqliteState) -> dict[str, Any]:
     }
     return {
         "parts": parts,
-        "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),  # type: ignore[type-var]
-        "members": sorted((r[0], r[1]) for r in state.select(tables.MEMBERSHIP)),  # type: ignore[type-var]
-        "identifiers": sorted((r[0], r[1], r[2]) for r in state.select(tables.IDENTIFIER)),  # type: ignore[type-var]
+        "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),
+        "members": sorted((r[0], r[1]) for r in state.select(tables.MEMBERSHIP)),
+        "identifiers": sorted((r[0], r[1], r[2]) for r in state.select(tables.IDENTIFIER)),
         "counters": counters,
     }
 

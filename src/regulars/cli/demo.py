@@ -18,7 +18,7 @@ from regulars.demo.run import run
 @click.option("--host", help="Where to listen; by default 127.0.0.1, this machine alone.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="By default 8765.")
 def command(
-    shop: Path, data: Path | None, fresh: bool, live: bool, speed: float, host: str | None, port: int | None
+    shop: Path, data: Path | None, speed: float, host: str | None, port: int | None, *, fresh: bool, live: bool
 ) -> None:
     """See Regulars know 2,469 real households: import a grocery chain's year, train, and open the shop."""
     folder = data or Path(".demo") / ("live" if live else "year")

@@ -32,8 +32,8 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
 class Trait(msgspec.Struct, frozen=True, kw_only=True):
     """A trait: a commutative monoid over named events.
 
-    `of` is the property path that is counted, summed or kept ("total", "products.category"); a path through a list takes
-    each element. `weight` is the path or number that an affinity adds. Values of money are minor units.
+    `of` is the property path that is counted, summed or kept ("total", "products.category"); a path through a list
+    takes each element. `weight` is the path or number that an affinity adds. Values of money are minor units.
     """
 
     name: str

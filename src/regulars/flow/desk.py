@@ -19,8 +19,8 @@ class Working:
     """One profile on the desk."""
 
     __slots__ = (
-        "blank", "consent_before", "due_before", "first_before", "hot", "loaded", "new", "number", "parts", "person", "segments_before",
-        "stage_before", "written",
+        "blank", "consent_before", "due_before", "first_before", "hot", "loaded", "new", "number", "parts", "person",
+        "segments_before", "stage_before", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, hot: Hot, *, stage: str = "", new: bool) -> None:
@@ -183,16 +183,7 @@ class Desk:
                     changes.delete(tables.due, (working.due_before, number))
                 if hot.due:
                     changes.put(tables.due, (hot.due, number))
-            before, now = working.segments_before, hot.segments
-            if len(before) != len(now) or list(before) != now:
-                for segment in now:
-                    if segment not in before:
-                        changes.put(tables.membership, (segment, number, hot.last_seen))
-                        self._count("segment", segment, 1)
-                for segment in before:
-                    if segment not in now:
-                        changes.delete(tables.membership, (segment, number))
-                        self._count("segment", segment, -1)
+            self._store_segments(working)
             for purpose in working.consent_before ^ hot.consent.keys():
                 self._count("consent", purpose, 1 if purpose in hot.consent else -1)
             self._count_stage(working)
@@ -203,6 +194,19 @@ class Desk:
             if PERSON in working.written and working.person is not None:
                 changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
             changes.put(CHANGED, (number, offset))
+
+    def _store_segments(self, working: Working) -> None:
+        number, before, now = working.number, working.segments_before, working.hot.segments
+        if len(before) == len(now) and list(before) == now:
+            return
+        for segment in now:
+            if segment not in before:
+                self.changes.put(self.tables.membership, (segment, number, working.hot.last_seen))
+                self._count("segment", segment, 1)
+        for segment in before:
+            if segment not in now:
+                self.changes.delete(self.tables.membership, (segment, number))
+                self._count("segment", segment, -1)
 
     def _count_stage(self, working: Working) -> None:
         if working.new:

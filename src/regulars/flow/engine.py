@@ -43,7 +43,7 @@ class Engine:
             (slot for slot, trait in enumerate(definitions.traits) if trait.kind == "lifecycle"), None
         )
 
-        #: Purposes that admit events which feed traits of another purpose: ending one of them is more than clearing traits.
+        #: Purposes that admit events which feed traits of another purpose: ending one is more than clearing traits.
         self.entangled = frozenset(
             admitting
             for trait in definitions.traits

@@ -41,21 +41,45 @@ class History:
 
     def of(self, number: int, pending: Mapping[str, IdRow]) -> "Past":
         """The past of a profile; `pending` are identifier rows that are not stored yet."""
-        rows = self._rows(number, pending)
-        keys = {key for key, row in rows.items() if row[1] == number}
-        subjects = sorted(keys | self._devices(keys, rows, pending))
+        return self._read([number], pending, lambda _: True)[number]
+
+    def of_many(self, numbers: Sequence[int], needed: Callable[[tuple[int, int]], bool]) -> dict[int, "Past"]:
+        """The pasts of many profiles, the lake asked once; `needed` says which unsealed places (offset, index) to read.
+
+        A place that the lake has is never read again.
+        """
+        return self._read(numbers, {}, needed)
+
+    def _read(
+        self, numbers: Sequence[int], pending: Mapping[str, IdRow], needed: Callable[[tuple[int, int]], bool]
+    ) -> dict[int, "Past"]:
+        rows: dict[str, IdRow] = {}
+        mine: dict[int, tuple[set[str], list[str]]] = {}
+        for number in numbers:
+            own = self._rows(number, pending)
+            keys = {key for key, row in own.items() if row[1] == number}
+            mine[number] = keys, sorted(keys | self._devices(keys, own, pending))
+            rows.update(own)
+        subjects = sorted({subject for _, some in mine.values() for subject in some})
         events: dict[tuple[str, str], Event] = {}
+        places: set[tuple[int, int]] = set()
         for event in self._sealed(subjects):
             events[event.source, event.message_id] = event
-        for event in self._unsealed(subjects):
+            places.add((event.offset, event.index))
+        for event in self._unsealed(subjects, lambda place: place not in places and needed(place)):
             events.setdefault((event.source, event.message_id), event)
-        mine = [event for event in events.values() if profile_of(event.subject, event.time, rows) == number]
-        mine.sort(key=lambda event: (event.time, event.message_id))
-        return Past(number, sorted(keys), subjects, mine, rows)
+        found: dict[int, list[Event]] = {number: [] for number in numbers}
+        for event in events.values():
+            owner = profile_of(event.subject, event.time, rows)
+            if owner in found:
+                found[owner].append(event)
+        for some in found.values():
+            some.sort(key=lambda event: (event.time, event.message_id))
+        return {number: Past(number, sorted(keys), some, found[number], rows) for number, (keys, some) in mine.items()}
 
     def unsealed(self, subjects: Sequence[str]) -> list[Event]:
         """The events of subjects that are still in the log, whether consent admitted them or not."""
-        return self._unsealed(subjects)
+        return self._unsealed(subjects, lambda _: True)
 
     def _rows(self, number: int, pending: Mapping[str, IdRow]) -> dict[str, IdRow]:
         stored = cast(list[IdRow], self._state.select(IDENTIFIER, {"profile": number}))
@@ -80,19 +104,19 @@ class History:
         rows.update(cast(dict[str, IdRow], self._state.many(IDENTIFIER, keys)))
         rows.update({key: pending[key] for key in keys if key in pending})
 
-    def _unsealed(self, subjects: Sequence[str]) -> list[Event]:
-        positions = self._tail.positions(subjects)
-        records = self._log.get(sorted({offset for offset, _ in positions}))
+    def _unsealed(self, subjects: Sequence[str], needed: Callable[[tuple[int, int]], bool]) -> list[Event]:
         wanted: dict[int, set[int]] = {}
-        for offset, index in positions:
-            wanted.setdefault(offset, set()).add(index)
+        for place in self._tail.positions(subjects):
+            if needed(place):
+                wanted.setdefault(place[0], set()).add(place[1])
+        records = self._log.get(sorted(wanted))
         among = set(subjects)
         found = []
         for offset, indexes in wanted.items():
             record = records.get(offset)
             if record is None:
                 continue
-            for event in self._engine.decoder.decode(record):
+            for event in self._engine.plain_decoder.decode(record):
                 if isinstance(event, Event) and event.index in indexes and event.subject in among:
                     found.append(event)
         return found

@@ -1,6 +1,6 @@
 """Commands: what people and backends decide about the state, as records of the log like everything else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ class Context(msgspec.Struct):
     day: int
 
 
-Handler = Callable[[Context, Mapping[str, Any], str, Changes], dict[str, Any]]
+Handler = Callable[[Context, Command, Changes], dict[str, Any]]
 
 
 def on_command(context: Context) -> Changes:
@@ -49,10 +49,7 @@ def on_command(context: Context) -> Changes:
     changes = Changes()
     try:
         command = msgspec.json.decode(record.body, type=Command)
-        handler = HANDLERS.get(command.name)
-        if handler is None:
-            raise Rejected(f"there is no command {command.name!r}; known are {', '.join(sorted(HANDLERS))}")
-        answer = handler(context, command.args, command.by, changes)
+        answer = HANDLERS.get(command.name, unknown)(context, command, changes)
     except (Rejected, msgspec.DecodeError) as error:
         changes = Changes()
         body = msgspec.json.encode({"error": str(error), "field": getattr(error, "field", "")})
@@ -62,11 +59,17 @@ def on_command(context: Context) -> Changes:
     return changes
 
 
-def set_consent(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+def unknown(_context: Context, command: Command, _changes: Changes) -> dict[str, Any]:
+    """There is no such command."""
+    known = ", ".join(sorted(HANDLERS))
+    raise Rejected(f"there is no command {command.name!r}; known are {known}", expected=known, got=command.name)
+
+
+def set_consent(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
     """Staff or a backend note what a customer said: {"identifier", "purpose", "granted", "reason"}."""
     engine, state, record = context.engine, context.state, context.record
-    key = _key(args.get("identifier"), engine)
-    purpose, granted, reason = args.get("purpose"), args.get("granted"), args.get("reason")
+    key = _key(command.args.get("identifier"), engine)
+    purpose, granted, reason = command.args.get("purpose"), command.args.get("granted"), command.args.get("reason")
     if purpose not in engine.purposes:
         known = ", ".join(sorted(engine.purposes))
         raise Rejected(
@@ -81,7 +84,7 @@ def set_consent(context: Context, args: Mapping[str, Any], by: str, changes: Cha
     if number is None:
         raise Rejected(f"nobody is known as {key}", field="identifier", expected="a known identifier", got=key)
     message_id = f"command-{record.offset}"
-    evidence = msgspec.json.encode({"by": by, "reason": reason, "method": "staff"})
+    evidence = msgspec.json.encode({"by": command.by, "reason": reason, "method": "staff"})
     changes.put(tables.CONSENT, (key, purpose, record.time, message_id, int(granted), evidence))
     desk = Desk(engine, state, changes)
     working = desk.find(number)
@@ -100,10 +103,10 @@ def set_consent(context: Context, args: Mapping[str, Any], by: str, changes: Cha
     return {"identifier": key, "purpose": purpose, "granted": granted}
 
 
-def unlink(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+def unlink(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
     """Take the link of two identifiers back: {"a", "b", "reason"}; profiles come out as if it had never been."""
     engine, state, record = context.engine, context.state, context.record
-    a, b = _key(args.get("a"), engine), _key(args.get("b"), engine)
+    a, b = _key(command.args.get("a"), engine), _key(command.args.get("b"), engine)
     pair = sorted((a, b))
     rows = state.select(tables.LINK, {"a": pair[0], "b": pair[1]}) or state.select(
         tables.LINK, {"a": pair[1], "b": pair[0]}
@@ -111,7 +114,7 @@ def unlink(context: Context, args: Mapping[str, Any], by: str, changes: Changes)
     if not rows:
         raise Rejected(f"{a} and {b} are not linked to one another", field="b", expected="a linked identifier", got=b)
     first, second = str(rows[0][0]), str(rows[0][1])
-    link = Link(first, second, record.time, f"command-{record.offset}", f"unlink by {by}", FOREVER, REVOKED)
+    link = Link(first, second, record.time, f"command-{record.offset}", f"unlink by {command.by}", FOREVER, REVOKED)
     placed = withdraw([link], engine, state, changes)
     desk = Desk(engine, state, changes)
     refolds = apply_effects(placed, desk, state, day=context.day)
@@ -122,27 +125,26 @@ def unlink(context: Context, args: Mapping[str, Any], by: str, changes: Changes)
     return {"a": first, "b": second, "profiles": sorted(refolds)}
 
 
-def put_user(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+def put_user(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
     """Add or change a console user: {"name", "role", "password" (hashed), "language"}."""
-    name, role, password = args.get("name"), args.get("role"), args.get("password")
+    name, role, password = command.args.get("name"), command.args.get("role"), command.args.get("password")
     if not isinstance(name, str) or not name.strip() or len(name) > 100:
         raise Rejected("a user needs a name of at most 100 characters", field="name", expected="a name", got=repr(name))
     if role not in ROLES:
         raise Rejected(f"{role!r} is not a role", field="role", expected=", ".join(ROLES), got=repr(role))
     known = context.state.get(USER, name)
-    if args.get("only_if_none") and context.state.count(USER):
-        if context.state.count(USER).get(None, 0):
-            return {"name": name, "created": False}
+    if command.args.get("only_if_none") and context.state.count(USER).get(None, 0):
+        return {"name": name, "created": False}
     secret = password if isinstance(password, str) and password else (str(known[2]) if known else "")
     if not secret:
         raise Rejected("a new user needs a password", field="password", expected="a password", got="none")
-    changes.put(USER, (name, role, secret, str(args.get("language") or "en")))
+    changes.put(USER, (name, role, secret, str(command.args.get("language") or "en")))
     return {"name": name, "created": known is None}
 
 
-def delete_user(context: Context, args: Mapping[str, Any], by: str, changes: Changes) -> dict[str, Any]:
+def delete_user(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
     """Remove a console user: {"name"}. The last admin stays."""
-    name = args.get("name")
+    name = command.args.get("name")
     row = context.state.get(USER, name) if isinstance(name, str) else None
     if row is None:
         raise Rejected(f"there is no user {name!r}", field="name", expected="a user", got=repr(name))

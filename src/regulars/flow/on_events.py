@@ -383,7 +383,7 @@ def _keep_failed(failed: FailedEvent, changes: Changes) -> None:
     changes.put(
         tables.FAILED,
         (
-            failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name, failed.reason,
-            failed.field, failed.expected, failed.got, failed.body,
+            failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name,
+            failed.reason, failed.field, failed.expected, failed.got, failed.body,
         ),
     )  # fmt: skip

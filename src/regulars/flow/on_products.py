@@ -14,7 +14,7 @@ _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
 
 
 def upsert(records: Sequence[Record], state: StateReader, changes: Changes, *, currency: str) -> None:
-    """Apply product records in order. They were checked before they were logged, so a row that is wrong now says nothing."""
+    """Apply product records in order. They were checked before they were logged: a row that is wrong now is none."""
     read = [(record.time, row) for record in records for row in _rows(record, currency)]
     known: dict[str, CatalogItem] = {
         str(key): from_row(row) for key, row in state.many(PRODUCT, {row.id for _, row in read}).items()

@@ -20,7 +20,7 @@ from regulars.flow.on_tick import due_profiles, pass_time
 _BATCHED = (kinds.EVENTS, kinds.PRODUCTS, kinds.ACCESS, kinds.DECISION)
 
 
-def nothing_sealed(subjects: Sequence[str]) -> Iterable[Event]:
+def nothing_sealed(_subjects: Sequence[str]) -> Iterable[Event]:
     """The history of a shop without a lake."""
     return ()
 
