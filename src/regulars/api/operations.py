@@ -70,7 +70,7 @@ def readiness(services: Services) -> Readiness:
     status = services.folder.status
     supervisor, updater = read_status(status / "supervisor"), read_status(status / "updater")
     gateway = read_status(status / "gateway")
-    reasons = []
+    reasons = [] if supervisor.get("started", True) else ["the server is starting"]
     silent = time.time() - float(updater.get("at", 0))
     if not updater:
         reasons.append("the updater has not started yet")

@@ -60,7 +60,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, Rejected):
-        status = 413 if error.field in ("body", "batch") and error.expected.startswith("at most") else 400
+        too_much = error.expected.startswith("at most") and error.expected.endswith(("bytes", "events"))
+        status = 413 if too_much and error.field in ("body", "batch") else 400
         return Problem(status, str(error), field=error.field, expected=error.expected, got=error.got)
     if isinstance(error, Unavailable | Misconfigured):
         return Problem(503, str(error), headers=((b"retry-after", str(RETRY_AFTER).encode()),))

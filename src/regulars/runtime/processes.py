@@ -1,10 +1,13 @@
 """What every child process does first: end with its parent, and stop on a signal once its work is whole."""
 
+import contextlib
 import ctypes
+import io
 import os
 import signal
 import sys
 import threading
+from typing import TextIO, cast
 
 import structlog
 
@@ -49,5 +52,18 @@ def logging_to_stderr() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
     )
+
+
+class _Stderr(io.TextIOBase):
+    """The error output; where it goes to a full disk, a line is lost and the work goes on."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()

@@ -50,7 +50,7 @@ def serve(
     try:
         for child in children:
             child.start()
-        _tell(status, address, children)
+        _tell(status, address, children, started=False)
         if _started(children, stopping):
             _tell(status, address, children)
             when_ready(settings)
@@ -100,6 +100,9 @@ def _started(children: tuple[Child, ...], stopping: threading.Event) -> bool:
             code = child.exit_code()
             if code is None:
                 continue
+            if code < 0:  # killed from outside
+                child.tend()
+                continue
             error = str(child.said().get("error", "")) or f"the {child.name} ended with exit code {code} while starting"
             if code == INPUT:
                 raise Rejected(error)
@@ -129,6 +132,6 @@ def _keep(children: tuple[Child, ...], status: StatusFile, address: str, stoppin
             _tell(status, address, children)
 
 
-def _tell(status: StatusFile, address: str, children: tuple[Child, ...]) -> None:
+def _tell(status: StatusFile, address: str, children: tuple[Child, ...], *, started: bool = True) -> None:
     described = {child.name: child.describe() for child in children}
-    status.write({"pid": os.getpid(), "address": address, "children": described})
+    status.write({"pid": os.getpid(), "address": address, "started": started, "children": described})

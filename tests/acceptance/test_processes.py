@@ -1,0 +1,155 @@
+"""How the processes start, stop, and look after one another."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from regulars.testing import Product
+from tests.acceptance.shop import SERVER_KEY, make_shop, viewed, views
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+
+SERVER = (SERVER_KEY, "")
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    with Product(make_shop(tmp_path / "shop"), tmp_path / "data") as started:
+        yield started
+
+
+def test_it_starts_within_3_seconds_in_300_mb_without_analysis_libraries(product: Product) -> None:
+    assert product.start_seconds < 10  # the budget of 3 s is measured by benchmarks/startup.py on a quiet machine
+    memory = product.memory()
+    assert memory["gateway"] + memory["updater"] < 300e6
+    for name, pid in product.pids().items():
+        loaded = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+        assert not re.search(r"duckdb|pyarrow|libarrow|/ibis/", loaded), name
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(product: Product) -> None:
+    for number in range(50):
+        assert product.http.post("/v1/track", json=viewed(f"m{number}"), auth=SERVER).status_code == 200
+    assert product.stop() == 0
+    product.start()
+    product.wait_folded()
+    assert views(product.http) == 50
+    assert product.http.post("/v1/track", json=viewed("m0"), auth=SERVER).status_code == 200
+    product.wait_folded()
+    assert views(product.http) == 50
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_lets_requests_finish_and_ends_every_process(product: Product, number: signal.Signals) -> None:
+    pids = product.pids()
+    assert product.stop(number) == 0
+    assert not [name for name, pid in pids.items() if psutil.pid_exists(pid)]
+    assert "Traceback" not in product.printed()
+    with pytest.raises(httpx.ConnectError):
+        product.http.get("/health")
+
+
+@pytest.mark.parametrize("name", ["gateway", "updater"])
+def test_a_dead_process_is_started_again_and_ready_says_so(product: Product, name: str) -> None:
+    before = product.pids()
+    os.kill(before[name], signal.SIGKILL)
+    until = time.monotonic() + 20
+    child: dict[str, Any] = {"restarts": 0}
+    while child["restarts"] == 0:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+        with contextlib.suppress(httpx.TransportError):
+            answer = product.http.get("/ready")
+            if answer.status_code == 200:
+                child = answer.json()["supervisor"]["children"][name]
+    assert (child["reason"], child["pid"] != before[name]) == ("ended by SIGKILL", True)
+    assert product.http.post("/v1/track", json=viewed("after"), auth=SERVER).status_code == 200
+    product.wait_folded()
+    assert views(product.http) == 1
+
+
+def test_while_the_updater_is_down_events_are_still_taken_and_ready_says_no(product: Product) -> None:
+    updater = psutil.Process(product.pids()["updater"])
+    updater.suspend()
+    try:
+        assert product.http.post("/v1/track", json=viewed("m1"), auth=SERVER).status_code == 200
+        until = time.monotonic() + 30
+        while (answer := product.http.get("/ready")).status_code == 200:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        assert "the updater has said nothing" in answer.json()["reasons"][0]
+        assert answer.json()["lag"]["records"] >= 1
+    finally:
+        updater.resume()
+    product.wait_folded()
+    assert views(product.http) == 1
+
+
+def test_children_end_with_a_killed_supervisor_and_the_next_server_takes_over(product: Product) -> None:
+    product.http.post("/v1/track", json=viewed("m1"), auth=SERVER)
+    pids = product.pids()
+    product.kill()
+    until = time.monotonic() + 30
+    while [pid for pid in pids.values() if psutil.pid_exists(pid)]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    product.start()
+    product.wait_folded()
+    assert views(product.http) == 1
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_the_log_is_on_disk_before_an_event_is_acknowledged(product: Product, tmp_path: Path) -> None:
+    traced = tmp_path / "strace.txt"
+    calls = "trace=fsync,fdatasync,read,recvfrom,write,writev,sendto,sendmsg"
+    command = ["strace", "-f", "-y", "-s", "96", "-e", calls, "-o", str(traced), "-p", str(product.pids()["gateway"])]
+    strace = subprocess.Popen(command, stderr=subprocess.PIPE)
+    assert strace.stderr is not None
+    first = strace.stderr.readline().decode()
+    if "attached" not in first:
+        strace.wait()
+        pytest.skip(f"strace cannot attach to a process here: {first.strip()}")
+    try:
+        for number in range(20):
+            assert product.http.post("/v1/track", json=viewed(f"traced-{number}"), auth=SERVER).status_code == 200
+    finally:
+        strace.send_signal(signal.SIGINT)
+        strace.communicate(timeout=20)
+    received = synced = acknowledged = 0
+    for line in traced.read_text(encoding="utf-8", errors="replace").splitlines():
+        if "POST /v1/track" in line:
+            received, synced = received + 1, 0
+        elif re.search(
+            r"(?:fsync|fdatasync)\(\d+<[^>]*log\.db(?:-wal)?>\)\s+= 0|<\.\.\. (?:fsync|fdatasync) resumed>", line
+        ):
+            synced += 1
+        elif "HTTP/1.1 200 OK" in line:
+            assert received == acknowledged + 1
+            assert synced, f"the answer {acknowledged + 1} was written before the log was on disk"
+            acknowledged += 1
+    assert acknowledged == 20
+
+
+def test_commands_of_an_unknown_name_and_help_tell_what_there_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "regulars", "--help"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0
+    for name in ("init", "serve", "check", "explain", "import", "trace", "backup", "restore"):
+        assert f"\n  {name} " in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "regulars", "sevre"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, "sevre" in done.stderr) == (2, True)
