@@ -58,6 +58,8 @@ MEMBERSHIP_B = _table("membership_b", "segment:text profile:int since:int", 2, "
 DUE_B = _table("due_b", "day:int profile:int", 2)
 #: Profiles that changed since the running back-fill built them.
 REBUILD = _table("rebuild", "profile:int")
+#: Events that a back-fill admitted after all, until the next verdicts tell the sealer.
+LATE = _table("late", "offset:int idx:int", 2)
 CHANGED = _table("changed", "profile:int offset:int")
 #: What folding admitted of a range of log records; read by the sealer (core.verdict).
 VERDICT = _table("verdict", "first:int last:int data:blob")
@@ -76,7 +78,7 @@ ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a com
 
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
-    MANIFEST, PRODUCT, USER, ACCESS, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD,
+    MANIFEST, PRODUCT, USER, ACCESS, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -19,8 +19,8 @@ class Working:
     """One profile on the desk."""
 
     __slots__ = (
-        "blank", "consent_before", "due_before", "first_before", "hot", "loaded", "new", "number", "parts", "person",
-        "segments_before", "stage_before", "written",
+        "admitted", "blank", "consent_before", "due_before", "first_before", "hot", "loaded", "new", "number", "parts",
+        "person", "segments_before", "stage_before", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, hot: Hot, *, stage: str = "", new: bool) -> None:
@@ -36,6 +36,8 @@ class Working:
         self.due_before = 0 if new else hot.due
         self.consent_before: frozenset[str] = frozenset() if new else frozenset(hot.consent)
         self.stage_before = stage
+        #: purpose -> since (ms): events that this allowed were admitted when they were folded.
+        self.admitted: dict[str, int] = {} if new else dict(hot.consent)
         self.first_before: int | None = None if new else hot.first_seen
 
 
@@ -169,6 +171,7 @@ class Desk:
         moved.parts, moved.person, moved.loaded = working.parts, working.person, set(range(16))
         moved.written = {*working.parts, PERSON}
         moved.blank = working.blank
+        moved.admitted = working.admitted
         self._open[new] = moved
         return moved
 

@@ -1,6 +1,7 @@
 """What a person did before: the sealed events of the lake and those still in the log, each once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, cast
 
 from regulars.collect.tail import TailIndex
@@ -23,6 +24,7 @@ class Past(NamedTuple):
     subjects: list[str]  # and the devices that it held for a while
     events: list[Event]  # in (time, message id) order, whether consent admits them or not
     rows: Mapping[str, IdRow]
+    unsealed: AbstractSet[tuple[int, int]]  # places (offset, index) of those of the events that the lake does not have
 
     def owns(self, identifier: str, time: int) -> bool:
         """Whether what the identifier did at `time` (ms) is this profile's."""
@@ -63,11 +65,13 @@ class History:
         subjects = sorted({subject for _, some in mine.values() for subject in some})
         events: dict[tuple[str, str], Event] = {}
         places: set[tuple[int, int]] = set()
+        unsealed: set[tuple[int, int]] = set()
         for event in self._sealed(subjects):
             events[event.source, event.message_id] = event
             places.add((event.offset, event.index))
         for event in self._unsealed(subjects, lambda place: place not in places and needed(place)):
-            events.setdefault((event.source, event.message_id), event)
+            if events.setdefault((event.source, event.message_id), event) is event:
+                unsealed.add((event.offset, event.index))
         found: dict[int, list[Event]] = {number: [] for number in numbers}
         for event in events.values():
             owner = profile_of(event.subject, event.time, rows)
@@ -75,7 +79,10 @@ class History:
                 found[owner].append(event)
         for some in found.values():
             some.sort(key=lambda event: (event.time, event.message_id))
-        return {number: Past(number, sorted(keys), some, found[number], rows) for number, (keys, some) in mine.items()}
+        return {
+            number: Past(number, sorted(keys), some, found[number], rows, unsealed)
+            for number, (keys, some) in mine.items()
+        }
 
     def unsealed(self, subjects: Sequence[str]) -> list[Event]:
         """The events of subjects that are still in the log, whether consent admitted them or not."""
@@ -111,12 +118,14 @@ class History:
                 wanted.setdefault(place[0], set()).add(place[1])
         records = self._log.get(sorted(wanted))
         among = set(subjects)
-        found = []
+        found: list[Event] = []
         for offset, indexes in wanted.items():
             record = records.get(offset)
             if record is None:
                 continue
-            for event in self._engine.plain_decoder.decode(record):
-                if isinstance(event, Event) and event.index in indexes and event.subject in among:
-                    found.append(event)
+            found += [
+                event
+                for event in self._engine.plain_decoder.decode(record)
+                if isinstance(event, Event) and event.index in indexes and event.subject in among
+            ]
         return found

@@ -1,22 +1,27 @@
 """Commands: what people and backends decide about the state, as records of the log like everything else."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from regulars.core import state as tables
-from regulars.core.errors import Rejected
+from regulars.core.definitions import Definitions
+from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.identifier import format_key, usable
 from regulars.core.log import Record
+from regulars.core.record import PERSON
 from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes, StateReader
+from regulars.core.verdict import Verdict, pack
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
+from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.people import apply_effects, identifier_rows, withdraw
 from regulars.flow.refold import refold
 from regulars.profile import consent
-from regulars.profile.assignment import profile_of
+from regulars.profile.assignment import IdRow, profile_of
 from regulars.profile.links import FOREVER, REVOKED, Link
 
 ROLES = ("admin", "marketer", "agent", "privacy")
@@ -31,13 +36,16 @@ class Command(msgspec.Struct):
 
 
 class Context(msgspec.Struct):
-    """What a command may use."""
+    """What a command may use, and what it asks of the updater."""
 
     engine: Engine
     state: StateReader
     history: History
     record: Record
     day: int
+    tables: Tables
+    wanted: Definitions | None = None  # by which records are to be built from now on
+    again: bool = False  # also when they are by these already
 
 
 Handler = Callable[[Context, Command, Changes], dict[str, Any]]
@@ -86,25 +94,32 @@ def set_consent(context: Context, command: Command, changes: Changes) -> dict[st
     message_id = f"command-{record.offset}"
     evidence = msgspec.json.encode({"by": command.by, "reason": reason, "method": "staff"})
     changes.put(tables.CONSENT, (key, purpose, record.time, message_id, int(granted), evidence))
-    desk = Desk(engine, state, changes)
+    desk = Desk(engine, state, changes, context.tables)
     working = desk.find(number)
-    if working is not None:
-        person = desk.person(working)
-        person.statements = consent.union(person.statements, [(key, str(purpose), record.time, message_id, granted)])
-        since = consent.since(person.statements)
-        effect = consent.change(working.hot.consent, since, working.hot.last_seen)
-        if engine.ends_more(effect):
-            refold(engine, desk, state, context.history.of(number, {}), day=context.day)
-        else:
-            working.hot.consent = since
-            working.written |= {15} | engine.fold.clear(desk.load_all(working), effect.clear)
-            desk.evaluated(working, context.day)
-        desk.store(record.offset)
+    if working is None:  # known from the events of others only; what was said must not be lost
+        own = sorted(row for row in rows.values() if row[1] == number)
+        working = desk.open(number, key, time=min(row[2] for row in own), day=context.day)
+        desk.person(working).identifiers = [row[0] for row in own]
+    person = desk.person(working)
+    person.statements = consent.union(person.statements, [(key, str(purpose), record.time, message_id, granted)])
+    working.written.add(PERSON)
+    since = consent.since(person.statements)
+    effect = consent.change(working.hot.consent, since, None if working.blank else working.hot.last_seen)
+    working.hot.consent = since
+    if engine.ends_more(effect):
+        _repair({number}, {}, context, desk, changes)
+    else:
+        working.written |= engine.fold.clear(desk.load_all(working), effect.clear)
+        desk.evaluated(working, context.day)
+    desk.store(record.offset)
     return {"identifier": key, "purpose": purpose, "granted": granted}
 
 
 def unlink(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
-    """Take the link of two identifiers back: {"a", "b", "reason"}; profiles come out as if it had never been."""
+    """Take the link of two identifiers back: {"a", "b", "reason"}; profiles come out as if it had never been.
+
+    With `until` (ms) only evidence of before is taken back; what links the two from then on counts.
+    """
     engine, state, record = context.engine, context.state, context.record
     a, b = _key(command.args.get("a"), engine), _key(command.args.get("b"), engine)
     pair = sorted((a, b))
@@ -114,15 +129,56 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
     if not rows:
         raise Rejected(f"{a} and {b} are not linked to one another", field="b", expected="a linked identifier", got=b)
     first, second = str(rows[0][0]), str(rows[0][1])
-    link = Link(first, second, record.time, f"command-{record.offset}", f"unlink by {command.by}", FOREVER, REVOKED)
+    until = command.args.get("until", FOREVER)
+    if not isinstance(until, int) or isinstance(until, bool) or until <= 0:
+        raise Rejected(
+            "until must be an instant in UTC milliseconds: links of the two from then on are believed again",
+            field="until",
+            expected="milliseconds, or nothing: for good",
+            got=repr(until),
+        )
+    link = Link(first, second, record.time, f"command-{record.offset}", f"unlink by {command.by}", until, REVOKED)
     placed = withdraw([link], engine, state, changes)
-    desk = Desk(engine, state, changes)
+    desk = Desk(engine, state, changes, context.tables)
     refolds = apply_effects(placed, desk, state, day=context.day)
-    pending = placed.settlement.puts if placed.settlement else {}
-    for number in refolds:
-        refold(engine, desk, state, context.history.of(number, pending), day=context.day)
+    _repair(refolds, placed.settlement.puts if placed.settlement else {}, context, desk, changes)
     desk.store(record.offset)
     return {"a": first, "b": second, "profiles": sorted(refolds)}
+
+
+def replay(context: Context, command: Command, _changes: Changes) -> dict[str, Any]:
+    """Build all records anew beside the live ones: {"definitions": base64 of msgpack, "again": bool}.
+
+    `definitions` are those of an edited shop folder; without them, or when nothing that records are built from has
+    changed, there is work only with `again`.
+    """
+    found = context.engine.definitions
+    encoded = command.args.get("definitions")
+    if encoded is not None:
+        try:
+            found = msgspec.msgpack.decode(base64.b64decode(str(encoded)), type=Definitions)
+            Engine(found)
+        except (ValueError, msgspec.MsgspecError, Misconfigured) as error:
+            raise Rejected(f"the definitions cannot be used: {error}", field="definitions") from error
+    again = command.args.get("again") is True
+    context.wanted, context.again = found, again
+    return {
+        "definitions": found.record_version,
+        "needed": again or found.record_version != context.engine.definitions.record_version,
+    }
+
+
+def _repair(
+    numbers: Iterable[int], pending: Mapping[str, IdRow], context: Context, desk: Desk, changes: Changes
+) -> None:
+    """Read the histories of these profiles and fold them anew; the sealer is told what is admitted only now."""
+    late: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        past = context.history.of(number, pending)
+        late += refold(context.engine, desk, context.state, past, day=context.day)
+    if late:
+        offset = context.record.offset
+        changes.put(tables.VERDICT, (offset, offset, pack([Verdict(offset, b"", None, late)])))
 
 
 def put_user(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
@@ -172,6 +228,7 @@ HANDLERS: dict[str, Handler] = {
     "unlink": unlink,
     "put_user": put_user,
     "delete_user": delete_user,
+    "replay": replay,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

@@ -18,12 +18,13 @@ from regulars.core.state import ACCESS, ORDER, VERDICT, Changes, Row, StateReade
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
+from regulars.flow.facts import learn_facts
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.on_decision import concerns, on_decisions
 from regulars.flow.on_products import upsert
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
-from regulars.flow.refold import learn_facts, refold
+from regulars.flow.refold import refold
 from regulars.profile import consent, orders
 from regulars.profile.consent import Statement
 from regulars.profile.orders import Change, Order
@@ -64,8 +65,11 @@ class OnEvents:
         self._history = history
         self._tables = tables or Tables()
 
-    def fold(self, records: Sequence[Record], *, day: int) -> Folding:
-        """Everything that the records change; `day` is the shop's day by its clock."""
+    def fold(self, records: Sequence[Record], *, day: int, late: Sequence[tuple[int, int]] = ()) -> Folding:
+        """Everything that the records change; `day` is the shop's day by its clock.
+
+        `late` are earlier events (offset, index) that a back-fill admitted: the verdicts tell the sealer.
+        """
         changes = Changes()
         events, verdicts = self._read(records, changes)
         steps = self._count_once(events, verdicts, records)
@@ -89,6 +93,9 @@ class OnEvents:
             ]
         on_decisions(self.engine, self._state, changes, records, seen, self._tables.part)
         if verdicts:
+            next(iter(verdicts.values())).late.extend(late)
+            for told in late:
+                changes.delete(tables.LATE, told)
             listed = [verdict.frozen() for verdict in verdicts.values()]
             changes.put(VERDICT, (records[0].offset, last, _encode(listed)))
         return folding

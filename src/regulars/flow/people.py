@@ -10,6 +10,7 @@ from regulars.core.record import PERSON, REACH, profile_number
 from regulars.core.state import IDENTIFIER, LINK, ORDER, REDIRECT, Changes, StateReader
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
+from regulars.flow.facts import join_facts
 from regulars.flow.reaches import merge_reach
 from regulars.profile import consent
 from regulars.profile.assignment import Assignment, IdRow, assign, holders_of, keys_of
@@ -139,14 +140,13 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
     ours.parts = merged
     ours.parts[REACH] = reach
     ours.loaded = set(range(16))
-    ours.written |= {*merged, PERSON}
+    ours.written |= {*merged, PERSON, REACH}
     mine.statements = statements
-    for name, fact in other.facts.items():
-        known = mine.facts.get(name)
-        if known is None or (fact[0], fact[1]) > (known[0], known[1]):
-            mine.facts[name] = fact
+    join_facts(mine.facts, other.facts)
     hot = ours.hot
     hot.consent = since
+    both = ours.admitted.keys() & theirs.admitted.keys()
+    ours.admitted = {purpose: max(ours.admitted[purpose], theirs.admitted[purpose]) for purpose in both}
     hot.first_seen = min(hot.first_seen, theirs.hot.first_seen)
     hot.last_seen = max(hot.last_seen, theirs.hot.last_seen)
     hot.facts = {name: fact[2] for name, fact in mine.facts.items()}

@@ -4,19 +4,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from regulars.core import state as tables
-from regulars.core.event import IDENTIFY, Event
+from regulars.core.event import Event
 from regulars.core.record import PERSON, REACH, Hot
 from regulars.core.state import ORDER, Changes, StateReader
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
+from regulars.flow.facts import learn_facts
 from regulars.flow.history import Past
 from regulars.flow.people import anchor_of
 from regulars.profile import consent, orders
 from regulars.profile.consent import Said
 from regulars.profile.orders import Change, Order
-
-_FACTS = 40  # declared facts kept per profile, the first by name
-_FACT_LENGTH = 500  # characters of one
 
 
 def refold(
@@ -36,10 +34,8 @@ def refold(
         first = min([event.time for event in past] or [said[2] for said in statements])
         anchor = anchor_of(number, keys) or past[0].subject
         working = desk.open(number, anchor, time=first, day=day)
-        old_since: Mapping[str, int] = {}
     else:
         working = before
-        old_since = dict(working.hot.consent)
         reach = desk.reach(working)
         desk.load_all(working)
     person = desk.person(working)
@@ -55,7 +51,8 @@ def refold(
     late = [
         (e.offset, e.index)
         for e in admitted
-        if e.offset and not consent.allows(old_since, engine.admitting_purpose(e.name), e.time)
+        if (e.offset, e.index) in history.unsealed
+        and not consent.allows(working.admitted, engine.admitting_purpose(e.name), e.time)
     ]
     learn_facts(person.facts, admitted)
     hot.facts = {name: fact[2] for name, fact in person.facts.items()}
@@ -96,22 +93,6 @@ def admitted_of(engine: Engine, since: Mapping[str, int], events: Iterable[Event
     """The events that consent admits."""
     admitting = engine.admitting_purpose
     return [event for event in events if consent.allows(since, admitting(event.name), event.time)]
-
-
-def learn_facts(facts: dict[str, list[Any]], events: Iterable[Event]) -> None:
-    """Declared facts of identify calls: of each the last in (time, message id) stays, whatever came first."""
-    for event in events:
-        if event.name != IDENTIFY:
-            continue
-        for name, value in event.traits.items():
-            if not isinstance(value, str | int | float | bool) or len(name) > 100:
-                continue
-            known = facts.get(name)
-            if known is None or (event.time, event.message_id) > (known[0], known[1]):
-                facts[name] = [event.time, event.message_id, value[:_FACT_LENGTH] if isinstance(value, str) else value]
-    if len(facts) > _FACTS:
-        for name in sorted(facts)[_FACTS:]:
-            del facts[name]
 
 
 def _said(state: StateReader, changes: Changes, history: Past) -> list[Said]:

@@ -9,14 +9,19 @@ from regulars.core import log as kinds
 from regulars.core.definitions import Definitions
 from regulars.core.event import Event
 from regulars.core.log import Log, Record
-from regulars.core.state import CLOCK, FOLDED, RUN, Changes, State
-from regulars.flow.engine import Engine
-from regulars.flow.generation import Tables
+from regulars.core.state import CLOCK, DEFINITIONS, EPOCH, FOLDED, LATE, RUN, Changes, State
+from regulars.flow import generation
+from regulars.flow.engine import Engine, with_record_definitions
 from regulars.flow.history import History, Sealed
 from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents
 from regulars.flow.on_tick import due_profiles, pass_time
+from regulars.flow.replay import KEEP_SECONDS, REPLAY, Progress, Replay, progress_of
 
+#: How long a back-fill goes on after a batch of live records, and while there are none; seconds.
+BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
+#: So many events that a back-fill admitted late are told to the sealer with one batch.
+LATE_EVENTS = 10_000
 _BATCHED = (kinds.EVENTS, kinds.PRODUCTS, kinds.ACCESS, kinds.DECISION)
 
 
@@ -26,7 +31,7 @@ def nothing_sealed(_subjects: Sequence[str]) -> Iterable[Event]:
 
 
 class Updater:
-    """Folds the log into the state."""
+    """Folds the log into the state, and builds records anew beside it when definitions changed."""
 
     def __init__(
         self,
@@ -37,24 +42,60 @@ class Updater:
         sealed: Sealed = nothing_sealed,
         records: int = 400,
     ) -> None:
-        self.engine = definitions if isinstance(definitions, Engine) else Engine(definitions)
         self._log = log
         self._state = state
+        self._sealed = sealed
         self._records = records
-        self._tables = Tables()
         self.seen = SeenIndex(self._page)
         self.seen.load(self._runs("seen"))
         self.tail = TailIndex(self._page)
         self.tail.load(self._runs("tail"))
-        self.history = History(self.engine, state, log, self.tail, sealed)
-        self._on_events = OnEvents(self.engine, state, self.seen, self.tail, self.history, self._tables)
         self.offset = cast(int, state.meta(FOLDED) or 0)
         self.clock = cast(int, state.meta(CLOCK) or 0)
+        self.epoch = cast(int, state.meta(EPOCH) or 0)  # grows when other definitions or records serve
         self.events = 0  # folded by this process
         self._waiting: list[Record] = []
+        self._replay: Replay | None = None
+        if isinstance(definitions, Engine):
+            self._define(definitions.definitions, definitions)
+        else:
+            self._define(definitions, None)
 
-    def step(self) -> int:
-        """Fold the next records and commit; how many records, 0 when there is nothing to do."""
+    @property
+    def busy(self) -> bool:
+        """Whether a back-fill has something to do now, also when the log has nothing more."""
+        return self._replay is not None and self._replay.busy
+
+    @property
+    def replaying(self) -> bool:
+        """Whether records are being built by other definitions."""
+        return self._replay is not None and self._replay.progress.building
+
+    def step(self, *, replay_seconds: float | None = None) -> int:
+        """Fold the next records and commit, then go on with a back-fill; how many records, 0 when there are none.
+
+        The back-fill gets `replay_seconds`; by default little beside live records and more when there are none.
+        """
+        folded = self._step()
+        if self._replay is not None:
+            usual = BESIDE_SECONDS if folded else IDLE_SECONDS
+            self._go_on(usual if replay_seconds is None else replay_seconds)
+        return folded
+
+    def run(self) -> int:
+        """Fold until the log has nothing more and no back-fill has anything to do; how many records."""
+        folded = 0
+        while (count := self.step()) or self.busy:
+            folded += count
+        return folded
+
+    def day(self, record: Record) -> int:
+        """The shop's day when `record` is folded: by its clock, before the first tick by the record's time."""
+        return self.engine.calendar.day(self.clock or record.time)
+
+    # Records ----------------------------------------------------------------------------------------------------
+
+    def _step(self) -> int:
         if not self._waiting:
             self._waiting = self._log.read(self.offset, records=self._records)
             if not self._waiting:
@@ -70,24 +111,13 @@ class Updater:
             if first.kind == kinds.TICK:
                 self._tick(first)
             else:
-                changes = on_command(Context(self.engine, self._state, self.history, first, self.day(first)))
-                self._commit(changes, first.offset)
+                self._command(first)
         self._waiting = records[end:]
         return end
 
-    def run(self) -> int:
-        """Fold until the log has nothing more; how many records."""
-        folded = 0
-        while count := self.step():
-            folded += count
-        return folded
-
-    def day(self, record: Record) -> int:
-        """The shop's day when `record` is folded: by its clock, before the first tick by the record's time."""
-        return self.engine.calendar.day(self.clock or record.time)
-
     def _fold(self, records: list[Record]) -> None:
-        folding = self._on_events.fold(records, day=self.day(records[0]))
+        late = [] if self.replaying else self._state.select(LATE, limit=LATE_EVENTS)
+        folding = self._on_events.fold(records, day=self.day(records[0]), late=cast(list[tuple[int, int]], late))
         self._commit(folding.changes, records[-1].offset)
         folding.accept()
         self.events += folding.events
@@ -97,13 +127,84 @@ class Updater:
         day = self.engine.calendar.day(clock)
         while profiles := due_profiles(self._state, day, self._tables):
             changes = pass_time(self.engine, self._state, profiles, day=day, offset=record.offset, tables=self._tables)
+            self._note(changes)
             self._state.commit(changes)
         self.clock = clock
         self._commit(Changes(), record.offset)
 
+    def _command(self, record: Record) -> None:
+        context = Context(self.engine, self._state, self.history, record, self.day(record), self._tables)
+        changes = on_command(context)
+        self._commit(changes, record.offset)
+        if context.wanted is not None:
+            self._define(context.wanted, None, again=context.again)
+
     def _commit(self, changes: Changes, offset: int) -> None:
+        self._note(changes)
         self._state.commit(changes, meta={FOLDED: offset, CLOCK: self.clock})
         self.offset = offset
+
+    def _note(self, changes: Changes) -> None:
+        if self._replay is not None:
+            self._replay.note(changes)
+
+    # Definitions ------------------------------------------------------------------------------------------------
+
+    def _define(self, wanted: Definitions, engine: Engine | None, *, again: bool = False) -> None:
+        """Serve by `wanted`, or by what records are built with now until a back-fill to `wanted` is through."""
+        stored = generation.definitions(self._state)
+        same = stored is None or stored.record_version == wanted.record_version
+        serving = wanted if stored is None or same else with_record_definitions(wanted, stored)
+        if serving != stored:
+            self.epoch += 1
+            self._state.commit(Changes(), meta={DEFINITIONS: serving, EPOCH: self.epoch})
+        self._use(engine if engine is not None and serving is wanted else Engine(serving))
+        progress = progress_of(self._state)
+        unfinished = progress.building and progress.definitions == wanted.record_version
+        # A process that begins has just started or switched: readers may still look at the rows of before.
+        keep = KEEP_SECONDS if progress.phase == "sweep" else 0.0
+        if not same or again or (unfinished and progress.again):
+            if not unfinished or again:
+                progress = Progress("clear", definitions=wanted.record_version, again=again)
+                self._state.commit(Changes(), meta={REPLAY: progress})
+            self._replay = self._replay_of(engine if engine is not None else Engine(wanted), progress, keep)
+        elif progress.building:  # nobody wants it any more
+            self._replay = self._replay_of(None, Progress("clear"), keep)
+        elif progress.phase == "sweep":
+            self._replay = self._replay_of(None, progress, keep)
+        else:
+            self._replay = None
+
+    def _replay_of(self, target: Engine | None, progress: Progress, keep_seconds: float) -> Replay:
+        other = generation.A if generation.name_of(self._state) == "b" else generation.B
+        return Replay(
+            self._state,
+            self.history,
+            self.engine,
+            target,
+            self._tables,
+            other,
+            progress,
+            keep_seconds=keep_seconds,
+        )
+
+    def _use(self, engine: Engine) -> None:
+        """Fold with this engine into the generation that serves."""
+        self.engine = engine
+        self._tables = generation.tables(self._state)
+        self.history = History(engine, self._state, self._log, self.tail, self._sealed)
+        self._on_events = OnEvents(engine, self._state, self.seen, self.tail, self.history, self._tables)
+
+    def _go_on(self, seconds: float) -> None:
+        replay = self._replay
+        if replay is None:
+            return
+        switched = replay.work(seconds, clock=self.clock, offset=self.offset)
+        if switched and replay.target is not None:
+            self.epoch = cast(int, self._state.meta(EPOCH))
+            self._use(replay.target)
+        if replay.progress.phase == "done":
+            self._replay = None
 
     def _page(self, kind: str, level: int, seq: int) -> bytes:
         row = self._state.get(RUN, (kind, level, seq))
