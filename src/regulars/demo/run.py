@@ -85,7 +85,8 @@ def _start(settings: Settings, console: Console) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "regulars", "serve", str(settings.shop), "--data", str(settings.data)]
     command += ["--host", settings.host, "--port", str(settings.port)]
     environment = {"REGULARS_SEAL_SECONDS": "10", "REGULARS_PROFILE_TABLE_SECONDS": "15", **os.environ}
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
+    threading.Thread(target=_pass_on, args=(server, console), daemon=True).start()
     with console.status(f"starting gateway and updater on {settings.address}"):
         deadline = time.monotonic() + _START_SECONDS
         while not _is_ready(settings):
@@ -98,6 +99,14 @@ def _start(settings: Settings, console: Console) -> "subprocess.Popen[bytes]":
                 )
             time.sleep(0.1)
     return server
+
+
+def _pass_on(server: "subprocess.Popen[bytes]", console: Console) -> None:
+    """The server's own addresses are told when everything is loaded; what it says once, at once."""
+    assert server.stdout is not None  # noqa: S101 - asked for where it was started
+    for line in server.stdout:
+        if b"password" in line:
+            console.print(line.decode().strip(), style="bold", highlight=False)
 
 
 def _is_ready(settings: Settings) -> bool:
@@ -269,7 +278,7 @@ def _settle(settings: Settings, console: Console) -> None:
 
 
 def _train(settings: Settings, definitions: Definitions, console: Console) -> dict[str, Any]:
-    analyst = AnalystClient(settings.data, definitions)
+    analyst = AnalystClient(settings.data, definitions, nice=0, threads=2)
     with console.status("training the recommendations, and trying them on four weeks that they have not seen"):
         try:
             figures: dict[str, Any] = analyst.train(TRAINING, {})
@@ -362,9 +371,6 @@ def _announce(settings: Settings, console: Console) -> None:
     console.print("\n[bold]The shop is open[/]")
     for name, path in (("console", "/console"), ("API", "/openapi.json"), ("docs", "/docs"), ("health", "/ready")):
         console.print(f"  {name:8} {settings.address}{path}")
-    password = settings.data / "first-password"
-    if password.exists():
-        console.print(f"  sign in  {password.read_text().strip()}")
     console.print("Ctrl+C ends it; `make demo` starts it again at once, `make demo ARGS=--fresh` begins anew.")
 
 
