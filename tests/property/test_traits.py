@@ -153,3 +153,12 @@ def test_reduce_over_single_events_is_the_fold() -> None:
     monoid = compiled(trait)
     events = [event(VIEWED, day, {"category": "abcd"[day % 4]}, f"m{day}") for day in range(30)]
     assert reduce(monoid.merge, (state_of(monoid, [one]) for one in events)) == state_of(monoid, events)
+
+
+@by_name
+@settings(max_examples=15)
+@given(moments, st.integers(0, 60))
+def test_value_and_due_day_in_one_go_are_the_same(trait: Trait, days: list[tuple[int, str, int]], now: int) -> None:
+    monoid, today = compiled(trait), FIRST_DAY + now
+    state = state_of(monoid, seen(trait, days))
+    assert monoid.now(state, today) == (monoid.value(state, today), monoid.due(state, today))

@@ -4,13 +4,13 @@ Many traits ask the same things of the same order. Here each property of the ele
 elements of a value instead of testing every element, and amounts are converted once.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 Amount: TypeAlias = Callable[[Any], int | None]
 #: (property of an element, its accepted values), all of which must hold.
-Checks: TypeAlias = tuple[tuple[str, tuple[Any, ...]], ...]
+Checks: TypeAlias = tuple[tuple[str, frozenset[Any]], ...]
 
 _REMEMBERED = 256  # lists: an event and the order that it tells of hold the same one
 
@@ -18,12 +18,13 @@ _REMEMBERED = 256  # lists: an event and the order that it tells of hold the sam
 class Basket:
     """A list of objects by columns; each column is read when it is first asked for."""
 
-    __slots__ = ("_amounts", "_columns", "_keys", "_places", "elements")
+    __slots__ = ("_amounts", "_columns", "_keys", "_nested", "_values", "elements")
 
     def __init__(self, elements: list[dict[str, Any]]) -> None:
         self.elements = elements
         self._columns: dict[str, list[Any]] = {}
-        self._places: dict[str, dict[Any, list[int]]] = {}
+        self._values: dict[str, set[Any]] = {}
+        self._nested: set[str] = set()  # columns with lists
         self._amounts: dict[tuple[str, bool, str], list[int | None]] = {}
         self._keys: dict[tuple[str, int], list[Sequence[str]]] = {}
 
@@ -34,36 +35,32 @@ class Basket:
             found = self._columns[name] = [element.get(name) for element in self.elements]
         return found
 
-    def places(self, name: str) -> dict[Any, list[int]]:
-        """The indexes of the elements by value; each value of a list counts. Raises TypeError for objects."""
-        found = self._places.get(name)
+    def values(self, name: str) -> AbstractSet[Any]:
+        """The different values of a property; each value of a list counts. Raises TypeError for objects."""
+        found = self._values.get(name)
         if found is None:
-            found = defaultdict(list)
-            for at, value in enumerate(self.column(name)):
-                if type(value) is list:
-                    for inner in set(value):
-                        found[inner].append(at)
-                elif value is not None:
-                    found[value].append(at)
-            found = self._places[name] = dict(found)
+            column = self.column(name)
+            try:
+                found = set(column)
+            except TypeError:
+                found = {inner for value in column for inner in (value if type(value) is list else (value,))}
+                self._nested.add(name)
+            found.discard(None)
+            self._values[name] = found
         return found
 
     def chosen(self, checks: Checks) -> Sequence[int]:
-        """The indexes of the elements that hold an accepted value for every check. Raises TypeError as `places`."""
-        chosen: Sequence[int] | None = None
+        """The indexes of the elements that hold an accepted value for every check. Raises TypeError as `values`."""
+        chosen: Sequence[int] = range(len(self.elements))
         for name, wanted in checks:
-            places = self.places(name)
-            if len(wanted) == 1:
-                found: Sequence[int] = places.get(wanted[0], ())
-            else:
-                found = sorted({at for value in wanted if value in places for at in places[value]})
-            if chosen is not None:
-                both = set(found)
-                found = [at for at in chosen if at in both]
-            if not found:
+            if wanted.isdisjoint(self.values(name)):
                 return ()
-            chosen = found
-        return range(len(self.elements)) if chosen is None else chosen
+            column = self.column(name)
+            if name in self._nested:
+                chosen = [at for at in chosen if _any_in(column[at], wanted)]
+            else:
+                chosen = [at for at in chosen if column[at] in wanted]
+        return chosen
 
     def amounts(self, name: str, amount: Amount, *, money: bool, currency: str) -> list[int | None]:
         """The property of every element as an amount; `amount` converts as `money` and `currency` say."""
@@ -100,6 +97,10 @@ class Baskets:
             self._known.clear()
         self._known[id(held)] = (held, basket)
         return basket
+
+
+def _any_in(value: Any, wanted: frozenset[Any]) -> bool:
+    return not wanted.isdisjoint(value) if type(value) is list else value in wanted
 
 
 def all_objects(elements: Iterable[Any]) -> bool:

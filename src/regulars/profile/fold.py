@@ -9,7 +9,7 @@ values stand after any `fold` as long as `hot.due` is 0 or lies after the day; o
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -17,14 +17,18 @@ from regulars.core.calendar import Calendar
 from regulars.core.definitions import CONTRACT, Definitions, Trait
 from regulars.core.event import ORDER_EVENTS, Event
 from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
-from regulars.profile import groups, orders, purchases
+from regulars.profile import groups, purchases
 from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
 from regulars.profile.orders import Change, Order
+from regulars.profile.placements import Placements
+from regulars.profile.tallies import measured
 from regulars.profile.traits import compile_trait, is_tally
 
 Parts = dict[int, list[Any]]
 _Add = Callable[[Any, Event, int], Any]
 _Absorb = Callable[[Any, Mapping[str, Any], int], Any]
+_Place = Callable[[Any, int, str, int], Any]
+_Measured = Callable[[Mapping[str, Any]], int | None]
 
 
 class Folded(NamedTuple):
@@ -48,6 +52,7 @@ class _OrderStep(NamedTuple):
 
     purpose: str | None  # None: contract, always allowed
     part: int
+    totals: tuple[tuple[int, int, int, _Place], ...]  # place in the part, slot, index of the measure, what adds
     absorbs: tuple[tuple[int, int, _Absorb], ...]  # place in the part, slot, what takes the order in
 
 
@@ -110,7 +115,7 @@ class Fold:
             name: self._steps_of(name) for trait in traits for name in (*trait.events, *ORDER_EVENTS)
         }
         self._of_orders = [at for at in self._by_slot if groups.takes_orders(at.trait)]
-        self._order_steps = _order_steps(self._of_orders)
+        self._order_steps, self._measures = _order_steps(self._of_orders)
         self._touched = {name: self._parts_of(name) for name in self._steps}
 
     def _steps_of(self, name: str) -> tuple[_Step, ...]:
@@ -214,13 +219,20 @@ class Fold:
         """Add an order that is new and told by one event: what `_replace` does, in fewer steps."""
         day = self._day(time)
         properties = order.properties
-        for purpose, part, absorbs in self._order_steps:
+        amounts = [measure(properties) for measure in self._measures]
+        for purpose, part, totals, absorbs in self._order_steps:
             if purpose is not None:
                 start = since.get(purpose)
                 if start is None or time < start:
                     continue
             states = self._states(parts, part)
             touched = False
+            for place, slot, at, put in totals:
+                amount = amounts[at]
+                if amount is not None:
+                    states[place] = put(states[place], day, "", amount)
+                    dirty.add(slot)
+                    touched = True
             for place, slot, absorb in absorbs:
                 state = absorb(states[place], properties, day)
                 if state is not None:
@@ -238,7 +250,7 @@ class Fold:
         self, parts: Parts, change: Change, since: Mapping[str, int], dirty: set[int], written: set[int]
     ) -> None:
         """Take the old version of an order out of the tallies and put in the new one."""
-        placements = _Placements(change, self._day)
+        placements = Placements(change, self._day)
         for slot, part, place, monoid, trait, _ in self._of_orders:
             amounts = placements.of(monoid, _start(trait.purpose, since))  # type: ignore[arg-type]  # is_tally
             if amounts:
@@ -266,16 +278,14 @@ class Fold:
         due = hot.due
         by_slot = self._by_slot
         for slot in dirty:
-            _, part, place, monoid, _, timed = by_slot[slot]
+            _, part, place, monoid, _, _ = by_slot[slot]
             state = parts[part][place]
-            value = monoid.value(state, day)
+            value, next_day = monoid.now(state, day)
             if value != values[slot]:
                 values[slot] = value
                 changed.add(slot)
-            if timed:
-                next_day = monoid.due(state, day)
-                if next_day and (next_day < due or not due):
-                    due = next_day
+            if next_day and (next_day < due or not due):
+                due = next_day
         hot.due = due
         return changed
 
@@ -318,12 +328,10 @@ class Fold:
             states = parts.get(part)
             if states is None:
                 continue
-            state = states[place]
-            value = monoid.value(state, day)
+            value, due = monoid.now(states[place], day)
             if value != values[slot]:
                 values[slot] = value
                 changed.add(slot)
-            due = monoid.due(state, day)
             if due and (due < earliest or not earliest):
                 earliest = due
         hot.day = day
@@ -379,13 +387,24 @@ class Fold:
         return _ENCODER.encode(record)
 
 
-def _order_steps(of_orders: Iterable[_Slot]) -> tuple[_OrderStep, ...]:
-    found: dict[tuple[str | None, int], list[tuple[int, int, _Absorb]]] = {}
+def _order_steps(of_orders: Iterable[_Slot]) -> tuple[tuple[_OrderStep, ...], tuple[_Measured, ...]]:
+    """The steps of a new order, and what they measure: of traits that measure the same, one does."""
+    totals: dict[tuple[str | None, int], list[tuple[int, int, int, _Place]]] = {}
+    absorbs: dict[tuple[str | None, int], list[tuple[int, int, _Absorb]]] = {}
+    measures: dict[str, tuple[int, _Measured]] = {}
     for slot, part, place, monoid, trait, _ in of_orders:
-        purpose = None if trait.purpose == CONTRACT else trait.purpose
-        absorb: _Absorb = monoid.absorb  # type: ignore[attr-defined]  # is_tally
-        found.setdefault((purpose, part), []).append((place, slot, absorb))
-    return tuple(_OrderStep(purpose, part, tuple(absorbs)) for (purpose, part), absorbs in found.items())
+        step = (None if trait.purpose == CONTRACT else trait.purpose, part)
+        totals.setdefault(step, [])
+        absorbs.setdefault(step, [])
+        tally = cast(Tally, monoid)
+        total = measured(tally)
+        if total is not None:
+            at, _ = measures.setdefault(total[0], (len(measures), total[1]))
+            totals[step].append((place, slot, at, tally.place))
+        else:
+            absorbs[step].append((place, slot, tally.absorb))
+    steps = tuple(_OrderStep(*step, tuple(totals[step]), tuple(absorbs[step])) for step in totals)
+    return steps, tuple(measure for _, measure in measures.values())
 
 
 def _is_timed(trait: Trait) -> bool:
@@ -396,54 +415,3 @@ def _is_timed(trait: Trait) -> bool:
 def _start(purpose: str, since: Mapping[str, int]) -> int | None:
     """From when on events count for a purpose (ms); None: not at all."""
     return 0 if purpose == CONTRACT else since.get(purpose)
-
-
-class _Placements:
-    """What the change of an order does to the tallies: amounts at places, the old ones negative.
-
-    An order of several events also touches, with 0, every place that any of its versions could have filled on the way:
-    so the places of a state depend on the set of events alone, and caps cut the same whatever came first.
-    """
-
-    def __init__(self, change: Change, day_of: Callable[[int], int]) -> None:
-        old, new = change
-        told = ((old, -1), (new, 1))
-        self._sides = [(one, day_of(one.time), sign) for one, sign in told if one is not None and one.time is not None]
-        self._placed = new.placed if len(new.versions) > 1 else ()
-        self._days = [(version.time, day_of(version.time)) for version in self._placed]
-
-    def of(self, tally: Tally, start: int | None) -> list[tuple[tuple[int, str], int]]:
-        """The amounts by place for one trait whose purpose is allowed from `start` (ms) on; None: never."""
-        if start is None:
-            return []
-        found: dict[tuple[int, str], int] = {}
-        for order, day, sign in self._sides:
-            if order.time is not None and order.time >= start:
-                for key, amount in tally.amounts(order.properties):
-                    found[day, key] = found.get((day, key), 0) + (0 if order.cancelled else sign * amount)
-        if self._placed:
-            self._touch(found, {key for version in self._placed for key in tally.keys(version.properties)}, start)
-        return sorted(found.items())
-
-    def of_lines(self, start: int | None) -> dict[int, dict[str, int]]:
-        """Quantities by day and item."""
-        found: dict[int, dict[str, int]] = {}
-        if start is None:
-            return found
-        for order, day, sign in self._sides:
-            if order.time is not None and order.time >= start:
-                here = found.setdefault(day, {})
-                for item, quantity in order.lines.items():
-                    here[item] = here.get(item, 0) + sign * quantity
-        if self._placed:
-            items = {item for version in self._placed for item in orders.items(version.properties)}
-            for day in {day for time, day in self._days if time >= start}:
-                here = found.setdefault(day, {})
-                for item in items:
-                    here.setdefault(item, 0)
-        return {day: quantities for day, quantities in found.items() if quantities}
-
-    def _touch(self, found: dict[tuple[int, str], int], keys: Collection[str], start: int) -> None:
-        for day in {day for time, day in self._days if time >= start}:
-            for key in keys:
-                found.setdefault((day, key), 0)

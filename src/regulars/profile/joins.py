@@ -1,7 +1,7 @@
 """Joins: traits for which an event once seen stays seen, and seeing it twice changes nothing."""
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from regulars.core.definitions import Trait
@@ -32,6 +32,12 @@ class _Joined(Measure):
 
     def due(self, state: State, day: int) -> int:
         return 0
+
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        return self.value(state, day), 0
+
+    def value(self, state: State, day: int) -> Any:
+        raise NotImplementedError
 
 
 class _Kept(_Joined):
@@ -133,7 +139,7 @@ class _Distinct(Measure):
             basket, chosen = columns
             if len(chosen) == len(basket.elements):
                 try:
-                    values: Iterable[Any] = basket.places(column.name)
+                    values = basket.values(column.name)
                 except TypeError:  # an object where a value was expected
                     pass
                 else:
@@ -167,6 +173,13 @@ class _Distinct(Measure):
         if oldest <= after:
             oldest = min((at for at in state.values() if at > after), default=-self._width)
         return oldest + self._width
+
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        if self._width is not None and state:
+            oldest = min(state.values())
+            if oldest > day - self._width:
+                return len(state), oldest + self._width
+        return self.value(state, day), self.due(state, day)
 
 
 class _DaysSince(Measure):
@@ -212,3 +225,6 @@ class _DaysSince(Measure):
             if step > age:
                 return int(state + step)
         return 0
+
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        return self.value(state, day), self.due(state, day)

@@ -40,6 +40,10 @@ class Monoid(Protocol):
         """The first local day after `day` on which the value may differ without an event; 0: never."""
         ...
 
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        """`value` and `due` in one go."""
+        ...
+
 
 class Tally(Monoid, Protocol):
     """A trait that is a sum of amounts at places (day, key), so that an order's share can be replaced."""

@@ -139,10 +139,10 @@ def column(of: str, where: Mapping[str, Any]) -> Column | None:
     if not name or "." in name:
         return None
     whole, inner = split_filters(of, where)
-    checks = tuple((path, wanted_values(value)) for path, value in sorted(inner.items()))
+    checks = [(path, wanted_values(value)) for path, value in sorted(inner.items())]
     if any("." in path or not _hashable(wanted) for path, wanted in checks):
         return None
-    return Column(head, name, compile_filters(whole), checks)
+    return Column(head, name, compile_filters(whole), tuple((path, frozenset(wanted)) for path, wanted in checks))
 
 
 def wanted_values(value: Any) -> tuple[Any, ...]:
@@ -185,22 +185,25 @@ def compile_filters(where: Mapping[str, Any]) -> Test | None:
 
 def _compile_filter(path: str, wanted: tuple[Any, ...]) -> Test:
     names = tuple(path.split("."))
-    head, name = names[0], names[-1]
-    by_column = len(names) == _LIST_AND_NAME and _hashable(wanted)
 
     def passes(properties: Properties) -> bool:
-        if by_column:
-            basket = BASKETS.of(properties.get(head))
-            if basket is not None:
-                try:
-                    places = basket.places(name)
-                except TypeError:  # an object where a value was expected
-                    pass
-                else:
-                    return any(value in places for value in wanted)
         return any(value in wanted for value in _flat(read(properties, names)))
 
-    return passes
+    if len(names) != _LIST_AND_NAME or not _hashable(wanted):
+        return passes
+    head, name = names
+    accepted = frozenset(wanted)
+
+    def passes_by_column(properties: Properties) -> bool:
+        basket = BASKETS.of(properties.get(head))
+        if basket is not None:
+            try:
+                return not accepted.isdisjoint(basket.values(name))
+            except TypeError:  # an object where a value was expected
+                pass
+        return passes(properties)
+
+    return passes_by_column
 
 
 def _flat(values: list[Any]) -> list[Any]:

@@ -36,6 +36,11 @@ def compile_tally(trait: Trait, *, currency: str, computed: Mapping[str, Compute
             raise Misconfigured(f"trait {trait.name!r}: the kind {trait.kind!r} is no sum over events")
 
 
+def measured(tally: Tally) -> tuple[str, Callable[[Properties], int | None]] | None:
+    """What a `count` or `sum` measures, with a name that is the same for all that measure the same; None for others."""
+    return (tally.measured, tally.measure) if isinstance(tally, _Total) else None
+
+
 class _Total(Measure):
     """`count` and `sum` for ever: one integer."""
 
@@ -46,6 +51,7 @@ class _Total(Measure):
             raise Misconfigured(f"trait {trait.name!r}: a sum needs `of`, the property that it adds")
         self._plain = self._counts and not trait.of and not trait.where
         self._unit = 1 if self._counts or self.money else reading.SCALE
+        self.measured = repr((self._counts, trait.of, sorted(trait.where.items())))
 
     def zero(self) -> State:
         return 0
@@ -68,6 +74,9 @@ class _Total(Measure):
     def due(self, state: State, day: int) -> int:
         return 0
 
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        return self._shown(state), 0
+
     def amounts(self, properties: Properties) -> list[tuple[str, int]]:
         amount = 1 if self._plain else self.measure(properties)
         return [] if amount is None else [("", amount)]
@@ -80,6 +89,8 @@ class _Total(Measure):
 
     def measure(self, properties: Properties) -> int | None:
         """The amount in these properties; None when nothing there counts."""
+        if self._plain:
+            return 1
         if self.leaves is None:
             return 1 if self.passes is None or self.passes(properties) else None
         columns = self.column.of(properties) if self.column is not None else None
@@ -147,6 +158,14 @@ class _DailyTotal(_Total):
     def due(self, state: State, day: int) -> int:
         oldest = cells.oldest_day(state, day - self._width)
         return 0 if oldest is None else oldest + self._width
+
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        if not state:
+            return 0, 0
+        if state[-2] > day - self._width:
+            total = sum(state[1::2])
+            return (total if self._unit == 1 else self._shown(total)), state[-2] + self._width
+        return self.value(state, day), self.due(state, day)
 
     def place(self, state: State, day: int, key: str, amount: int) -> State:
         return cells.add_day(state, day, amount, self._width)
@@ -278,6 +297,9 @@ class _Affinity(Measure):
         oldest = cells.oldest_day(state, (day + 3) // 7 - self._window)
         return 0 if oldest is None else (oldest + self._window) * 7 - 3
 
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        return self.value(state, day), self.due(state, day)
+
     def amounts(self, properties: Properties) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
         for leaf, element in self._by_key(properties):
@@ -343,6 +365,9 @@ class _OrderDays(Measure):
 
     def due(self, state: State, day: int) -> int:
         return self._computed(_days(state), day)[1]
+
+    def now(self, state: State, day: int) -> tuple[Any, int]:
+        return self._computed(_days(state), day)
 
     def amounts(self, properties: Properties) -> list[tuple[str, int]]:
         return [("", 1)] if self.passes is None or self.passes(properties) else []
