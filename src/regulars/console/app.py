@@ -9,6 +9,7 @@ import structlog
 from litestar import Litestar, Request, Response, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from regulars.console import login
@@ -49,7 +50,8 @@ def app(services: Services) -> Litestar:
     console = Litestar(
         route_handlers=[
             home, static, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS, *customers.HANDLERS,
-            *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS, *account.HANDLERS,
+            *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
+            *account.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
         exception_handlers={Exception: _explain},
@@ -90,7 +92,7 @@ def home() -> Redirect:
 
 
 @get("/static/{digest:str}/{name:str}", sync_to_thread=False)
-def static(digest: str, name: str) -> Response[bytes]:
+def static(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """A file of the console."""
     path = STATIC / name
     if path.parent != STATIC or path.suffix not in _TYPES or not path.is_file() or digest != edition():

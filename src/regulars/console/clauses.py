@@ -21,6 +21,7 @@ class Clause(msgspec.Struct, frozen=True):
     kind: str  # and, or, not, clause
     verdict: bool | None
     subject: str = ""
+    code: bool = False  # the subject is the condition's own text
     asks: str = ""
     actual: str = ""
     inputs: str = ""  # the values that a computed clause was made of
@@ -51,9 +52,9 @@ class Reader:
             if not rest or rest[0] in "<>=!" or rest.split()[0].lower() in ("between", "in", "like", "is", "not"):
                 asks = self._asks(explanation, name)
                 actual = self.value(name, explanation.actual)
-                return Clause("clause", explanation.verdict, self.title(name), asks, actual)
+                return Clause("clause", explanation.verdict, self.title(name), asks=asks, actual=actual)
         inputs = ", ".join(f"{self.title(name)} {self.value(name, value)}" for name, value in names)
-        return Clause("clause", explanation.verdict, explanation.text, inputs=inputs)
+        return Clause("clause", explanation.verdict, explanation.text, code=True, inputs=inputs)
 
     def title(self, name: str) -> str:
         """What a name is called: the trait's title, or the interest's."""
@@ -91,4 +92,6 @@ class Reader:
             return ""
         values = [self.value(name, value) for value in explanation.expected]
         listing = ", ".join(values[:-1]) + words["list_end"] + values[-1] if len(values) > 1 else "".join(values)
+        if explanation.code in (Expected.EQUAL, Expected.ONE_OF):
+            return self._words("clause.is", value=listing)
         return words[explanation.code].format(*values, list=listing)

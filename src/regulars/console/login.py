@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from regulars.console.accounts import authenticate, find
 from regulars.console.formats import LANGUAGES
 from regulars.console.sessions import COOKIE, LIFETIME, VISIT_COOKIE
 from regulars.console.visit import (
+    Asked,
     LoginNeeded,
     Visit,
     cookie,
@@ -30,8 +31,8 @@ _TEN_MINUTES = 600
 @get("/login", sync_to_thread=False)
 def login_page(
     request: Request[Any, Any, Any],
-    after: Annotated[str, Parameter(query="next")] = "",
-    language: str = "",
+    after: Annotated[str, QueryParameter(name="next")] = "",
+    language: FromQuery[str] = "",
 ) -> Response[Any]:
     """The form."""
     if language in LANGUAGES:
@@ -67,7 +68,7 @@ async def log_in(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 @post("/logout", status_code=200, guards=[needs()])
-async def log_out(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def log_out(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """End the session in this browser."""
     await visit.form(request)
     return see("/login", cookies=[cookie(COOKIE, "", secure=visit.secure, seconds=0)])

@@ -31,7 +31,8 @@ class Stop(NamedTuple):
 def nice_ticks(largest: float, *, most: int = 5) -> list[float]:
     """Round values from 0 to at least `largest`, about `most` of them.
 
-    Steps are 1, 2 or 5 times a power of ten (Heckbert, "Nice numbers for graph labels", Graphics Gems, 1990).
+    Steps are 1, 2, 2.5 or 5 times a power of ten (after Heckbert, "Nice numbers for graph labels", Graphics
+    Gems, 1990).
 
     >>> nice_ticks(47_000)
     [0.0, 10000.0, 20000.0, 30000.0, 40000.0, 50000.0]
@@ -40,7 +41,7 @@ def nice_ticks(largest: float, *, most: int = 5) -> list[float]:
         return [0.0, 1.0]
     rough = largest / most
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
     return [step * at for at in range(math.ceil(largest / step - 1e-9) + 1)]
 
 
@@ -58,9 +59,8 @@ def columns(
         y = _TOP + area * (1 - value / top)
         kind = "axis" if value == 0 else "grid"
         parts.append(f'<line class="{kind}" x1="{_LEFT}%" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(
-            f'<text class="tick" x="{_LEFT - 0.8}%" y="{y + 4:.1f}" text-anchor="end">{escape(tick(value))}</text>'
-        )
+        spot = f'x="{_LEFT - 0.8}%" y="{y + 4:.1f}"'
+        parts.append(f'<text class="tick" {spot} text-anchor="end">{escape(tick(value))}</text>')
     place = (100 - _LEFT) / max(len(found), 1)
     for at, column in enumerate(found):
         tall = max(area * column.value / top, 0)
@@ -74,9 +74,10 @@ def columns(
         )
         if column.label:
             middle = x + place / 2
-            parts.append(
-                f'<text class="tick" x="{middle:.3f}%" y="{height - 7}" text-anchor="middle">{escape(column.label)}</text>'
-            )
+            where = f'x="100%" y="{height - 7}" text-anchor="end"'
+            if middle < 97:
+                where = f'x="{middle:.3f}%" y="{height - 7}" text-anchor="middle"'
+            parts.append(f'<text class="tick" {where}>{escape(column.label)}</text>')
     return _svg("plot", height, label, parts)
 
 

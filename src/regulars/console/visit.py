@@ -1,13 +1,14 @@
 """One request of the console: who asks, in which language, and what the answer looks like."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 from litestar.types import Guard
@@ -149,6 +150,10 @@ def visit_of(connection: "ASGIConnection[Any, Any, Any, Any]") -> Visit:
         return Visit(house, connection, None, "")
     session, user = found
     return Visit(house, connection, user, session.id)
+
+
+#: What handlers ask for: the visit that the guard has let through.
+Asked: TypeAlias = NamedDependency[Visit]
 
 
 def provide_visit(request: Request[Any, Any, Any]) -> Visit:

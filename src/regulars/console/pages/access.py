@@ -5,8 +5,9 @@ from typing import cast
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromQuery
 
-from regulars.console.visit import Visit, needs
+from regulars.console.visit import Asked, Visit, needs
 from regulars.core.state import ACCESS
 
 _PAGE = 100
@@ -24,7 +25,9 @@ class Look(msgspec.Struct, frozen=True):
 
 
 @get("/console/access", guards=[needs("access_log")])
-async def access_page(visit: Visit, user: str = "", subject: str = "", before: int | None = None) -> Response[str]:
+async def access_page(
+    visit: Asked, user: FromQuery[str] = "", subject: FromQuery[str] = "", before: FromQuery[int | None] = None
+) -> Response[str]:
     """The newest looks, of one user or at one customer where that is asked."""
     looks, following = await asyncio.to_thread(_looks, visit, user.strip(), subject.strip(), before)
     return visit.html("access.html", active="access", looks=looks, following=following, user=user, subject=subject)

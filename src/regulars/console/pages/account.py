@@ -3,22 +3,23 @@
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.params import FromQuery
 
 from regulars.console.accounts import authenticate, hash_in_thread, usable
 from regulars.console.formats import LANGUAGES
 from regulars.console.login import begin
-from regulars.console.visit import Visit, carry_out, fields, language_cookie, needs, own_path, see
+from regulars.console.visit import Asked, carry_out, fields, language_cookie, needs, own_path, see
 from regulars.core.errors import Rejected
 
 
 @get("/console/account", guards=[needs()], sync_to_thread=False)
-def account_page(visit: Visit, done: str = "") -> Response[str]:
+def account_page(visit: Asked, done: FromQuery[str] = "") -> Response[str]:
     """The page."""
     return visit.html("account.html", active="account", problem="", done=done == "1")
 
 
 @post("/console/language", status_code=200, guards=[needs()])
-async def choose_language(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def choose_language(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Show the console in another language in this browser."""
     language, back = fields(await visit.form(request), "language", "back")
     chosen = language if language in LANGUAGES else "en"
@@ -26,7 +27,7 @@ async def choose_language(request: Request[Any, Any, Any], visit: Visit) -> Resp
 
 
 @post("/console/account/password", status_code=200, guards=[needs()])
-async def change_password(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def change_password(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Take a new password; every other session of the account ends."""
     data = await visit.form(request)
     state = visit.house.services.state

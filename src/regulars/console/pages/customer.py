@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 
 from regulars.console import plots
@@ -13,7 +14,7 @@ from regulars.console.clauses import Clause, Reader
 from regulars.console.people import name_of, number_of, record
 from regulars.console.preview import preview
 from regulars.console.timeline import moments
-from regulars.console.visit import Visit, carry_out, fields, needs, see
+from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
 from regulars.core.definitions import CONTRACT
 from regulars.core.errors import Rejected
 from regulars.core.identifier import subject_of
@@ -98,7 +99,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 @get("/console/customers/{profile:str}", guards=[needs("customers")])
-async def customer_page(visit: Visit, profile: str, done: str = "") -> Response[Any]:
+async def customer_page(visit: Asked, profile: FromPath[str], done: FromQuery[str] = "") -> Response[Any]:
     """The page."""
     number = number_of(visit.house, profile)
     own = profile_name(number)
@@ -118,7 +119,7 @@ async def customer_page(visit: Visit, profile: str, done: str = "") -> Response[
 
 
 @get("/console/customers/{profile:str}/placements", guards=[needs("customers")])
-async def placements_part(visit: Visit, profile: str) -> Response[str]:
+async def placements_part(visit: Asked, profile: FromPath[str]) -> Response[str]:
     """What every placement shows now; for the first page after a start, when models are still being read."""
     number = number_of(visit.house, profile)
     await visit.looked("look at placements", profile_name(number))
@@ -128,7 +129,7 @@ async def placements_part(visit: Visit, profile: str) -> Response[str]:
 
 
 @get("/console/customers/{profile:str}/events", guards=[needs("customers")])
-async def events_part(visit: Visit, profile: str, shown: int = _TIMELINE) -> Response[str]:
+async def events_part(visit: Asked, profile: FromPath[str], shown: FromQuery[int] = _TIMELINE) -> Response[str]:
     """The newest events; more of them with `shown`."""
     number = number_of(visit.house, profile)
     await visit.looked("look at events", profile_name(number))
@@ -143,7 +144,7 @@ async def events_part(visit: Visit, profile: str, shown: int = _TIMELINE) -> Res
 
 
 @post("/console/customers/{profile:str}/consent", status_code=200, guards=[needs("consent")])
-async def set_consent(request: Request[Any, Any, Any], visit: Visit, profile: str) -> Response[Any]:
+async def set_consent(request: Request[Any, Any, Any], visit: Asked, profile: FromPath[str]) -> Response[Any]:
     """Note what a customer said about a purpose; carried out as a command under the user's name."""
     data = await visit.form(request)
     number = number_of(visit.house, profile)

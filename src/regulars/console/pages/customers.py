@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 
 from regulars.console.people import cards
-from regulars.console.visit import Visit, fields, needs, see
+from regulars.console.visit import Asked, Visit, fields, needs, see
 from regulars.core.event import Event
 from regulars.core.log import EVENTS
 from regulars.core.record import profile_name
@@ -17,22 +17,23 @@ _MOST_BYTES = 400_000  # of their bodies; a page must not decode a whole import
 
 
 @get("/console/customers", guards=[needs("customers")])
-async def customers_page(visit: Visit) -> Response[str]:
+async def customers_page(visit: Asked) -> Response[str]:
     """The search and the recently active."""
     recent = await asyncio.to_thread(_recent, visit)
     return visit.html("customers.html", active="customers", recent=recent, wanted="", found=None)
 
 
 @post("/console/customers", status_code=200, guards=[needs("customers")])
-async def search(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def search(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Look a customer up. The identifier travels in the body, so that it is in no address and in no server's log."""
     (wanted,) = fields(await visit.form(request), "identifier")
     numbers = _find(visit, wanted)
     if len(numbers) == 1:
         return see(f"/console/customers/{profile_name(numbers[0])}")
     recent = await asyncio.to_thread(_recent, visit) if not numbers else []
+    status = 200 if numbers or not wanted else 404
     return visit.html(
-        "customers.html", status=200 if numbers or not wanted else 404, active="customers", recent=recent, wanted=wanted,
+        "customers.html", status=status, active="customers", recent=recent, wanted=wanted,
         found=cards(visit, numbers) if wanted else None,
     )  # fmt: skip
 

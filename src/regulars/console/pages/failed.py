@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response, get
 
 from regulars.console.timeline import pretty
-from regulars.console.visit import Visit, needs
+from regulars.console.visit import Asked, Visit, needs
 from regulars.core.state import FAILED, Row
 
 _LATEST = 300  # of each reason are looked at
@@ -43,7 +43,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 @get("/console/failed", guards=[needs("failed")])
-async def failed_page(visit: Visit) -> Response[str]:
+async def failed_page(visit: Asked) -> Response[str]:
     """The page."""
     if visit.may("failed_bodies"):
         await visit.looked("look at failed events", "failed events")

@@ -12,7 +12,7 @@ from litestar import Response, get
 
 from regulars.console.house import House
 from regulars.console.quality import serving
-from regulars.console.visit import Visit, needs
+from regulars.console.visit import Asked, needs
 from regulars.core.errors import RegularsError
 from regulars.core.state import SEALED
 from regulars.runtime.status import read_status
@@ -69,13 +69,11 @@ class Health(msgspec.Struct, frozen=True):
 
 
 @get("/console/health", guards=[needs("health")])
-async def health_page(visit: Visit) -> Response[str]:
+async def health_page(visit: Asked) -> Response[str]:
     """The page."""
     found = await asyncio.to_thread(health_of, visit.house)
-    return visit.html(
-        "health.html", h=found, active="health", folder=str(visit.house.services.folder.root) if visit.may("users") else "",
-        now=time.time(),
-    )  # fmt: skip
+    folder = str(visit.house.services.folder.root) if visit.may("users") else ""
+    return visit.html("health.html", h=found, active="health", folder=folder, now=time.time())
 
 
 def health_of(house: House) -> Health:

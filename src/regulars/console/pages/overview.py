@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromQuery
 from markupsafe import Markup
 
 from regulars.console import plots
@@ -15,7 +16,7 @@ from regulars.console.formats import Formats
 from regulars.console.pages.health import Health, health_of
 from regulars.console.plots import Column, Stop
 from regulars.console.quality import Quality, quality
-from regulars.console.visit import Visit, needs
+from regulars.console.visit import Asked, Visit, needs
 from regulars.core.money import exponent
 from regulars.core.schema import LIFECYCLE_STAGES
 
@@ -73,7 +74,7 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 @get("/console", guards=[needs("overview")])
-async def overview_page(visit: Visit, days: int = 365) -> Response[str]:
+async def overview_page(visit: Asked, days: FromQuery[int] = 365) -> Response[str]:
     """The page."""
     chosen = days if days in RANGES else 365
     page = await asyncio.to_thread(overview, visit, chosen)
@@ -250,8 +251,9 @@ def _label(f: Formats, keys: Sequence[date], at: int, unit: str) -> str:
     if unit == "day":
         return f.day_of(key, "d. MMM" if f.language == "de" else "d MMM") if key.weekday() == 0 else ""
     if unit == "week":
-        new = at > 0 and keys[at - 1].month != key.month
-        if not new:
+        months = [one.month for one in keys]
+        new = months[at - 1] != key.month if at else months[:3] == [key.month] * 3
+        if not new or (len(keys) > 60 and key.month % 3 != 1):
             return ""
         return f.day_of(key, "LLL") if key.month > 1 else f.day_of(key, "LLL y")
     return f.day_of(key, "LLL y") if key.month in (1, 7) or len(keys) <= 8 else ""

@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 
 from regulars.console import plots
 from regulars.console.clauses import Clause, Reader
 from regulars.console.people import Card, cards
-from regulars.console.visit import Missing, Visit, needs
+from regulars.console.visit import Asked, Missing, Visit, needs
 from regulars.core.condition import Condition, Mistake, check, compile_condition
 from regulars.core.definitions import CONTRACT, Segment
 from regulars.core.errors import RegularsError
@@ -49,7 +50,7 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 @get("/console/segments", guards=[needs("segments")])
-async def segments_page(visit: Visit, when: str = "") -> Response[str]:
+async def segments_page(visit: Asked, when: FromQuery[str] = "") -> Response[str]:
     """The list, and the answer to a condition that was tried."""
     lines = await asyncio.to_thread(_lines, visit)
     tried = await _try(visit, when) if when.strip() else None
@@ -61,7 +62,7 @@ async def segments_page(visit: Visit, when: str = "") -> Response[str]:
 
 
 @get("/console/segments/try", guards=[needs("segments")])
-async def try_condition(visit: Visit, when: str = "") -> Response[str]:
+async def try_condition(visit: Asked, when: FromQuery[str] = "") -> Response[str]:
     """The answer alone, for a page that is already there."""
     if not visit.partial:
         return await _whole(visit, when)
@@ -70,7 +71,7 @@ async def try_condition(visit: Visit, when: str = "") -> Response[str]:
 
 
 @get("/console/segments/overlap", guards=[needs("segments")])
-async def overlap(visit: Visit) -> Response[str]:
+async def overlap(visit: Asked) -> Response[str]:
     """How the segments overlap; it takes the child process for analysis, so it comes after the page."""
     problem, matrix = "", None
     analyst = visit.house.services.analyst
@@ -84,7 +85,7 @@ async def overlap(visit: Visit) -> Response[str]:
 
 
 @get("/console/segments/{segment:str}", guards=[needs("segments")])
-async def segment_page(visit: Visit, segment: str, after: str = "") -> Response[str]:
+async def segment_page(visit: Asked, segment: FromPath[str], after: FromQuery[str] = "") -> Response[str]:
     """One segment and its members."""
     found = next((one for one in visit.house.definitions.segments if one.id == segment), None)
     if found is None:

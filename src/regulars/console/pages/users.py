@@ -6,18 +6,18 @@ from litestar import Request, Response, get, post
 
 from regulars.console.accounts import User, find, hash_in_thread, new_password, users
 from regulars.console.rights import ROLES
-from regulars.console.visit import Visit, carry_out, fields, needs, see
+from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
 from regulars.core.errors import Rejected
 
 
 @get("/console/users", guards=[needs("users")], sync_to_thread=False)
-def users_page(visit: Visit) -> Response[str]:
+def users_page(visit: Asked) -> Response[str]:
     """The page."""
     return _page(visit)
 
 
 @post("/console/users", status_code=200, guards=[needs("users")])
-async def add_user(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def add_user(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Add somebody with a password made here and shown once."""
     name, role, language = fields(await visit.form(request), "name", "role", "language")
     if not name.isprintable() or find(visit.house.services.state, name) is not None:
@@ -26,7 +26,7 @@ async def add_user(request: Request[Any, Any, Any], visit: Visit) -> Response[An
 
 
 @post("/console/users/role", status_code=200, guards=[needs("users")])
-async def set_role(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def set_role(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Give somebody another role; it holds from the next page on."""
     name, role = fields(await visit.form(request), "name", "role")
     user = _known(visit, name)
@@ -37,14 +37,14 @@ async def set_role(request: Request[Any, Any, Any], visit: Visit) -> Response[An
 
 
 @post("/console/users/password", status_code=200, guards=[needs("users")])
-async def reset_password(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def reset_password(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Set a new password, shown once; every session of the account ends."""
     (name,) = fields(await visit.form(request), "name")
     return await _with_new_password(visit, _known(visit, name))
 
 
 @post("/console/users/delete", status_code=200, guards=[needs("users")])
-async def remove_user(request: Request[Any, Any, Any], visit: Visit) -> Response[Any]:
+async def remove_user(request: Request[Any, Any, Any], visit: Asked) -> Response[Any]:
     """Remove somebody; the last administrator stays."""
     (name,) = fields(await visit.form(request), "name")
     user = _known(visit, name)
@@ -63,10 +63,8 @@ async def _with_new_password(visit: Visit, user: User) -> Response[Any]:
 
 
 def _page(visit: Visit, *, problem: str = "", made: tuple[str, str] | None = None, status: int = 200) -> Response[str]:
-    return visit.html(
-        "users.html", status=status, active="users", users=users(visit.house.services.state), roles=ROLES, problem=problem,
-        made=made,
-    )  # fmt: skip
+    known = users(visit.house.services.state)
+    return visit.html("users.html", status=status, active="users", users=known, roles=ROLES, problem=problem, made=made)
 
 
 def _known(visit: Visit, name: str) -> User:

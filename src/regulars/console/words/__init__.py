@@ -9,7 +9,7 @@ from regulars.console.formats import LANGUAGES
 
 
 class Words:
-    """The words of one language. `words("overview.title")`; `{name}` in a text takes the argument of that name."""
+    """The words of one language. `words("nav.overview")`; `{name}` in a text takes the argument of that name."""
 
     def __init__(self, language: str) -> None:
         self.language = language
