@@ -2,13 +2,12 @@
 
 import asyncio
 import gc
-import importlib.util
 import os
 import signal
 import socket
 import time
 from collections.abc import Sequence
-from importlib import import_module
+from typing import Any
 
 import structlog
 import uvicorn
@@ -16,10 +15,10 @@ import uvloop
 
 from regulars.analyst.client import AnalystClient
 from regulars.api.app import Surface
-from regulars.api.asgi import Handler
+from regulars.console import app as console_app
 from regulars.core.errors import RegularsError
 from regulars.gateway.upkeep import Upkeep
-from regulars.runtime import Services, Settings
+from regulars.runtime import Settings
 from regulars.runtime.build import gateway_services
 from regulars.runtime.processes import end_with_parent, exit_code, logging_to_stderr
 from regulars.runtime.settings import from_argument
@@ -28,7 +27,7 @@ from regulars.shop import load
 
 _LOG = structlog.get_logger("regulars.gateway")
 #: First parts of the paths that the console answers.
-CONSOLE = ("", "console", "login", "logout", "static", "advisor", "me")
+CONSOLE = ("", "console", "login", "logout", "static")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +53,8 @@ async def _serve(settings: Settings, listening: socket.socket, status: StatusFil
     definitions = load(settings.shop)
     services = gateway_services(settings, definitions, AnalystClient(settings.data, definitions))
     try:
-        surface = Surface(services, mounts=_console(services))
+        console: Any = console_app(services)
+        surface = Surface(services, mounts=dict.fromkeys(CONSOLE, console))
         config = uvicorn.Config(
             surface,
             http="httptools",
@@ -86,11 +86,3 @@ async def _tell_ready(server: uvicorn.Server, status: StatusFile) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
         await asyncio.sleep(0.005)
     status.write({"pid": os.getpid(), "ready": True, "since": time.time()})
-
-
-def _console(services: Services) -> dict[str, Handler]:
-    """The console's pages, where that part is installed."""
-    if importlib.util.find_spec("regulars.console") is None:
-        return {}
-    app: Handler = import_module("regulars.console").app(services)
-    return dict.fromkeys(CONSOLE, app)
