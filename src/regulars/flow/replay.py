@@ -96,7 +96,8 @@ class _Pending(msgspec.Struct):
 class Replay:
     """A back-fill. `work` does a piece of it; whoever commits anything else passes it through `note` first.
 
-    Without a `target` only the tables of a back-fill that is not wanted any more are emptied.
+    Without a `target` only the tables of a back-fill that is not wanted any more are emptied. `resting`: a switch was
+    made not long ago, and readers may still look at the rows of before.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Replay:
         other: Tables,
         progress: Progress,
         *,
-        keep_seconds: float = 0.0,
+        resting: bool = False,
     ) -> None:
         self.progress = progress
         self.target = target
@@ -118,7 +119,7 @@ class Replay:
         self._current = current
         self._serving = serving
         self._next = msgspec.structs.replace(other, counters=PREFIX)
-        self._not_before = time.monotonic() + keep_seconds
+        self._not_before = time.monotonic() + (KEEP_SECONDS if resting else 0.0)
         self._pending: dict[int, _Pending] = {}
         self._cursor = progress.cursor  # where the build stands once what is pending is built
         self._fetch_size = FEWEST

@@ -16,7 +16,7 @@ from regulars.flow.history import History, Sealed
 from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents
 from regulars.flow.on_tick import due_profiles, pass_time
-from regulars.flow.replay import KEEP_SECONDS, REPLAY, Progress, Replay, progress_of
+from regulars.flow.replay import REPLAY, Progress, Replay, progress_of
 
 #: How long a back-fill goes on after a batch of live records, and while there are none; seconds.
 BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
@@ -161,21 +161,20 @@ class Updater:
         self._use(engine if engine is not None and serving is wanted else Engine(serving))
         progress = progress_of(self._state)
         unfinished = progress.building and progress.definitions == wanted.record_version
-        # A process that begins has just started or switched: readers may still look at the rows of before.
-        keep = KEEP_SECONDS if progress.phase == "sweep" else 0.0
+        resting = progress.phase == "sweep"
         if not same or again or (unfinished and progress.again):
             if not unfinished or again:
                 progress = Progress("clear", definitions=wanted.record_version, again=again)
                 self._state.commit(Changes(), meta={REPLAY: progress})
-            self._replay = self._replay_of(engine if engine is not None else Engine(wanted), progress, keep)
+            self._replay = self._replay_of(engine if engine is not None else Engine(wanted), progress, resting=resting)
         elif progress.building:  # nobody wants it any more
-            self._replay = self._replay_of(None, Progress("clear"), keep)
+            self._replay = self._replay_of(None, Progress("clear"), resting=resting)
         elif progress.phase == "sweep":
-            self._replay = self._replay_of(None, progress, keep)
+            self._replay = self._replay_of(None, progress, resting=resting)
         else:
             self._replay = None
 
-    def _replay_of(self, target: Engine | None, progress: Progress, keep_seconds: float) -> Replay:
+    def _replay_of(self, target: Engine | None, progress: Progress, *, resting: bool) -> Replay:
         other = generation.A if generation.name_of(self._state) == "b" else generation.B
         return Replay(
             self._state,
@@ -185,7 +184,7 @@ class Updater:
             self._tables,
             other,
             progress,
-            keep_seconds=keep_seconds,
+            resting=resting,
         )
 
     def _use(self, engine: Engine) -> None:
