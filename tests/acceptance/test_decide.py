@@ -244,7 +244,6 @@ def test_recommendations_come_when_models_are_trained_and_say_whose_they_are(tmp
         train_into(tmp_path / "data")
         send(product, consents(True, userId="ana"), bought("o1", "milk", userId="ana"))
         picked = wait_for_items(product, userId="ana")
-        assert [one["id"] for one in picked["items"]][0] != "tea"
         assert "tea" not in [one["id"] for one in picked["items"]], "it is out of stock"
         assert all(one["title"] and one["price"]["currency"] == "EUR" for one in picked["items"])
         assert all(one["reasons"] for one in picked["items"])
@@ -288,7 +287,7 @@ def train_into(data: Path) -> None:
     point(data / "models", "v1")
 
 
-def wait_for_items(product: Product, **who: str) -> dict[str, Any]:
+def wait_for_items(product: Product, **who: Any) -> dict[str, Any]:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         picked: dict[str, Any] = ask(product, PICKED, **who)["placements"][PICKED]

@@ -18,6 +18,11 @@ MOST_PLACEMENTS = 50  # in one call
 _MOST_PLANS = 500
 
 
+def configuration_of(definitions: Definitions) -> str:
+    """The version that indexes of offers belong to: while records are built anew, some offers wait."""
+    return f"{definitions.version}.{definitions.record_version}"
+
+
 class Plan(NamedTuple):
     """What one day's decisions for one tuple of placements have in common."""
 
@@ -36,7 +41,7 @@ class OfferTable:
     def __init__(
         self, definitions: Definitions, conditions: Mapping[str, Condition], rows: Rows, calendar: Calendar
     ) -> None:
-        self.version = definitions.version
+        self.version = configuration_of(definitions)
         self.rows = rows
         self.calendar = calendar
         self.offers: tuple[Offer, ...] = definitions.offers

@@ -99,7 +99,7 @@ class Teller:
     def __init__(self, deciding: OnDecide) -> None:
         self._deciding = deciding
         self._languages = deciding.engine.definitions.shop.languages
-        self._offers: dict[tuple[int, str], ToldOffer] = {}
+        self._offers: dict[tuple[str, int, str], ToldOffer] = {}
 
     def tell(self, answer: Answer, language: str, *, verified: bool, explain: bool = False) -> Told:
         """The answer; `verified` callers are told probabilities, and with `explain` every suppression."""
@@ -141,10 +141,11 @@ class Teller:
             told.notes.append(Reason("stock_unknown", sentence("stock_unknown", {}, language)))
 
     def _offer(self, at: int, language: str) -> ToldOffer:
-        known = self._offers.get((at, language))
+        key = (self._deciding.table.version, at, language)
+        known = self._offers.get(key)
         if known is None:
             offer: Offer = self._deciding.table.offers[at]
-            known = self._offers[at, language] = ToldOffer(
+            known = self._offers[key] = ToldOffer(
                 offer.id,
                 in_language(offer.title, language, self._languages) or offer.id,
                 in_language(offer.text, language, self._languages),

@@ -9,7 +9,7 @@ from regulars.core.errors import Rejected
 from regulars.core.event import CONSENT, ORDER_EVENTS, Event
 from regulars.core.identifier import format_key, is_device, rank, usable
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, part_id, profile_number
-from regulars.core.state import IDENTIFIER, ORDER, StateReader
+from regulars.core.state import IDENTIFIER, ORDER, PART, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.profile import consent, orders
 from regulars.profile.assignment import IdRow, holders_of, profile_of
@@ -71,9 +71,10 @@ def asking(
 class Customers:
     """Reads customers."""
 
-    def __init__(self, engine: Engine, state: StateReader) -> None:
+    def __init__(self, engine: Engine, state: StateReader, part: Table = PART) -> None:
         self._engine = engine
         self._state = state
+        self._part = part
 
     def find(self, who: Asking, now: int) -> tuple[int, bool, str]:
         """Number of the profile, whether its record may be used, and the key that names it when it is unknown."""
@@ -136,7 +137,7 @@ class Customers:
         if reach:
             wanted.add(REACH)
         parts_wanted = wanted if usable_record else ({REACH} if reach else set())
-        found = self._state.parts([part_id(number, part) for part in parts_wanted]) if parts_wanted else {}
+        found = self._state.parts([part_id(number, part) for part in parts_wanted], self._part) if parts_wanted else {}
         data = found.get(part_id(number, HOT))
         hot = fold.decode_hot(data) if data is not None else fold.new(key, now, day)
         if hot.version != fold.version:
@@ -199,10 +200,16 @@ class Customers:
         since = consent.since(consent.union(person.statements if person is not None else (), heard))
         effect = consent.change(hot.consent, since, hot.last_seen if customer.known else None)
         hot.consent = since
-        if effect:
-            fold = self._engine.fold
-            fold.clear(parts, effect.clear | effect.refold)
-            fold.evaluate(hot, parts, day)
+        if not effect:
+            return
+        fold = self._engine.fold
+        if self._engine.ends_more(effect):
+            # Until the history was read again, nothing that rested on events is believed.
+            for part in fold.parts:
+                parts.pop(part, None)
+        else:
+            fold.clear(parts, effect.clear)
+        fold.evaluate(hot, parts, day)
 
     def _changes(self, events: Sequence[Event]) -> list[orders.Change]:
         told: dict[str, list[Event]] = {}
@@ -223,5 +230,5 @@ class Customers:
     def _load(self, number: int, parts: Parts) -> None:
         fold = self._engine.fold
         missing = [part for part in fold.parts if part not in parts]
-        found = self._state.parts([part_id(number, part) for part in missing])
+        found = self._state.parts([part_id(number, part) for part in missing], self._part)
         parts.update({id_ & 15: fold.decode_part(data) for id_, data in found.items()})

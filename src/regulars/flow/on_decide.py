@@ -23,6 +23,7 @@ from regulars.decide.records import Circumstances, pack, to_record
 from regulars.decide.reservations import Reservation, Reservations
 from regulars.decide.scoring import Responses, scores
 from regulars.decide.table import OfferTable, Plan
+from regulars.flow import generation
 from regulars.flow.customer import Asking, Customer, Customers, asking
 from regulars.flow.engine import Engine
 from regulars.flow.models import Serving
@@ -60,13 +61,21 @@ class Answer(msgspec.Struct, frozen=True):
 class OnDecide:
     """One per process. `monotonic` gives milliseconds that never go back."""
 
-    def __init__(self, engine: Engine, state: StateReader, models: Serving, *, monotonic: Callable[[], int]) -> None:
-        definitions = engine.definitions
-        self.engine = engine
-        self.table = OfferTable(definitions, engine.offers, engine.rows, engine.calendar)
+    engine: Engine
+    table: OfferTable
+    customers: Customers
+
+    def __init__(
+        self,
+        serving: generation.Serving,
+        state: StateReader,
+        models: Serving,
+        *,
+        monotonic: Callable[[], int],
+    ) -> None:
+        self._serving = serving
         self.shelf = Shelf(state)
         self.reservations = Reservations()
-        self.customers = Customers(engine, state)
         self._state = state
         self._models = models
         self._rows = ItemRows(models, self.shelf)
@@ -75,12 +84,14 @@ class OnDecide:
         self._folded = 0
         self._folded_at = -OFFSET_MS
         self._responses = Responses()
-        self._scores = scores(self.table.offers, self._responses)
         self._responses_at = -RESPONSES_MS
-        self._sources = {source.id: source for source in definitions.sources}
+        self._scores: list[float] = []
+        self._define()
 
     def decide(self, call: Call, source: Source, *, now: int, record: bool = True, explain: bool = False) -> Outcome:
         """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look."""
+        if self._serving.refresh():
+            self._define()
         verified = source.kind == "server"
         who = asking(
             self.engine,
@@ -122,6 +133,8 @@ class OnDecide:
 
     def preview(self, number: int, placements: Sequence[str], *, now: int) -> Answer:
         """What placements would show a profile now, with the row of the conditions. Nothing is recorded."""
+        if self._serving.refresh():
+            self._define()
         day = self.engine.calendar.day(now)
         plan = self.table.plan(placements, day)
         self._look_at_state(now)
@@ -133,6 +146,13 @@ class OnDecide:
         self._models.refresh()
         while self.shelf.refresh():
             pass
+
+    def _define(self) -> None:
+        """Decide by the definitions and the generation of records that serve now."""
+        self.engine = Engine(self._serving.definitions)
+        self.table = OfferTable(self.engine.definitions, self.engine.offers, self.engine.rows, self.engine.calendar)
+        self.customers = Customers(self.engine, self._state, self._serving.tables.part)
+        self._scores = scores(self.table.offers, self._responses)
 
     # Steps ------------------------------------------------------------------------------------------------------
 

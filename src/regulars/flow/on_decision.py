@@ -17,6 +17,7 @@ from regulars.core.record import REACH, part_id, profile_number
 from regulars.core.state import Changes, StateReader, Table
 from regulars.decide import reach
 from regulars.decide.records import unpack
+from regulars.decide.table import configuration_of
 from regulars.flow.engine import Engine
 from regulars.flow.on_decide import ANSWERED, SHOWN
 
@@ -75,7 +76,7 @@ def _count_decision(
 ) -> None:
     definitions = engine.definitions
     day = engine.calendar.day(record.time)
-    if record.configuration != definitions.version:
+    if record.configuration != configuration_of(definitions):
         changes.add("decided", day, "", 1)  # its indexes speak of other definitions
         return
     for placement, at, *_ in record.chosen:
@@ -99,7 +100,7 @@ def _store(told: Mapping[int, Told], state: StateReader, changes: Changes, part:
             whole.decided += one.decided
             whole.shown += one.shown
     ids = [part_id(number, REACH) for number in everywhere]
-    stored = state.parts(ids)
+    stored = state.parts(ids, part)
     puts, deletes = changes.puts.get(part.name, {}), changes.deletes.get(part.name, set())
     for number, one in everywhere.items():
         key = part_id(number, REACH)

@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from regulars.core.errors import RegularsError
+from regulars.flow import generation
 from regulars.flow.answers import Teller
-from regulars.flow.engine import Engine
 from regulars.flow.models import Serving
 from regulars.flow.on_decide import OnDecide, Outcome
 from regulars.runtime.services import Services
@@ -24,7 +24,7 @@ class Deciding:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.flow = OnDecide(
-            Engine(services.definitions),
+            generation.Serving(services.state, services.definitions),
             services.state,
             Serving(services.folder.models),
             monotonic=lambda: time.monotonic_ns() // 1_000_000,

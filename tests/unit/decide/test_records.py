@@ -73,7 +73,7 @@ def test_the_record_names_every_candidate_with_its_probability() -> None:
     table = table_of(offer("a", value=3), offer("b", value=5), offer("c", value=4, when="orders > 1"))
     table.placements["hero"] = Placement(id="hero", exploration=0.3)
     one = decided(table)
-    about = Circumstances(decision_id(NOW, bytes(10)), NOW, 7, "v1", "", 1)
+    about = Circumstances(decision_id(NOW, bytes(10)), NOW, 7, table.version, "", 1)
     record = to_record(one, about, customer(), b"", [[]])
     (listed,) = candidates_of(record, table)
     assert [at for at, _ in listed] == [1, 0]
