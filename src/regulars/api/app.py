@@ -14,6 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
 from regulars.api import catalog, commands, decide, documents, intake, operations, profiles
+from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send
 from regulars.api.keys import Keys
 from regulars.api.metrics import Metrics
@@ -84,6 +85,7 @@ def litestar_app(services: Services, metrics: Metrics) -> Litestar:
 def _remember(services: Services) -> Callable[[AppConfig], AppConfig]:
     def keep(config: AppConfig) -> AppConfig:
         config.state["keys"] = Keys(services.definitions.sources)
+        config.state["operator_key"] = operator_key(services.folder.secret())
         return config
 
     return keep

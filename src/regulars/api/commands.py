@@ -35,6 +35,13 @@ class ClockBody(msgspec.Struct, forbid_unknown_fields=True):
     time: int
 
 
+class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Definitions to build records with, as `regulars replay` sends them: base64 of MessagePack."""
+
+    definitions: str
+    again: bool = False
+
+
 class Done(msgspec.Struct):
     """The command was carried out, and everything that is read from now on shows it."""
 
@@ -72,6 +79,12 @@ async def clock(request: Request[Any, Any, Any], data: ClockBody, services: Serv
     return Done(success=True, offset=offset, result={"clock": data.time})
 
 
+@post("/v1/replay", guards=[needs("admin")], tags=["operations"], status_code=200)
+async def replay(request: Request[Any, Any, Any], data: ReplayBody, services: Services) -> Done:
+    """Build the records anew by changed definitions, beside the live ones; answers when that has begun."""
+    return _done(await services.command("replay", msgspec.to_builtins(data), request.user.id))
+
+
 def _done(answer: Answer) -> Done:
     """The result, or the refusal as a problem."""
     if answer.ok:
@@ -86,4 +99,4 @@ def _done(answer: Answer) -> Done:
     )
 
 
-HANDLERS = (consent, unlink, clock)
+HANDLERS = (consent, unlink, clock, replay)

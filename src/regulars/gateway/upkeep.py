@@ -10,6 +10,7 @@ import structlog
 from regulars.core.errors import Unavailable
 from regulars.core.log import TICK, NewRecord
 from regulars.core.state import SEALED
+from regulars.flow.generation import LOOK_SECONDS
 from regulars.runtime import Services, Settings
 
 _LOG = structlog.get_logger("regulars.upkeep")
@@ -24,6 +25,7 @@ class Upkeep:
         self._services = services
         self._settings = settings
         self._tasks: list[asyncio.Task[None]] = []
+        self._analysed = services.definitions
         # In a shop whose clock follows its records, receipt times say nothing about the age of a record: what the head
         # was at a wall time does.
         self._heads: deque[tuple[float, int]] = deque()
@@ -33,6 +35,7 @@ class Upkeep:
         if self._services.definitions.shop.clock == "wall":
             self._tasks.append(asyncio.create_task(self._every(self._settings.tick_seconds, self._tick)))
         self._tasks.append(asyncio.create_task(self._every(_TRIM_SECONDS, self._trim)))
+        self._tasks.append(asyncio.create_task(self._every(LOOK_SECONDS, self._follow)))
 
     async def stop(self) -> None:
         """End the tasks."""
@@ -51,6 +54,14 @@ class Upkeep:
     async def _tick(self) -> None:
         now = time.time_ns() // 1_000_000
         await self._services.append(NewRecord(TICK, "clock", "", now, b""))
+
+    async def _follow(self) -> None:
+        """Let the analysis use the definitions that the serving records were built with."""
+        serving, analyst = self._services.serving, self._services.analyst
+        serving.refresh()
+        if analyst is not None and serving.definitions is not self._analysed:
+            self._analysed = serving.definitions
+            await asyncio.to_thread(analyst.redefine, serving.definitions)
 
     async def _trim(self) -> None:
         """Forget records that are folded, sealed and older than the log's horizon."""

@@ -10,12 +10,11 @@ from regulars.collect.dedup import locate_stored
 from regulars.collect.runs import offset_and_index, stored_entries, stored_pages
 from regulars.collect.tail import KIND as TAIL
 from regulars.collect.tail import subject_hashes
-from regulars.core import state as tables
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.identifier import format_key
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
-from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader
+from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.services import Services
@@ -49,10 +48,18 @@ class Customers:
 
     @property
     def engine(self) -> Engine:
-        """The definitions, compiled when the first question comes."""
-        if self._engine is None:
-            self._engine = Engine(self._services.definitions)
+        """The definitions that the records were built with, compiled when they are first needed."""
+        serving = self._services.serving
+        serving.refresh()
+        if self._engine is None or self._engine.definitions is not serving.definitions:
+            self._engine = Engine(serving.definitions)
         return self._engine
+
+    @property
+    def _part(self) -> Table:
+        """Where the records are that serve now."""
+        self._services.serving.refresh()
+        return self._services.serving.tables.part
 
     def number(self, name: str) -> int:
         """The profile number of `type:value` or of a profile name `p_…`; raises LookupError when nobody is known so."""
@@ -70,15 +77,16 @@ class Customers:
             if found is None:
                 break
             number = cast(int, found[1])
-        if number is None or state.get(tables.PART, part_id(number, HOT)) is None:
+        if number is None or state.get(self._part, part_id(number, HOT)) is None:
             raise LookupError(f"nobody is known as {name}; an identifier is written type:value, as in user_id:42")
         return number
 
     def customer(self, number: int) -> Customer:
         """What is known of a profile."""
         hot, person = self.records(number)
-        names = [trait.name for trait in self._services.definitions.traits]
-        current = hot.version == self._services.definitions.record_version
+        definitions = self.engine.definitions
+        names = [trait.name for trait in definitions.traits]
+        current = hot.version == definitions.record_version
         return Customer(
             profile=profile_name(number),
             identifiers=person.identifiers,
@@ -94,7 +102,7 @@ class Customers:
 
     def records(self, number: int) -> tuple[Hot, Person]:
         """The hot record and the person."""
-        parts = self._services.state.parts([part_id(number, HOT), part_id(number, PERSON)])
+        parts = self._services.state.parts([part_id(number, HOT), part_id(number, PERSON)], self._part)
         person = parts.get(part_id(number, PERSON))
         return _HOT.decode(parts[part_id(number, HOT)]), Person([], {}, []) if person is None else _PERSON.decode(
             person
@@ -106,7 +114,7 @@ class Customers:
         engine = self.engine
         row = engine.rows.row(hot.values, set(hot.segments))
         found = []
-        for segment in self._services.definitions.segments:
+        for segment in engine.definitions.segments:
             explanation = engine.segments.conditions[segment.id].explain(row)
             allowed = segment.purpose == "contract" or segment.purpose in hot.consent
             found.append(

@@ -12,6 +12,7 @@ from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.log import COMMAND, Log, NewRecord, Record
 from regulars.core.state import ANSWER, CLOCK, FOLDED, StateReader
+from regulars.flow.generation import Serving
 from regulars.runtime.folder import DataFolder
 from regulars.runtime.settings import Settings
 
@@ -73,6 +74,10 @@ class Analyst(Protocol):
         """Rows of a named query over the lake."""
         ...
 
+    def redefine(self, definitions: Definitions) -> None:
+        """Use other definitions from the next question on."""
+        ...
+
     async def later(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A question of this client without blocking the event loop."""
         ...
@@ -111,6 +116,8 @@ class Services:
         self.intake = intake
         self.state = state
         self.analyst = analyst
+        #: Which generation of records serves, and the definitions it was built with: refresh it before reading.
+        self.serving = Serving(state, definitions)
         self._follows_records = definitions.shop.clock == "records"
         self._clock = 0
         self._clock_read = 0

@@ -55,6 +55,7 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
     state = open_state(folder, settings)
     # Two children on demand: a history that a fold waits for must not stand behind a long seal.
     histories = AnalystClient(settings.data, definitions, idle_seconds=60, nice=0)
+    analyst = AnalystClient(settings.data, definitions)
     keeper: Keeper | None = None
     try:
         updater = Updater(definitions, log, state, sealed=histories.history)
@@ -62,14 +63,14 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
         def today() -> int:
             return updater.engine.calendar.day(updater.clock or time.time_ns() // 1_000_000)
 
-        keeper = Keeper(settings, read_state(folder), AnalystClient(settings.data, definitions), today=today)
+        keeper = Keeper(settings, read_state(folder), analyst, today=today)
         keeper.start()
         gc.collect()
         gc.freeze()
         # A batch makes no cycles but many thousand objects: with the usual thresholds a fifth of the time went into
         # searching them.
         gc.set_threshold(100_000, 50, 100)
-        _loop(updater, state, keeper, _Reporter(status), stopping)
+        _loop(updater, state, keeper, _Reporter(status), stopping, (histories, analyst))
     finally:
         if keeper is not None:
             keeper.stop()
@@ -78,8 +79,16 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
         log.close()
 
 
-def _loop(updater: Updater, state: State, keeper: Keeper, reporter: "_Reporter", stopping: threading.Event) -> None:
+def _loop(
+    updater: Updater,
+    state: State,
+    keeper: Keeper,
+    reporter: "_Reporter",
+    stopping: threading.Event,
+    analysts: Sequence[AnalystClient],
+) -> None:
     pause = SHORTEST_PAUSE
+    epoch = -1
     while not stopping.is_set():
         try:
             folded = updater.step()
@@ -89,7 +98,11 @@ def _loop(updater: Updater, state: State, keeper: Keeper, reporter: "_Reporter",
             reporter.report(0, error=str(error))
             stopping.wait(RETRY_SECONDS)
             continue
-        if folded:
+        if updater.epoch != epoch:
+            epoch = updater.epoch
+            for analyst in analysts:
+                threading.Thread(target=analyst.redefine, args=(updater.engine.definitions,), daemon=True).start()
+        if folded or updater.busy:
             pause = SHORTEST_PAUSE
         else:
             stopping.wait(pause)
