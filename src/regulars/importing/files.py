@@ -115,6 +115,8 @@ def _read_csv(stream: IO[bytes], path: Path) -> Iterator[Row]:
             expected="UTF-8",
             got="another encoding",
         ) from None
+    finally:
+        text.detach()  # the file belongs to the caller, who closes it
 
 
 def _read_ndjson(stream: IO[bytes], _: Path) -> Iterator[Row]:
