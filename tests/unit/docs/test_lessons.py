@@ -1,8 +1,8 @@
 """The tutorial and the how-tos are true: their commands are run against a started shop, their output is compared.
 
-A page speaks of a shop `my-shop` at port 8765, with its server key in KEY, and of programs that are on the path. Blocks of
-`sh` are run by bash and must end well; blocks of `python` are run by this Python; what a block of `text` shows must come
-out of the block before it, where … stands for anything. Blocks of `console` show what a reader does and are not run.
+A page speaks of a shop `my-shop` at port 8765, with its server key in KEY, and of programs that are on the path.
+Blocks of `sh` are run by bash and must end well; blocks of `python` by this Python; what a block of `text` shows
+must come out of the block before it, where … stands for anything. Blocks of `console` show what a reader does.
 """
 
 import os
