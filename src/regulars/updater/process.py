@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     settings, parent = from_argument(arguments[0]), int(arguments[1])
     end_with_parent(parent)
     # When both cores are busy the gateway goes first: what is acknowledged can be folded a moment later.
-    os.nice(5)
+    os.nice(10)
     logging_to_stderr()
     stopping = stop_on_signals()
     status = StatusFile(settings.data / "status" / "updater")
