@@ -199,7 +199,7 @@ async def paced(served: Product, seconds: float, events_per_second: int) -> dict
             following = min(following, start + batches_sent * batch_every)
         await asyncio.sleep(max(following - time.perf_counter(), 0))
     end = time.perf_counter() + 20
-    while (decisions.unanswered() or batches.unanswered()) and time.perf_counter() < end:
+    while (decisions.unanswered() or batches.unanswered()) and time.perf_counter() < end:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     took = time.perf_counter() - start
     latencies = np.asarray(decisions.latencies) * 1000

@@ -135,7 +135,7 @@ def test_a_cap_holds_whatever_is_stored_folded_or_shown_when(times: int, steps: 
             held.forget(folded=folded_to, now=now)
             one = decided(table, reach=state, own=list(held.of(7)), now=now)
             if one.slots[0].chosen.offer >= 0:
-                identifier = decision_id(now, number.to_bytes(10))
+                identifier = decision_id(now, number.to_bytes(8))
                 waiting.append(held.reserve(7, identifier, ["rare"], time=now))
                 made.append(identifier)
         elif step == "store" and waiting:

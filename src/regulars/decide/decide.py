@@ -44,6 +44,7 @@ class Decided(NamedTuple):
     slots: list[Slot]
     codes: bytes
     unknown_stock: tuple[int, ...]  # offers that passed the stock gate because it had no data
+    seed: int
 
 
 def decide(
@@ -66,13 +67,15 @@ def decide(
     extra = len(table.offers)
     places = {at: place for place, at in enumerate(table.per_placement)}
     for place, placement in enumerate(plan.placements):
-        candidates: list[int] = []
-        for at in plan.members[place]:
-            code = codes[at]
-            if code == _PER_PLACEMENT:
-                code = codes[extra + place * len(places) + places[at]]
-            if not code and at not in taken:
-                candidates.append(at)
+        candidates = [at for at in plan.members[place] if not codes[at] and at not in taken]
+        if places:
+            first = extra + place * len(places)
+            candidates += [
+                at
+                for at in plan.members[place]
+                if codes[at] == _PER_PLACEMENT and not codes[first + places[at]] and at not in taken
+            ]
+            candidates.sort()
         if not candidates:
             slots.append(Slot(placement.id, NOBODY, ()))
             continue
@@ -81,7 +84,7 @@ def decide(
         chosen = arbitrate(candidates, best, exploration=placement.exploration, draw=draw(seed, placement.id))
         taken.add(chosen.offer)
         slots.append(Slot(placement.id, chosen, candidates))
-    return Decided(slots, bytes(codes), unknown)
+    return Decided(slots, bytes(codes), unknown, seed)
 
 
 def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray, tuple[int, ...]]:

@@ -13,7 +13,6 @@ from regulars.core.record import Hot
 from regulars.decide.arbitration import Chosen
 from regulars.decide.decide import Decided
 from regulars.decide.gates import pack_codes, unpack_codes
-from regulars.decide.identity import seed_of
 from regulars.decide.table import OfferTable
 
 OTHERS = -1
@@ -42,7 +41,7 @@ def to_record(
         time=about.time,
         profile=about.profile,
         anchor=hot.anchor,
-        seed=seed_of(about.id),
+        seed=decided.seed,
         configuration=about.configuration,
         models=about.models,
         offset=about.offset,

@@ -15,7 +15,11 @@ from regulars.decide.replay import suppressions
 from regulars.decide.table import OfferTable
 from regulars.decide.words import item_reason, sentence
 from regulars.flow.on_decide import Answer, OnDecide
+from regulars.flow.rows import ItemRow
 from regulars.recommend.model import Recommended
+
+#: Sentences and rows that are kept ready.
+_MOST_REASONS, _MOST_ROWS = 20_000, 200
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -100,20 +104,23 @@ class Teller:
         self._deciding = deciding
         self._languages = deciding.engine.definitions.shop.languages
         self._offers: dict[tuple[str, int, str], ToldOffer] = {}
+        self._reasons: dict[tuple[object, ...], Reason] = {}
+        self._rows: dict[tuple[int, str], tuple[list[Recommended], list[ToldItem]]] = {}
+        self._changes = -1  # of the shelf, that `_rows` were made with
 
     def tell(self, answer: Answer, language: str, *, verified: bool, explain: bool = False) -> Told:
         """The answer; `verified` callers are told probabilities, and with `explain` every suppression."""
-        items, titles = self._products(answer)
         slots: dict[str, ToldSlot] = {}
         for place, slot in enumerate(answer.decided.slots):
             placement = answer.plan.placements[place]
             row = answer.rows[place]
             told = slots[slot.placement] = ToldSlot()
-            told.notes = [Reason(code, sentence(code, arguments, language)) for code, arguments in row.notes]
+            if row.notes:
+                told.notes = [Reason(code, sentence(code, arguments, language)) for code, arguments in row.notes]
             if placement.offers:
                 self._tell_offer(told, slot, answer, place, language)
             if placement.recommend:
-                told.items = [_item(one, items.get(one.item), titles, language) for one in row.items]
+                told.items = self._items(row, language)
             if verified and placement.offers:
                 told.propensity, told.explored = slot.chosen.propensity, slot.chosen.explored
             if verified and explain and placement.offers:
@@ -136,7 +143,7 @@ class Teller:
             return
         told.offer = self._offer(chosen.offer, language)
         code = "explored" if chosen.explored else "best_offer" if len(slot.candidates) > 1 else "only_offer"
-        told.reasons = [Reason(code, sentence(code, {"count": len(slot.candidates)}, language))]
+        told.reasons = [self._reason(code, {"count": len(slot.candidates)}, {}, language)]
         if chosen.offer in answer.decided.unknown_stock:
             told.notes.append(Reason("stock_unknown", sentence("stock_unknown", {}, language)))
 
@@ -171,20 +178,53 @@ class Teller:
             found.append(ToldSuppression(one.offer, one.gate, one.detail, text, clauses))
         return found
 
-    def _products(self, answer: Answer) -> tuple[dict[str, CatalogItem], dict[str, str]]:
-        """The items shown, and the titles of the products that their reasons speak of."""
-        ids = [one.item for row in answer.rows for one in row.items]
-        if not ids:
-            return {}, {}
+    def _items(self, row: ItemRow, language: str) -> list[ToldItem]:
+        """The items of a row. The row that everybody without consent gets is told once."""
+        if not row.shared:
+            return self._tell_items(row.items, language)
+        changes = self._deciding.shelf.changes
+        if changes != self._changes:
+            self._changes = changes
+            self._rows.clear()
+        key = (id(row.items), language)
+        known = self._rows.get(key)
+        if known is None or known[0] is not row.items:
+            if len(self._rows) >= _MOST_ROWS:
+                self._rows.clear()
+            known = self._rows[key] = row.items, self._tell_items(row.items, language)
+        return known[1]
+
+    def _tell_items(self, shown: list[Recommended], language: str) -> list[ToldItem]:
         spoken = {
-            str(other)
-            for row in answer.rows
-            for one in row.items
-            for reason in one.reasons
-            if (other := reason.arguments.get("item")) is not None
+            str(other) for one in shown for reason in one.reasons if (other := reason.arguments.get("item")) is not None
         }
-        items = self._deciding.shelf.items({*ids, *spoken})
-        return items, {one: items[one].title for one in spoken if one in items}
+        items = self._deciding.shelf.items({*(one.item for one in shown), *spoken})
+        titles = {one: items[one].title for one in spoken if one in items}
+        return [
+            _item(
+                one.item,
+                items.get(one.item),
+                [self._reason(r.code, r.arguments, titles, language) for r in one.reasons],
+            )
+            for one in shown
+        ]
+
+    def _reason(self, code: str, arguments: Mapping[str, Any], titles: Mapping[str, str], language: str) -> Reason:
+        """The reason in words; the same ones come again and again."""
+        said = arguments.get("item")
+        key = (
+            code,
+            language,
+            arguments.get("category"),
+            arguments.get("count"),
+            None if said is None else (arguments.get("from"), titles.get(str(said))),
+        )
+        known = self._reasons.get(key)
+        if known is None:
+            if len(self._reasons) >= _MOST_REASONS:
+                self._reasons.clear()
+            known = self._reasons[key] = Reason(str(code), item_reason(code, arguments, titles, language))
+        return known
 
 
 def in_language(texts: Mapping[str, str], language: str, known: Sequence[str]) -> str:
@@ -199,10 +239,9 @@ def in_language(texts: Mapping[str, str], language: str, known: Sequence[str]) -
     return next(iter(texts.values()), "")
 
 
-def _item(one: Recommended, item: CatalogItem | None, titles: Mapping[str, str], language: str) -> ToldItem:
-    reasons = [Reason(r.code, item_reason(r.code, r.arguments, titles, language)) for r in one.reasons]
+def _item(identifier: str, item: CatalogItem | None, reasons: list[Reason]) -> ToldItem:
     if item is None:  # the models know it, the catalogue does not
-        return ToldItem(one.item, reasons=reasons)
+        return ToldItem(identifier, reasons=reasons)
     price = None if item.price is None else Price(item.price, item.currency)
     return ToldItem(item.id, item.title, price, item.link, item.image, reasons)
 

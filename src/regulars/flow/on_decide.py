@@ -17,7 +17,7 @@ from regulars.core.state import COUNTER, FOLDED, StateReader
 from regulars.decide.call import Call
 from regulars.decide.decide import Decided, Facts, decide, row_of
 from regulars.decide.gates import allows
-from regulars.decide.identity import decision_id
+from regulars.decide.identity import RANDOM_BYTES, decision_id
 from regulars.decide.reach import Tally
 from regulars.decide.records import Circumstances, pack, to_record
 from regulars.decide.reservations import Reservation, Reservations
@@ -108,7 +108,7 @@ class OnDecide:
         customer = self.customers.read(
             who, riding, now=now, day=day, purchases=recommends, reach=bool(plan.limited)
         )  # fmt: skip
-        identifier = decision_id(now, os.urandom(10))
+        identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         answer = self._answer(identifier, customer, plan, call.products(), riding, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
         if not record:
@@ -139,7 +139,9 @@ class OnDecide:
         plan = self.table.plan(placements, day)
         self._look_at_state(now)
         customer = self.customers.of(number, True, "", (), now=now, day=day)
-        return self._answer(decision_id(now, os.urandom(10)), customer, plan, (), (), now=now, day=day, explain=True)
+        return self._answer(
+            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, (), (), now=now, day=day, explain=True
+        )
 
     def refresh(self) -> None:
         """Look for new models and changed products; slow, so for a thread beside, now and then."""

@@ -21,6 +21,7 @@ class ItemRow(msgspec.Struct, frozen=True):
 
     items: list[Recommended]
     notes: list[tuple[str, dict[str, Any]]]
+    shared: bool = False  # the same list of items for many customers
 
 
 NO_ROW = ItemRow([], [])
@@ -51,7 +52,7 @@ class ItemRows:
             # Not even the basket is used: everybody without consent gets the same row.
             items = self._everybodys(trained, asked, day, shown)
             notes: list[tuple[str, dict[str, Any]]] = [("no_consent", {"purpose": placement.purpose})]
-            return ItemRow(items, notes + _short(len(items), asked, "filtered"))
+            return ItemRow(items, notes + _short(len(items), asked, "filtered"), shared=True)
         mask = self._shelf.allowed(trained.catalogue)
         model = _model(trained, placement.recommend)
         if isinstance(model, Blend):

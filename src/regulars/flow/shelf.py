@@ -46,6 +46,7 @@ class Shelf:
         self._folded = -1
         self._rest = 0
         self.version = 0  # grows when availability changed
+        self.changes = 0  # grows when anything may have changed
         self._mask: tuple[int, Catalogue, NDArray[np.bool_]] | None = None
 
     def refresh(self) -> bool:
@@ -103,6 +104,7 @@ class Shelf:
 
     def _take(self, rows: Iterable[tuple[str, int, bytes]]) -> None:
         unavailable = set(self._unavailable)
+        self.changes += 1
         for identifier, updated, data in rows:
             self._newest = max(self._newest, updated)
             self._items.pop(identifier, None)
