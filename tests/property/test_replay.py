@@ -203,6 +203,43 @@ def test_a_back_fill_gives_what_folding_from_the_beginning_gives(
     with small_pieces:
         state = filled(records, target, chance.randint(1, len(records)), chance)
     assert portrait(state) == portrait(from_the_beginning(records, target))
+    assert generation.name_of(state) == "b"
     assert not state.select(tables.REBUILD)
     other = generation.A if generation.name_of(state) == "b" else generation.B
     assert not state.select(other.part) + state.select(other.membership) + state.select(other.due)
+
+
+@quick
+@given(stories(), st.sampled_from([TRAITS, ZONE]), st.integers(0, 999).map(Random))
+def test_an_edit_that_is_taken_back_leaves_nothing(
+    records: list[NewRecord], target: Definitions, chance: Random
+) -> None:
+    log, state = MemoryLog(), Watched(":memory:")
+    log.append(records)
+    with small_pieces:
+        Updater(OLD, log, state).run()
+        updater = Updater(target, log, state)
+        for _ in range(chance.randint(0, 6)):
+            updater.step(replay_seconds=0)
+        switched = not updater.replaying
+        Updater(OLD, log, state).run()
+    assert portrait(state) == portrait(from_the_beginning(records, OLD))
+    assert generation.name_of(state) == "a"
+    assert switched or not state.select(tables.PART_B)
+
+
+@quick
+@given(stories(), st.integers(0, 999).map(Random))
+def test_records_built_again_by_the_same_definitions_are_the_same(records: list[NewRecord], chance: Random) -> None:
+    records = [*records, NewRecord(TICK, "clock", "", LAST_DAY, b"")]
+    log, state = MemoryLog(), Watched(":memory:")
+    begin = chance.randint(1, len(records))
+    log.append([*records[:begin], command("replay", again=True), *records[begin:]])
+    with small_pieces:
+        updater = Updater(OLD, log, state, records=1)
+        while updater.step(replay_seconds=0) or updater.busy:
+            if chance.random() < 0.1:
+                updater = Updater(OLD, log, state, records=1)
+    offsets = [NewRecord(TICK, "clock", "", 0, b"")]  # in the place of the command, so that offsets are the same
+    assert portrait(state) == portrait(from_the_beginning(records[:begin] + offsets + records[begin:], OLD))
+    assert generation.name_of(state) == "b"

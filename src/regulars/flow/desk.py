@@ -158,6 +158,13 @@ class Desk:
         del self._open[number]
         self._bytes = {key: data for key, data in self._bytes.items() if key >> 4 != number}
 
+    def drop_content(self, working: Working) -> None:
+        """The record is no more, but what was decided for its identifiers still counts toward limits."""
+        reach = self.reach(working)
+        self.drop(working.number)
+        if reach:
+            self.changes.put(self.tables.part, (part_id(working.number, REACH), _encode(reach)))
+
     def rename(self, old: int, new: int) -> Working | None:
         """The profile `old` under the number `new`, its content unchanged."""
         working = self.find(old)

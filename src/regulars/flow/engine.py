@@ -7,7 +7,8 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS
+from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS, Event
+from regulars.core.identifier import is_person
 from regulars.core.schema import Rows, thresholds
 from regulars.profile.consent import Effect
 from regulars.profile.fold import Fold
@@ -37,6 +38,7 @@ class Engine:
         self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions))
         self.plain_decoder = Decoder(without_plan(definitions))
         self.purposes = frozenset(purpose.id for purpose in definitions.purposes)
+        self._servers = frozenset(source.id for source in definitions.sources if source.kind == "server")
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
         self.lifecycle_slot: int | None = next(
@@ -50,6 +52,10 @@ class Engine:
             for event in trait.events
             if (admitting := self.admitting_purpose(event)) not in (CONTRACT, trait.purpose)
         )
+
+    def trusts(self, event: Event) -> bool:
+        """Whether a server sent the event: a public key's subject is never a person."""
+        return event.source in self._servers or is_person(event.subject, self.definitions.identity)
 
     def ends_more(self, effect: Effect) -> bool:
         """Whether a change of consent asks for the history: clearing the traits of a purpose would leave too much."""

@@ -322,19 +322,19 @@ class _Batch:
     # Orders -----------------------------------------------------------------------------------------------------
 
     def _lost_orders(self, order_events: Mapping[str, list[Event]], owner: Mapping[int, int]) -> dict[int, list[str]]:
-        """The orders that somebody else told of earlier, as this batch tells, by the profile that has them now."""
+        """The orders that turn out to be somebody else's or told otherwise, by the profile that has them now."""
         if not order_events:
             return {}
-        currency = self.engine.definitions.shop.currency
+        currency, trusts = self.engine.definitions.shop.currency, self.engine.trusts
         found: dict[int, list[str]] = {}
         for identifier, row in self._order_rows(order_events).items():
             holder, events = cast(int, row[1]), order_events[identifier]
-            if all(owner[id(event)] == holder for event in events) or self.desk.find(holder) is None:
+            if self.desk.find(holder) is None:
                 continue
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency)
-            began = old.versions[0]
-            first = min(events, key=lambda event: (event.time, event.message_id))
-            if owner[id(first)] != holder and (first.time, first.message_id) < (began.time, began.message_id):
+            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts)
+            began = [event for event in events if orders.begins_with(change.new, [event], trusts=trusts)]
+            if orders.displaces(change) or (began and owner[id(began[0])] != holder):
                 found.setdefault(holder, []).append(identifier)
         return found
 
@@ -351,16 +351,22 @@ class _Batch:
         """The orders that the batch changes, by the profile that owns them: that of the order's first event."""
         if not order_events:
             return {}
-        currency = self.engine.definitions.shop.currency
+        currency, trusts = self.engine.definitions.shop.currency, self.engine.trusts
         rows = self._order_rows(order_events)
         found: dict[int, list[Change]] = {}
         for identifier, events in order_events.items():
             row = rows.get(identifier)
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-            number, mine = owner[id(min(events, key=lambda event: (event.time, event.message_id)))], False
-            if row is not None and identifier not in lost and self.desk.find(cast(int, row[1])) is not None:
-                number, mine = cast(int, row[1]), True
-            change = orders.apply(identifier, old, events, currency=currency)
+            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts)
+            number, began = owner[id(events[0])], None
+            if row is not None or len(events) > 1:
+                began = next((one for one in events if orders.begins_with(change.new, [one], trusts=trusts)), None)
+            stands = row is not None and self.desk.find(cast(int, row[1])) is not None
+            if began is not None:
+                number = owner[id(began)]
+            elif row is not None and stands:
+                number = cast(int, row[1])
+            mine = row is not None and stands and number == row[1] and identifier not in lost
             self.desk.changes.put(ORDER, orders.row(change.new, number))
             self._count_order(change.old, -1)
             self._count_order(change.new, 1)

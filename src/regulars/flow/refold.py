@@ -27,7 +27,9 @@ def refold(
     number, keys, past = history.number, history.keys, history.events
     before = desk.find(number)
     statements = consent.union((), _said(state, desk.changes, history))
-    if before is None and not past and not statements:
+    if not past and not statements:
+        if before is not None:  # its identifiers were never the subject of an event: nothing is known of them
+            desk.drop_content(before)
         return []
     reach: list[Any] = []
     if before is None:
@@ -107,7 +109,7 @@ def _said(state: StateReader, changes: Changes, history: Past) -> list[Said]:
 
 
 def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Iterable[Event]) -> list[Order]:
-    """The orders that began with an event of this history, with all their versions, whatever source those came from."""
+    """The orders that begin with an event of this history, with all their versions, whatever source those came from."""
     by_order: dict[str, list[Event]] = {}
     for event in events:
         identifier = orders.order_id(event)
@@ -120,7 +122,7 @@ def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Ite
     for identifier, told in by_order.items():
         row = pending.get(identifier) or stored.get(identifier)
         old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-        order = orders.apply(identifier, old, told, currency=currency).new
-        if orders.begins_with(order, told):
+        order = orders.apply(identifier, old, told, currency=currency, trusts=engine.trusts).new
+        if orders.begins_with(order, told, trusts=engine.trusts):
             found.append(order)
     return found

@@ -9,9 +9,13 @@ The fact keeps the set of its events; what it says is a pure function of that se
   `revenue`, `value`, `refund` or `amount`), else price times quantity. With money only, that money. With neither,
   everything. Two refunds with the same `refund_id` are one. A refunded order stays an order: it still counts.
 - "Order Cancelled" makes it nothing, for good.
+
+Anybody can send any order id with a browser's public key. What such a device tells counts only where no server says
+what was ordered, and only that of the device that spoke of the order first. The order belongs to the customer of its
+first event from a server, else of its first event.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -35,16 +39,18 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     message_id: str
     name: str
     properties: dict[str, Any]
+    by: str = ""  # the device that told it with a public key; empty: a server did
 
 
 class Order:
     """An order as all its events together tell it; immutable."""
 
-    __slots__ = ("cancelled", "currency", "id", "lines", "properties", "refunded", "time", "total", "versions")
+    __slots__ = ("cancelled", "currency", "id", "lines", "properties", "refunded", "time", "told", "total", "versions")
 
-    def __init__(self, order_id: str, versions: tuple[Version, ...], *, currency: str) -> None:
+    def __init__(self, order_id: str, told: tuple[Version, ...], *, currency: str) -> None:
         self.id = order_id
-        self.versions = versions
+        self.told = told  # in (time, message id) order, also what does not count
+        self.versions = versions = _counted(told)
         base = [version for version in versions if version.name in (COMPLETED, UPDATED)]
         completed = [version for version in base if version.name == COMPLETED]
         self.time: int | None = min((version.time for version in completed or base), default=None)
@@ -75,13 +81,18 @@ class Order:
         return "refunded" if self.refunded else "completed"
 
     @property
+    def began(self) -> Version:
+        """The event whose customer the order belongs to."""
+        return next((version for version in self.versions if not version.by), self.versions[0])
+
+    @property
     def placed(self) -> Sequence[Version]:
         """The versions that say what was ordered."""
         return [version for version in self.versions if version.name in (COMPLETED, UPDATED)]
 
     def data(self) -> bytes:
         """The events of the order, for the `data` column."""
-        return _ENCODER.encode(self.versions)
+        return _ENCODER.encode(self.told)
 
 
 class Change(NamedTuple):
@@ -89,6 +100,14 @@ class Change(NamedTuple):
 
     old: Order | None
     new: Order
+
+
+#: Whether an event comes from a server, not with a public key.
+Trusts = Callable[[Event], bool]
+
+
+def _everybody(_event: Event) -> bool:
+    return True
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -107,22 +126,48 @@ def load(identifier: str, data: bytes, *, currency: str) -> Order:
     return Order(identifier, _DECODER.decode(data), currency=currency)
 
 
-def apply(identifier: str, old: Order | None, events: Iterable[Event], *, currency: str) -> Change:
-    """The order with more events; one that is already in it changes nothing."""
-    known = {version.message_id: version for version in old.versions} if old else {}
+def apply(
+    identifier: str, old: Order | None, events: Iterable[Event], *, currency: str, trusts: Trusts = _everybody
+) -> Change:
+    """The order with more events; one that is already in it changes nothing. `trusts` says which come from a server."""
+    known = {(version.message_id, version.by): version for version in old.told} if old else {}
     for event in events:
-        known.setdefault(event.message_id, Version(event.time, event.message_id, event.name, event.properties))
-    versions = sorted(known.values(), key=lambda version: (version.time, version.message_id))
-    if len(versions) > MOST_VERSIONS:
-        kept = {name: [v for v in versions if v.name == name][-MOST_VERSIONS:] for name in ORDER_EVENTS}
-        versions = [version for version in versions if version in kept[version.name]]
-    return Change(old, Order(identifier, tuple(versions), currency=currency))
+        version = _version(event, trusts)
+        known.setdefault((version.message_id, version.by), version)
+    told = sorted(known.values(), key=lambda version: (version.time, version.message_id, version.by))
+    if len(told) > MOST_VERSIONS:
+        kinds: dict[tuple[str, bool], list[Version]] = {}
+        for version in told:
+            kinds.setdefault((version.name, not version.by), []).append(version)
+        told = [v for v in told if any(v is kept for kept in kinds[v.name, not v.by][-MOST_VERSIONS:])]
+    return Change(old, Order(identifier, tuple(told), currency=currency))
 
 
-def begins_with(order: Order, events: Iterable[Event]) -> bool:
-    """Whether its first event is one of these: an order that several customers tell of belongs to the first."""
-    first = order.versions[0]
-    return any(event.time == first.time and event.message_id == first.message_id for event in events)
+def begins_with(order: Order, events: Iterable[Event], *, trusts: Trusts = _everybody) -> bool:
+    """Whether the event that says whose order it is is one of these."""
+    began = order.began
+    return any(event.message_id == began.message_id and _version(event, trusts) == began for event in events)
+
+
+def displaces(change: Change) -> bool:
+    """Whether something that counted for the order counts no longer: then its old state cannot be built upon."""
+    old, new = change
+    return old is not None and any(version not in new.versions for version in old.versions)
+
+
+def _version(event: Event, trusts: Trusts) -> Version:
+    by = "" if trusts(event) else event.subject
+    return Version(event.time, event.message_id, event.name, event.properties, by)
+
+
+def _counted(told: tuple[Version, ...]) -> tuple[Version, ...]:
+    """Those that count: what servers say; beside it, if they do not say what was ordered, the first device."""
+    if not any(version.by for version in told):
+        return told
+    if any(not version.by and version.name in (COMPLETED, UPDATED) for version in told):
+        return tuple(version for version in told if not version.by)
+    first = next(version.by for version in told if version.by)
+    return tuple(version for version in told if version.by in ("", first))
 
 
 def row(order: Order, profile: int) -> Row:
