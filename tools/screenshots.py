@@ -1,6 +1,6 @@
 """Take the pictures of the documentation from a running server, with the system's Chromium.
 
-    .venv/bin/python tools/screenshots.py http://127.0.0.1:8765 --user admin --customer user_id:1
+    .venv/bin/python tools/screenshots.py http://127.0.0.1:8765 --user admin --customer user_id:13
 
 The password is asked for, or read from REGULARS_PASSWORD. Pictures go to docs/images as PNGs of few colours.
 """
@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Take the pictures of the documentation from a running server.")
     parser.add_argument("address", nargs="?", default="http://127.0.0.1:8765")
     parser.add_argument("--user", default="admin")
-    parser.add_argument("--customer", default="user_id:1", help="whose page is shown")
+    parser.add_argument("--customer", default="user_id:13", help="whose page is shown")
     parser.add_argument("--language", default="en", choices=("de", "en"))
     parser.add_argument("--folder", type=Path, default=IMAGES)
     return parser.parse_args()
