@@ -23,6 +23,8 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 LEAST_LENGTH = 10  # characters of a password
 MOST_LENGTH = 200
 ADMIN = "admin"
+#: The language of somebody who has chosen none: the one that the browser asks for.
+AUTO = "auto"
 _FIRST_START = "first start"
 _A_DAY = 86_400.0  # seconds
 # Each check takes 16 MiB and a tenth of a second of one core, so only one runs at a time.
@@ -59,7 +61,7 @@ async def ensure_admin(services: Services) -> str | None:
         return None
     password = new_password()
     hashed = await hash_in_thread(password)
-    args = {"name": ADMIN, "role": "admin", "password": hashed, "language": "", "only_if_none": True}
+    args = {"name": ADMIN, "role": "admin", "password": hashed, "language": AUTO, "only_if_none": True}
     body = msgspec.json.encode({"name": "put_user", "args": args, "by": _FIRST_START})
     offset = await services.append(NewRecord(COMMAND, _FIRST_START, "put_user", services.clock(), body))
     # However far behind folding is: whoever gave up here would have made an account whose password nobody knows.
@@ -89,11 +91,11 @@ def usable(password: str) -> None:
         )
 
 
-def hash_password(password: str) -> str:
-    """The password as it is stored: method, parameters, salt and key."""
+def hash_password(password: str, *, blocks: int = _N) -> str:
+    """The password as it is stored: method, parameters, salt and key. Only tests use fewer blocks."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    key = _derive(password, salt, _N, _R, _P)
-    return f"scrypt${_N}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
+    key = _derive(password, salt, blocks, _R, _P)
+    return f"scrypt${blocks}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
 def matches(password: str, stored: str) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from litestar.testing import TestClient
 
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
@@ -64,8 +63,24 @@ DEFINITIONS = Definitions(
     placements=(Placement(id="home.hero", title={"en": "Home page"}),),
 )  # fmt: skip
 ROLES = {"ada": "admin", "mia": "marketer", "gil": "agent", "pia": "privacy"}
-#: Made once: a hash takes a tenth of a second on purpose.
-HASHED = hash_password(PASSWORD)
+#: Page -> the roles that may open it.
+PAGES = {
+    "/console": "ada mia gil pia",
+    "/console/segments": "ada mia pia",
+    "/console/segments/buyers": "ada mia pia",
+    "/console/segments/overlap": "ada mia pia",
+    "/console/customers": "ada mia gil pia",
+    "/console/customers/ANA": "ada mia gil pia",
+    "/console/customers/ANA/events": "ada mia gil pia",
+    "/console/customers/ANA/placements": "ada mia gil pia",
+    "/console/failed": "ada mia pia",
+    "/console/health": "ada mia pia",
+    "/console/access": "ada pia",
+    "/console/users": "ada",
+    "/console/account": "ada mia gil pia",
+}
+#: Cheap to check: a real hash takes a tenth of a second on purpose.
+HASHED = hash_password(PASSWORD, blocks=16)
 
 
 class Direct:
@@ -109,18 +124,14 @@ class Corner:
         for name, role in ROLES.items() if people else ():
             self.command("put_user", name=name, role=role, password=HASHED, language="en")
         self.app = app(self.services)
-        self._clients: list[TestClient[Any]] = []
-        self._logged_in: dict[str, TestClient[Any]] = {}
+        self._runner = asyncio.Runner()  # one event loop for all browsers, as in a gateway
+        self._logged_in: dict[str, Browser] = {}
 
-    def client(self) -> TestClient[Any]:
+    def client(self) -> "Browser":
         """A browser in which nobody is logged in."""
-        client: TestClient[Any] = TestClient(self.app, base_url="http://corner.test", raise_server_exceptions=False)
-        client.follow_redirects = False
-        client.__enter__()
-        self._clients.append(client)
-        return client
+        return Browser(self.app, self._runner)
 
-    def as_(self, name: str) -> TestClient[Any]:
+    def as_(self, name: str) -> "Browser":
         """A browser in which this user is logged in."""
         client = self._logged_in.get(name)
         if client is None:
@@ -155,12 +166,32 @@ class Corner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for client in self._clients:
-            client.__exit__(None, None, None)
+        self._runner.close()
         self.state.close()
 
 
-def log_in(client: TestClient[Any], name: str, password: str, **more: str) -> httpx.Response:
+class Browser:
+    """Keeps cookies and follows no redirects."""
+
+    def __init__(self, asked: Any, runner: asyncio.Runner) -> None:
+        transport = httpx.ASGITransport(asked, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://corner.test")
+        self._runner = runner
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Ask and wait."""
+        return self._runner.run(self._client.request(method, path, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        """Open a page."""
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        """Send a form."""
+        return self.request("POST", path, **more)
+
+
+def log_in(client: Browser, name: str, password: str, **more: str) -> httpx.Response:
     """Fill in the form."""
     token = token_in(client.get("/login").text)
     return client.post("/login", data={"csrf": token, "name": name, "password": password, **more})
@@ -171,7 +202,7 @@ def token_in(page: str) -> str:
     return page.split('name="csrf" value="', 1)[1].split('"', 1)[0]
 
 
-def send(client: TestClient[Any], page: str, path: str, **fields: str) -> httpx.Response:
+def send(client: Browser, page: str, path: str, **fields: str) -> httpx.Response:
     """Send a form of a page."""
     return client.post(path, data={"csrf": token_in(client.get(page).text), **fields})
 
@@ -186,7 +217,8 @@ def call(user: str, event: str, message: str, properties: dict[str, Any], *, day
     """A track call of a known customer."""
     time = datetime.fromtimestamp((NOW - days_ago * DAY) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return {
-        "type": "track", "messageId": message, "userId": user, "event": event, "timestamp": time, "properties": properties
+        "type": "track", "messageId": message, "userId": user, "event": event, "timestamp": time,
+        "properties": properties,
     }  # fmt: skip
 
 

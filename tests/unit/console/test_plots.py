@@ -1,6 +1,7 @@
 """Plots: round axes, everything inside, nothing unescaped."""
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from regulars.console.plots import Column, Stop, columns, interval, nice_ticks, 
 @given(st.floats(1e-6, 1e15))
 def test_an_axis_begins_at_zero_reaches_the_largest_and_has_few_even_steps(largest: float) -> None:
     ticks = nice_ticks(largest)
-    steps = [b - a for a, b in zip(ticks, ticks[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(ticks)]
     assert ticks[0] == 0
     assert ticks[-1] >= largest * (1 - 1e-9)
     assert 2 <= len(ticks) <= 7

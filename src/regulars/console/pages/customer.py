@@ -24,7 +24,7 @@ from regulars.core.state import ORDER
 _MOST_ORDERS = 1_000
 _SHOWN_ORDERS = 6
 _INTERESTS = 8
-_TIMELINE = 20
+_TIMELINE = 10
 _MOST_TIMELINE = 500
 
 
@@ -212,7 +212,7 @@ def _grounds(visit: Visit, hot: Hot, reader: Reader) -> list[Ground]:
     for trait, value in zip(visit.house.definitions.traits, hot.values, strict=True):
         held = by_purpose[trait.purpose]
         if trait.kind not in ("affinity", "lifecycle") and value is not None:
-            held.append(Known(visit.words.of(trait.title, trait.name), trait.name, reader.value(trait.name, value)))
+            held.append(Known(visit.words.of(trait.title, trait.name), trait.name, _plain(reader, trait.name, value)))
     return [
         Ground(
             visit.words("customer.contract") if purpose == CONTRACT else purposes.get(purpose, purpose),
@@ -223,6 +223,11 @@ def _grounds(visit: Visit, hot: Hot, reader: Reader) -> list[Ground]:
     ]
 
 
+def _plain(reader: Reader, name: str, value: Any) -> str:
+    """A value that stands alone needs no quotes."""
+    return value if isinstance(value, str) else reader.value(name, value)
+
+
 def _leanings(visit: Visit, hot: Hot) -> list[Leaning]:
     found = []
     for trait, value in zip(visit.house.definitions.traits, hot.values, strict=True):
@@ -231,12 +236,22 @@ def _leanings(visit: Visit, hot: Hot) -> list[Leaning]:
         shares = sorted((value or {}).items(), key=lambda item: (-item[1], item[0]))[:_INTERESTS]
         top = shares[0][1] if shares else 1.0
         bars = [
-            (key, share, plots.share(share / top if top else 0, title=f"{key}: {visit.formats.percent(share, 1)}"))
+            (
+                _last(key),
+                share,
+                plots.share(share / top if top else 0, title=f"{key}: {visit.formats.percent(share, 1)}"),
+            )
             for key, share in shares
         ]
         allowed = trait.purpose == CONTRACT or trait.purpose in hot.consent
         found.append(Leaning(visit.words.of(trait.title, trait.name), allowed, bars))
     return found
+
+
+def _last(key: str) -> str:
+    """The last element of a category path; what comes in capitals only is shown in small letters."""
+    last = key.rpartition(" > ")[2]
+    return last.capitalize() if last.isupper() else last
 
 
 def _segments(visit: Visit, hot: Hot, reader: Reader) -> list[Belonging]:
