@@ -22,6 +22,8 @@ KEYS = 512
 #: Up to here the file is read where the system's page cache holds it, without copying pages. They count as memory of
 #: the process, but are shared by all that read the file and go when the system needs room.
 MMAP_BYTES = 2**31 - 65_536
+#: Pages that the writer keeps itself; bytes.
+CACHE_BYTES = 64_000_000
 _BY_NAME = {table.name: table for table in TABLES}
 PAGE_BYTES = 4096
 
@@ -152,7 +154,7 @@ class SqliteState(_Reads):
         self,
         path: str | Path,
         *,
-        cache_bytes: int = 64_000_000,
+        cache_bytes: int = CACHE_BYTES,
         mmap_bytes: int = MMAP_BYTES,
         max_bytes: int | None = None,
     ) -> None:
