@@ -89,6 +89,8 @@ def visit(product: Product, password: str, browser: Browser) -> Iterator[Callabl
 
 def fill(served: Product) -> None:
     """Half a year of orders, a consent each, and one event that fails."""
+    # First, for a record's day never goes back and this shop's clock comes with its records.
+    served.http.post("/v1/clock", json={"time": int(TODAY.timestamp() * 1000)}).raise_for_status()
     calls: list[dict[str, Any]] = []
     for user in range(40):
         agreed = {"analytics": user % 4 != 0, "personalisation": user % 3 != 0, "marketing_email": user % 2 == 0}
@@ -98,7 +100,6 @@ def fill(served: Product) -> None:
     calls.append(call(1, "Order Complete", "failed", 3, {"order_id": "x", "note": "kept whole"}))
     for at in range(0, len(calls), 100):
         served.http.post("/v1/import", json={"batch": calls[at : at + 100]}).raise_for_status()
-    served.http.post("/v1/clock", json={"time": int(TODAY.timestamp() * 1000)}).raise_for_status()
     served.wait_folded()
 
 
