@@ -253,7 +253,7 @@ def _label(f: Formats, keys: Sequence[date], at: int, unit: str) -> str:
     if unit == "week":
         months = [one.month for one in keys]
         new = months[at - 1] != key.month if at else months[:3] == [key.month] * 3
-        if not new or (len(keys) > 60 and key.month % 3 != 1):
+        if not new or at == len(keys) - 1 > 0 or (len(keys) > 60 and key.month % 3 != 1):
             return ""
         return f.day_of(key, "LLL") if key.month > 1 else f.day_of(key, "LLL y")
     return f.day_of(key, "LLL y") if key.month in (1, 7) or len(keys) <= 8 else ""
