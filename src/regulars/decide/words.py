@@ -72,7 +72,13 @@ def sentence(code: str, arguments: Mapping[str, Any], language: str) -> str:
 
 
 def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, str], language: str) -> str:
-    """The sentence for an item's reason; `titles` are those of the products that reasons speak of."""
+    """The sentence for an item's reason; `titles` are those of the products that reasons speak of.
+
+    >>> item_reason("category", {"category": "GROCERY > EGGS"}, {}, "en")
+    'From Eggs, where you like to shop'
+    """
+    if arguments.get("category"):
+        arguments = {**arguments, "category": aisle(str(arguments["category"]))}
     if code == "bought_together":
         other = str(arguments.get("item", ""))
         if not titles.get(other):
@@ -81,6 +87,12 @@ def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, st
     if code == "popular" and arguments.get("category"):
         return sentence("popular.category", arguments, language)
     return sentence(code, arguments, language)
+
+
+def aisle(path: str) -> str:
+    """The last name of a category path, not shouted."""
+    name = path.rsplit(" > ", 1)[-1]
+    return name.capitalize() if name.isupper() else name
 
 
 def spoken(wanted: str | None, header: str, known: tuple[str, ...]) -> str:

@@ -91,7 +91,7 @@ class CompleteJourney:
         first = self._transactions["transaction_timestamp"][0].as_py().replace(hour=0, minute=0, second=0)
         extra = self._campaign_calls(first)
         households = pc.unique(self._transactions["household_id"]).to_pylist()
-        yield Day(first, [_consent_call(household, shares, first) for household in sorted(households)], 0)
+        yield Day(first, [_consent_call(household, shares, _utc(first)) for household in sorted(households)], 0)
         for date, calls, lines in self._orders():
             entries = calls + extra.pop(date, [])
             entries.sort(key=lambda entry: (entry[0], entry[1]))
