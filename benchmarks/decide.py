@@ -16,6 +16,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -106,8 +107,8 @@ class _Connection(asyncio.Protocol):
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class, of the same methods
 
     def ask(self, intended: float, request: bytes) -> None:
         self._intended = intended

@@ -33,7 +33,7 @@ class ItemRows:
     def __init__(self, models: Serving, shelf: Shelf) -> None:
         self._models = models
         self._shelf = shelf
-        self._popular: dict[tuple[Any, ...], list[Recommended]] = {}
+        self._everybodys: dict[tuple[Any, ...], ItemRow] = {}
 
     @property
     def version(self) -> str:
@@ -47,12 +47,25 @@ class ItemRows:
         trained = self._models.trained
         if trained is None:
             return ItemRow([], [("no_model", {})])
+        if allowed and (shopper.purchases or shopper.basket or shopper.viewed):
+            return self._row(trained, placement, shopper, day, shown)
+        # Of whom nothing is known, or nothing may be used, not even the basket: they all get the same row.
+        key = (self._models.version, self._shelf.version, placement.id, allowed, day, frozenset(shown))
+        row = self._everybodys.get(key)
+        if row is None:
+            if len(self._everybodys) >= _MOST_ROWS:
+                self._everybodys.clear()
+            if allowed:
+                row = self._row(trained, placement, Shopper(), day, shown)
+            else:
+                row = self._popular(trained, placement, day, shown)
+            row = self._everybodys[key] = ItemRow(row.items, row.notes, shared=True)
+        return row
+
+    def _row(
+        self, trained: TrainedSet, placement: Placement, shopper: Shopper, day: int, shown: Collection[str]
+    ) -> ItemRow:
         asked = placement.items
-        if not allowed:
-            # Not even the basket is used: everybody without consent gets the same row.
-            items = self._everybodys(trained, asked, day, shown)
-            notes: list[tuple[str, dict[str, Any]]] = [("no_consent", {"purpose": placement.purpose})]
-            return ItemRow(items, notes + _short(len(items), asked, "filtered"), shared=True)
         mask = self._shelf.allowed(trained.catalogue)
         model = _model(trained, placement.recommend)
         if isinstance(model, Blend):
@@ -62,16 +75,11 @@ class ItemRows:
         items = model.recommend(shopper, n=asked, day=day, exclude=shown, allowed=mask)
         return ItemRow(items, _short(len(items), asked, "no_more", placement.recommend))
 
-    def _everybodys(self, trained: TrainedSet, asked: int, day: int, shown: Collection[str]) -> list[Recommended]:
-        key = (id(trained), self._shelf.version, asked, day, frozenset(shown))
-        row = self._popular.get(key)
-        if row is None:
-            if len(self._popular) >= _MOST_ROWS:
-                self._popular.clear()
-            mask = self._shelf.allowed(trained.catalogue)
-            row = trained.models.popular.recommend(Shopper(), n=asked, day=day, exclude=shown, allowed=mask)
-            self._popular[key] = row
-        return row
+    def _popular(self, trained: TrainedSet, placement: Placement, day: int, shown: Collection[str]) -> ItemRow:
+        mask = self._shelf.allowed(trained.catalogue)
+        items = trained.models.popular.recommend(Shopper(), n=placement.items, day=day, exclude=shown, allowed=mask)
+        notes: list[tuple[str, dict[str, Any]]] = [("no_consent", {"purpose": placement.purpose})]
+        return ItemRow(items, notes + _short(len(items), placement.items, "filtered"))
 
 
 def shopper_of(purchases: Sequence[Any], basket: Sequence[str], viewed: Sequence[str]) -> Shopper:
