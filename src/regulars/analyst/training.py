@@ -75,7 +75,7 @@ def _agreed(work: Workbench, lines: pa.Table) -> Any:
     subjects = [str(subject) for subject in pc.unique(lines["subject"].combine_chunks()).to_pylist()]
     rows = work.state.many(IDENTIFIER, subjects)
     numbers = {key: cast(int, row[1]) for key, row in rows.items()}
-    hots = work.state.parts([part_id(number, HOT) for number in set(numbers.values())])
+    hots = work.state.parts([part_id(number, HOT) for number in set(numbers.values())], work.part)
     since = {key >> 4: _HOT.decode(data).consent.get(PURPOSE) for key, data in hots.items()}
     never = 1 << 62
     begin = [since.get(numbers.get(subject, -1)) for subject in subjects]

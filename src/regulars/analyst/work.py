@@ -23,7 +23,9 @@ from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
 from regulars.core.lake import EVENT_PART, PROFILE_PART, Drop, PartFile
 from regulars.core.record import HOT, Hot, part_id
-from regulars.core.state import CHANGED, FOLDED, MANIFEST, PART
+from regulars.core.state import CHANGED, EPOCH, FOLDED, MANIFEST, Table
+from regulars.flow import generation
+from regulars.flow.engine import without_plan
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,13 +57,20 @@ class Workbench:
     @functools.cached_property
     def decoder(self) -> Decoder:
         """Reads the events of a log record."""
-        decoder: Decoder = entry_point(self._decoder_name)(self.definitions)
+        # What folding admitted stays admitted, also when the tracking plan was narrowed since.
+        decoder: Decoder = entry_point(self._decoder_name)(without_plan(self.definitions))
         return decoder
 
     @property
     def profile_table(self) -> ProfileTable:
-        """The profile table with the columns of the definitions."""
-        return ProfileTable(self.lake.folder, profile_columns(self.definitions))
+        """The profile table with the columns of the records that serve."""
+        serving = generation.definitions(self.state) or self.definitions
+        return ProfileTable(self.lake.folder, profile_columns(serving))
+
+    @property
+    def part(self) -> Table:
+        """The table of the records that serve."""
+        return generation.tables(self.state).part
 
     def listed(self, *kinds: str) -> list[PartFile]:
         """The parts that the manifest lists now."""
@@ -128,7 +137,14 @@ class Workbench:
         return Compacted(written, [part.file for group in groups for part in group])
 
     def update_profiles(self, as_of: int, *, rebuild: bool, fold: bool) -> ProfilesWritten:
-        """Write the profile table anew or what changed of it."""
+        """Write the profile table anew or what changed of it; again when a back-fill switched the records meanwhile."""
+        while True:
+            epoch = self.state.meta(EPOCH)
+            written = self._update_profiles(as_of, rebuild=rebuild, fold=fold)
+            if self.state.meta(EPOCH) == epoch:
+                return written
+
+    def _update_profiles(self, as_of: int, *, rebuild: bool, fold: bool) -> ProfilesWritten:
         # The offset first: records may be newer than it, and are then among the changed ones of the next time.
         offset = int(str(self.state.meta(FOLDED) or 0))
         listed = self.listed(PROFILE_PART)
@@ -164,15 +180,15 @@ class Workbench:
             return read()
 
     def _hot(self, profiles: Sequence[int]) -> dict[int, Hot | None]:
-        stored = self.state.parts([part_id(profile, HOT) for profile in profiles])
+        stored = self.state.parts([part_id(profile, HOT) for profile in profiles], self.part)
         return {
             profile: _HOT.decode(data) if (data := stored.get(part_id(profile, HOT))) is not None else None
             for profile in profiles
         }
 
     def _all_profiles(self) -> Iterator[dict[int, Hot | None]]:
-        low = 0
-        while rows := self.state.select(PART, at_least={"id": low}, order=("id",), limit=_SCAN_ROWS):
+        low, part = 0, self.part
+        while rows := self.state.select(part, at_least={"id": low}, order=("id",), limit=_SCAN_ROWS):
             numbered = [(int(row[0] or 0), bytes(row[1] or b"")) for row in rows]  # type: ignore[arg-type]  # a blob
             yield {number >> 4: _HOT.decode(data) for number, data in numbered if number & 15 == HOT}
             low = numbered[-1][0] + 1

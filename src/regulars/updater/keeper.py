@@ -15,7 +15,8 @@ import structlog
 from regulars.analyst import bookkeeping
 from regulars.analyst.client import AnalystClient
 from regulars.core.errors import RegularsError
-from regulars.core.state import CHANGED, FOLDED, SEALED, Changes, State, StateReader
+from regulars.core.state import CHANGED, FOLDED, PROFILES_BUILT, SEALED, Changes, State, StateReader
+from regulars.flow import generation
 from regulars.runtime import Settings
 
 _LOG = structlog.get_logger("regulars.keeper")
@@ -112,8 +113,12 @@ class Keeper:
 
     def _count(self) -> None:
         if self._state.select(CHANGED, limit=1):
-            done = self._analyst.update_profiles(as_of=self._today())
-            self._list(bookkeeping.profiles(done, self._state), {})
+            serving = generation.definitions(self._state)
+            version = None if serving is None else serving.record_version
+            built = self._state.meta(PROFILES_BUILT)
+            # After a back-fill every row is another; that the table has the same columns does not tell.
+            done = self._analyst.update_profiles(as_of=self._today(), rebuild=built not in (None, version))
+            self._list(bookkeeping.profiles(done, self._state), {PROFILES_BUILT: version})
 
     def _compact(self) -> None:
         done = self._analyst.compact(today=self._today())
