@@ -28,7 +28,7 @@ def profiles(done: ProfilesWritten, state: StateReader) -> Changes:
     changes = Changes()
     _swap(changes, done.parts, done.replaced)
     for row in state.select(CHANGED, below={"offset": done.offset + 1}):
-        changes.delete(CHANGED, int(row[0] or 0))
+        changes.delete(CHANGED, (int(row[0] or 0), int(row[1] or 0)))
     return changes
 
 

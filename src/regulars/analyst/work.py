@@ -4,7 +4,7 @@ import functools
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 import pyarrow as pa
@@ -22,7 +22,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
 from regulars.core.lake import EVENT_PART, PROFILE_PART, Drop, PartFile
-from regulars.core.record import HOT, Hot, part_id
+from regulars.core.record import HOT, Hot, part_id, unpack_profiles
 from regulars.core.state import CHANGED, EPOCH, FOLDED, MANIFEST, Table
 from regulars.flow import generation
 from regulars.flow.engine import without_plan
@@ -152,8 +152,8 @@ class Workbench:
         if rebuild or not table.fits(listed):
             parts = table.build(self._all_profiles(), as_of=as_of, offset=offset)
         else:
-            rows = self.state.select(CHANGED, below={"offset": offset + 1}, order=("profile",))
-            changed = [int(row[0] or 0) for row in rows]
+            rows = self.state.select(CHANGED, below={"offset": offset + 1}, order=("offset",))
+            changed = sorted({number for row in rows for number in unpack_profiles(cast(bytes, row[2]))})
             records = (self._hot(chunk) for chunk in chunks(changed))
             parts = table.update(listed, records, as_of=as_of, offset=offset, fold=fold)
         kept, old = {part.file for part in parts}, {part.file for part in listed}

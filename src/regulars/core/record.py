@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -39,6 +40,24 @@ def profile_from_name(name: str) -> int | None:
         return int.from_bytes(base64.urlsafe_b64decode(name.removeprefix("p_") + "="))
     except ValueError:
         return None
+
+
+def pack_profiles(profiles: Iterable[int]) -> bytes:
+    """Profile numbers as the blob of a CHANGED row."""
+    return _ENCODER.encode(sorted(profiles))
+
+
+def unpack_profiles(data: bytes) -> list[int]:
+    """The inverse of `pack_profiles`.
+
+    >>> unpack_profiles(pack_profiles({7, 3}))
+    [3, 7]
+    """
+    return _NUMBERS.decode(data)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_NUMBERS = msgspec.msgpack.Decoder(list[int])
 
 
 class Hot(msgspec.Struct, array_like=True):

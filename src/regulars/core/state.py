@@ -41,7 +41,8 @@ REDIRECT = _table("redirect", "profile:int target:int")
 ORDER = _table(
     "order_fact", "order_id:text profile:int time:int total:int currency:text status:text data:blob", 1, "profile time"
 )
-MEMBERSHIP = _table("membership", "segment:text profile:int since:int", 2, "profile")
+#: Who is in a segment; which segments a profile is in stands in its hot record.
+MEMBERSHIP = _table("membership", "segment:text profile:int since:int", 2)
 #: Sums by name, day and key ("revenue", day, "EUR"); day 0 where a day has no meaning (sizes of segments).
 COUNTER = _table("counter", "name:text day:int key:text value:int", 3)
 FAILED = _table(
@@ -54,13 +55,15 @@ FAILED = _table(
 DUE = _table("due", "day:int profile:int", 2)
 #: The records of the other generation: a back-fill builds the next one beside the one that serves (META `generation`).
 PART_B = _table("part_b", "id:int data:blob")
-MEMBERSHIP_B = _table("membership_b", "segment:text profile:int since:int", 2, "profile")
+MEMBERSHIP_B = _table("membership_b", "segment:text profile:int since:int", 2)
 DUE_B = _table("due_b", "day:int profile:int", 2)
 #: Profiles that changed since the running back-fill built them.
 REBUILD = _table("rebuild", "profile:int")
 #: Events that a back-fill admitted after all, until the next verdicts tell the sealer.
 LATE = _table("late", "offset:int idx:int", 2)
-CHANGED = _table("changed", "profile:int offset:int")
+#: Profiles that a batch changed or removed: the log offset, the smallest of the profiles, all of them (core.record).
+#: A row for each batch, written in sequence: a row for each profile would cost a random page for each.
+CHANGED = _table("changed", "offset:int first:int profiles:blob", 2)
 #: What folding admitted of a range of log records; read by the sealer (core.verdict).
 VERDICT = _table("verdict", "first:int last:int data:blob")
 #: Sorted runs of hashes: de-duplication, trace, and subject -> offsets of the unsealed tail.

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, part_id
+from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pack_profiles, part_id
 from regulars.core.state import CHANGED, Changes, StateReader
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
@@ -52,6 +52,7 @@ class Desk:
         self._bytes: dict[int, bytes] = {}
         self._asked: set[int] = set()
         self._open: dict[int, Working] = {}
+        self._dropped: set[int] = set()
 
     def prefetch(self, wanted: Mapping[int, Iterable[int]]) -> None:
         """Fetch the hot records and some parts of many profiles in one go."""
@@ -154,7 +155,7 @@ class Desk:
             self._count("profiles", "", -1)
             self._count("lifecycle", working.stage_before, -1)
         self._count_first(working.first_before, None)
-        self.changes.put(CHANGED, (number, 0))
+        self._dropped.add(number)
         del self._open[number]
         self._bytes = {key: data for key, data in self._bytes.items() if key >> 4 != number}
 
@@ -203,7 +204,10 @@ class Desk:
                     changes.put(tables.part, (part_id(number, part), encode(working.parts[part])))
             if PERSON in working.written and working.person is not None:
                 changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
-            changes.put(CHANGED, (number, offset))
+
+        changed = self._dropped.union(self._open)
+        if changed:
+            changes.put(CHANGED, (offset, min(changed), pack_profiles(changed)))
 
     def _store_segments(self, working: Working) -> None:
         number, before, now = working.number, working.segments_before, working.hot.segments

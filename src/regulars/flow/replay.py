@@ -19,7 +19,7 @@ from typing import Any, cast
 import msgspec
 
 from regulars.core.definitions import Definitions
-from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, part_id, profile_number
+from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pack_profiles, part_id, profile_number
 from regulars.core.state import (
     CHANGED,
     COUNTER,
@@ -404,7 +404,8 @@ class Replay:
         first = self._state.select(self._next.part, order=("id",), limit=1)
         if first:
             folded = cast(int, self._state.meta(FOLDED) or 0)
-            changes.put(CHANGED, (cast(int, first[0][0]) >> 4, folded))
+            number = cast(int, first[0][0]) >> 4
+            changes.put(CHANGED, (folded, number, pack_profiles([number])))
         self._next = self._serving
         self._go_to("sweep", changes, {GENERATION: serving, DEFINITIONS: definitions, EPOCH: epoch})
 

@@ -14,7 +14,7 @@ from regulars.core.decision import DecisionRecord
 from regulars.core.definitions import Definitions, Shop, Trait
 from regulars.core.event import Event, FailedEvent
 from regulars.core.log import DECISION, EVENTS, TICK, NewRecord, Record
-from regulars.core.record import HOT, Hot, part_id
+from regulars.core.record import HOT, Hot, pack_profiles, part_id
 from regulars.core.state import CHANGED, FOLDED, PART, VERDICT, Changes
 from regulars.core.verdict import ADMITTED, Verdict, pack
 
@@ -114,5 +114,5 @@ class DataFolder:
             else:
                 changes.put(PART, (part_id(profile, HOT), msgspec.msgpack.encode(hot)))
                 changes.put(PART, (part_id(profile, 3), b"a trait group"))
-            changes.put(CHANGED, (profile, offset))
+            changes.put(CHANGED, (offset, profile, pack_profiles([profile])))
         self.state.commit(changes, meta={FOLDED: offset})

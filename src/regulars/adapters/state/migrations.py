@@ -7,6 +7,8 @@ the new number. A change to a declared table needs a step here and a test that o
 import sqlite3
 from collections.abc import Callable
 
+import msgspec
+
 from regulars.core.errors import Misconfigured
 
 
@@ -18,7 +20,25 @@ def _add_status_to_links(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE link SET status = ''")
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_add_status_to_links,)
+def _changed_by_batch(connection: sqlite3.Connection) -> None:
+    """1 -> 2: the profiles that changed are listed by batch; memberships are found by segment alone."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(changed)")}
+    if columns and "profiles" not in columns:
+        by_offset: dict[int, list[int]] = {}
+        for profile, offset in connection.execute("SELECT profile, offset FROM changed"):
+            by_offset.setdefault(offset, []).append(profile)
+        connection.execute("DROP TABLE changed")
+        connection.execute(
+            "CREATE TABLE changed (offset INTEGER NOT NULL, first INTEGER NOT NULL, profiles BLOB, "
+            "PRIMARY KEY (offset, first)) WITHOUT ROWID"
+        )
+        rows = [(offset, min(found), msgspec.msgpack.encode(sorted(found))) for offset, found in by_offset.items()]
+        connection.executemany("INSERT INTO changed VALUES (?, ?, ?)", rows)
+    for table in ("membership", "membership_b"):
+        connection.execute(f"DROP INDEX IF EXISTS {table}_by_profile")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_add_status_to_links, _changed_by_batch)
 VERSION = len(STEPS)
 
 

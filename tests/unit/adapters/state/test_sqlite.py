@@ -10,7 +10,8 @@ import pytest
 from regulars.adapters.state.migrations import VERSION
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
 from regulars.core.errors import Misconfigured, Rejected, Unavailable
-from regulars.core.state import ANSWER, FOLDED, LINK, META, PART, SCHEMA, Changes
+from regulars.core.record import unpack_profiles
+from regulars.core.state import ANSWER, CHANGED, FOLDED, LINK, META, PART, SCHEMA, Changes
 
 
 def parts(rows: dict[int, bytes]) -> Changes:
@@ -81,6 +82,22 @@ def test_a_state_of_version_0_is_migrated(tmp_path: Path) -> None:
     state.close()
     state = SqliteState(path)  # a second time changes nothing
     assert state.meta(FOLDED) == 17
+    state.close()
+
+
+def test_what_version_1_had_changed_is_still_known(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE changed")
+        connection.execute("CREATE TABLE changed (profile INTEGER PRIMARY KEY, offset INTEGER)")
+        connection.executemany("INSERT INTO changed VALUES (?, ?)", [(7, 20), (3, 20), (5, 0)])
+        connection.execute("CREATE INDEX membership_by_profile ON membership (profile)")
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(1), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    rows = [(row[0], row[1], unpack_profiles(bytes(row[2] or b""))) for row in state.select(CHANGED)]  # type: ignore[arg-type]
+    assert rows == [(0, 5, [5]), (20, 3, [3, 7])]
     state.close()
 
 
