@@ -116,6 +116,17 @@ def test_meta_is_committed_with_the_changes(state: State) -> None:
     assert state.meta("plan") == {"a": [1, "b", None]}
 
 
+def test_a_row_is_found_by_its_new_values_whatever_of_it_changed(state: State) -> None:
+    first = ("user_id:ana", 7, 5, b"")
+    state.commit(puts(IDENTIFIER, first))
+    for row in (("user_id:ana", 7, 4, b"a"), ("user_id:ana", 9, 4, b"a"), ("user_id:ana", None, 3, b"b"), first):
+        state.commit(puts(IDENTIFIER, row))
+        assert state.get(IDENTIFIER, "user_id:ana") == row
+        assert state.select(IDENTIFIER, {"profile": row[1]}) == [row]
+        assert len(state.select(IDENTIFIER)) == 1
+        assert state.count(IDENTIFIER, {"profile": 7}) == ({None: 1} if row[1] == 7 else {None: 0})
+
+
 def test_rows_are_selected_by_value_range_and_order(state: State) -> None:
     state.commit(puts(ORDER, *(order(n, profile=n % 2, time=n // 3) for n in range(10))))
     found = state.select(ORDER, {"profile": 1}, at_least={"time": 1}, below={"time": 3}, order=("-time",))

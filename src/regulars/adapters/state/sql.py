@@ -41,12 +41,38 @@ def upsert(table: Table) -> str:
     """Insert a row or overwrite the one with its key."""
     rest = table.names()[table.key :]
     marks = ", ".join("?" * len(table.columns))
-    update = ", ".join(f"{_quoted(c)} = excluded.{_quoted(c)}" for c in rest)
-    action = f"DO UPDATE SET {update}" if rest else "DO NOTHING"
+    action = f"DO UPDATE SET {_taken(rest)}" if rest else "DO NOTHING"
     return (
         f"INSERT INTO {_quoted(table.name)} ({_names(table.names())}) VALUES ({marks}) "
         f"ON CONFLICT ({_names(key_columns(table))}) {action}"
     )
+
+
+@functools.lru_cache
+def upserts(table: Table) -> tuple[str, ...]:
+    """`upsert` as statements that leave the indexes of a row alone where its indexed columns stay as they are.
+
+    Naming an indexed column in SET rewrites the index, also with the same value: a page for each row.
+    """
+    rest = table.names()[table.key :]
+    indexed = [c for c in rest if any(c in index for index in table.indexes)]
+    others = [c for c in rest if c not in indexed]
+    if not indexed:
+        return (upsert(table),)
+    pairs = [(f"{_quoted(table.name)}.{_quoted(c)}", f"excluded.{_quoted(c)}") for c in indexed]
+    same = " AND ".join(f"({a} = {b} OR ({a} IS NULL AND {b} IS NULL))" for a, b in pairs)
+    differ = " OR ".join(f"{a} <> {b} OR ({a} IS NULL) <> ({b} IS NULL)" for a, b in pairs)
+    marks = ", ".join("?" * len(table.columns))
+    insert = (
+        f"INSERT INTO {_quoted(table.name)} ({_names(table.names())}) VALUES ({marks}) "
+        f"ON CONFLICT ({_names(key_columns(table))})"
+    )
+    in_place = f"DO UPDATE SET {_taken(others)} WHERE {same}" if others else "DO NOTHING"
+    return f"{insert} {in_place}", f"{insert} DO UPDATE SET {_taken(rest)} WHERE {differ}"
+
+
+def _taken(columns: Sequence[str]) -> str:
+    return ", ".join(f"{_quoted(c)} = excluded.{_quoted(c)}" for c in columns)
 
 
 @functools.lru_cache

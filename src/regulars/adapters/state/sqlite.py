@@ -238,7 +238,9 @@ class SqliteState(_Reads):
 def _apply(connection: sqlite3.Connection, changes: Changes, meta: Mapping[str, object]) -> None:
     for name, rows in changes.puts.items():
         # In the order of the key: neighbours share a page.
-        connection.executemany(sql.upsert(_BY_NAME[name]), [rows[key] for key in sorted(rows)])
+        ordered = [rows[key] for key in sorted(rows)]
+        for statement in sql.upserts(_BY_NAME[name]):
+            connection.executemany(statement, ordered)
     for name, keys in changes.deletes.items():
         connection.executemany(sql.delete(_BY_NAME[name]), [k if isinstance(k, tuple) else (k,) for k in keys])
     connection.executemany(sql.add(), [(*place, value) for place, value in sorted(changes.adds.items())])
