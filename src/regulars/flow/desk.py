@@ -56,7 +56,12 @@ class Desk:
 
     def prefetch(self, wanted: Mapping[int, Iterable[int]]) -> None:
         """Fetch the hot records and some parts of many profiles in one go."""
-        ids = {part_id(number, part) for number, parts in wanted.items() for part in (HOT, *parts)} - self._asked
+        listed: list[int] = []
+        for number, parts in wanted.items():
+            first = part_id(number, HOT)
+            listed.append(first)
+            listed += [first | part for part in parts]
+        ids = set(listed) - self._asked
         self._asked |= ids
         self._bytes.update(self._state.parts(list(ids), self.tables.part))
 

@@ -191,30 +191,33 @@ class _Batch:
         """Apply identity, consent and the events, in this order."""
         by_profile: dict[int, list[Event]] = {}
         touched = self.engine.fold.touched
-        wanted: dict[int, set[int]] = {}
+        wanted: dict[int, tuple[int, ...]] = {}
+        owner: dict[int, int] = {}  # profile by the identity of an order's event
         order_events: dict[str, list[Event]] = {}
         statements: dict[int, list[Statement]] = {}
         for event, number in zip(self.events, self.placed.numbers, strict=True):
             mine = by_profile.get(number)
             if mine is None:
-                mine = by_profile[number] = []
-                wanted[number] = set()
-            mine.append(event)
-            wanted[number].update(touched(event.name))
+                by_profile[number] = [event]
+                wanted[number] = touched(event.name)
+            else:
+                mine.append(event)
+                parts = touched(event.name)
+                if parts != wanted[number]:
+                    wanted[number] += parts
             if event.name in ORDER_EVENTS:
                 order = orders.order_id(event)
                 if order is not None:
+                    owner[id(event)] = number
                     order_events.setdefault(order, []).append(event)
             if event.name == CONSENT or "consent" in event.context:
                 heard = consent.statements_of(event, self.engine.purposes).statements
-                if heard:
-                    statements.setdefault(number, []).extend(heard)
+                statements.setdefault(number, []).extend(heard)
         self.desk.prefetch({n: parts for n, parts in wanted.items() if n not in self.placed.new})
         refolds = apply_effects(self.placed, self.desk, self._state, day=self.day)
         for number, said in statements.items():
-            if self._hear(number, said, by_profile[number]):
+            if said and self._hear(number, said, by_profile[number]):
                 refolds.add(number)
-        owner = {id(event): number for number, events in by_profile.items() for event in events}
         lost = self._lost_orders(order_events, owner)
         for number in refolds | lost.keys():
             self._refold(number, without=lost.get(number, ()))
@@ -284,15 +287,17 @@ class _Batch:
         day_of = self.engine.calendar.day
         admitted = events
         for event in events:
+            time, name = event.time, event.name
             # Refused events are seen, too: a consent that comes late must find that there is something to read again.
-            hot.first_seen = min(hot.first_seen, event.time)
-            hot.last_seen = max(hot.last_seen, event.time)
-            purpose = admitting(event.name)
-            if consent.allows(since, purpose, event.time):
-                add("events", day_of(event.time), event.name, 1)
+            if time < hot.first_seen:  # noqa: PLR1730 - a call of min costs more than the rest
+                hot.first_seen = time
+            if time > hot.last_seen:  # noqa: PLR1730
+                hot.last_seen = time
+            if consent.allows(since, admitting(name), time):
+                add("events", day_of(time), name, 1)
             else:
                 self.verdicts[event.offset].codes[event.index] = REFUSED
-                add("refused", day_of(event.time), event.name, 1)
+                add("refused", day_of(time), name, 1)
                 admitted = []
         if not admitted:
             codes = self.verdicts

@@ -122,6 +122,7 @@ class _Distinct(Measure):
         if self.leaves is None:
             raise Misconfigured(f"trait {trait.name!r}: a distinct needs `of`, the property with the different values")
         self._values = self.leaves
+        self._plain = trait.of if "." not in trait.of and not trait.where else None
         self._width = trait.window_days
         self._cap = trait.cap
 
@@ -134,6 +135,10 @@ class _Distinct(Measure):
 
     def _keys(self, properties: Properties) -> Collection[str]:
         column = self.column
+        if self._plain is not None:
+            value = properties.get(self._plain)
+            if type(value) is str and value:
+                return (value,) if len(value) <= reading.KEY_LENGTH else (value[: reading.KEY_LENGTH],)
         columns = column.of(properties) if column is not None else None
         if columns is not None and column is not None:
             basket, chosen = columns

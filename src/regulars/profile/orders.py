@@ -11,8 +11,8 @@ The fact keeps the set of its events; what it says is a pure function of that se
 - "Order Cancelled" makes it nothing, for good.
 
 Anybody can send any order id with a browser's public key. What such a device tells counts only where no server says
-what was ordered, and only that of the device that spoke of the order first. The order belongs to the customer of its
-first event from a server, else of its first event.
+what was ordered, and only that of the device that spoke of the order first. The order belongs to the customer of the
+first event that says what was ordered and counts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -83,7 +83,8 @@ class Order:
     @property
     def began(self) -> Version:
         """The event whose customer the order belongs to."""
-        return next((version for version in self.versions if not version.by), self.versions[0])
+        candidates = self.placed or self.versions
+        return next((version for version in candidates if not version.by), candidates[0])
 
     @property
     def placed(self) -> Sequence[Version]:

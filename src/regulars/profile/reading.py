@@ -30,7 +30,7 @@ MONEY = frozenset(
 )  # fmt: skip
 SCALE = 1000  # numbers that are not money count in thousandths
 _LARGEST = 10**12  # of one amount as stored; a profile would need millions of such events to leave 64 bits
-_KEY_LENGTH = 120  # characters of a key; longer ones are cut
+KEY_LENGTH = 120  # characters of a key; longer ones are cut
 _LIST_AND_NAME = 2
 
 Properties = Mapping[str, Any]
@@ -251,7 +251,7 @@ def to_number(value: Any) -> int | float | None:
 def text(value: Any) -> str | None:
     """A key or text: what was sent, as text, at most 120 characters; None for objects and empty text."""
     if isinstance(value, str):
-        return value[:_KEY_LENGTH] or None
+        return value[:KEY_LENGTH] or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -273,13 +273,13 @@ def category(value: Any, level: int) -> str | None:
         elif "/" in value:
             names = value.split("/")
         else:
-            return value.strip()[:_KEY_LENGTH] or None
+            return value.strip()[:KEY_LENGTH] or None
     elif isinstance(value, list | tuple):
         names = [name for name in map(text, value) if name is not None]
     else:
         return text(value)
     kept = [name for name in (name.strip() for name in names) if name][:level]
-    return " > ".join(kept)[:_KEY_LENGTH] or None
+    return " > ".join(kept)[:KEY_LENGTH] or None
 
 
 class Measure:

@@ -200,6 +200,8 @@ class _Affinity(Measure):
         self._constant = 0 if isinstance(trait.weight, str) else max(1, round(trait.weight * reading.SCALE))
         self._weight_name: str | None = None  # of a weight that stands beside the key in the same list
         self._weigh = self._weigher(trait.weight, trait.of) if isinstance(trait.weight, str) else None
+        plain = "." not in trait.of and not trait.where and self._weigh is None
+        self._plain = trait.of if plain else None
         self._known: dict[Any, str | None] = {}  # category as sent -> key
 
     def _weigher(self, path: str, of: str) -> Callable[[Properties, Properties], int]:
@@ -227,6 +229,11 @@ class _Affinity(Measure):
 
     def absorb(self, state: State, properties: Properties, day: int) -> State | None:
         amounts: Mapping[str, int] | None = None
+        if self._plain is not None:
+            leaf = properties.get(self._plain)
+            key = self._key(leaf) if type(leaf) is str else None
+            if key is not None:
+                return cells.add_key(state, (day + 3) // 7, key, self._constant, width=self._width, cap=self._cap)
         columns = self.column.of(properties) if self.column is not None else None
         if columns is not None:
             amounts = self._sums(properties, *columns)
