@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import msgspec
 
-from regulars.core.definitions import Definitions
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pack_profiles, part_id, profile_number
 from regulars.core.state import (
     CHANGED,
@@ -45,12 +44,12 @@ from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
 from regulars.flow.history import History, Past
+from regulars.flow.next_counters import PREFIX, discard, install, only_next
 from regulars.flow.on_tick import due_profiles, pass_time
 from regulars.flow.refold import admitted_of, fold_anew
 from regulars.profile import consent, orders
 
 REPLAY = "replay"  # META: Progress
-PREFIX = "next:"  # of counters that the next generation prepares
 #: How long the old generation's rows stay after a switch, for readers that have not looked yet; seconds.
 KEEP_SECONDS = 5.0
 #: Profiles whose history is asked for at once; it adapts to how long that takes.
@@ -192,8 +191,7 @@ class Replay:
 
     def _begin(self) -> None:
         changes = Changes()
-        for row in _counters(self._state, PREFIX):
-            changes.delete(COUNTER, cast(Key, row[:3]))
+        discard(self._state, changes)
         if self.target is None:
             self._go_to("done", changes)
             return
@@ -263,7 +261,7 @@ class Replay:
         for number in numbers:
             late += self._anew(desk, self._pending[number], clock)
         desk.store(offset)
-        _only_next(changes, self._next)
+        only_next(changes, self._next)
         for place in late:
             changes.put(LATE, place)
         for number in numbers:
@@ -347,7 +345,7 @@ class Replay:
             due = due_profiles(self._state, day, self._next, limit=self._portion)
             if due:
                 changes = pass_time(self.target, self._state, due, day=day, offset=offset, tables=self._next)
-                _only_next(changes, self._next)
+                only_next(changes, self._next)
                 self._state.commit(changes)
                 self._left = len(due)
                 return False
@@ -379,7 +377,7 @@ class Replay:
                 changes.delete(self._next.part, key)
             changes.delete(REBUILD, number)
         desk.store(offset)
-        _only_next(changes, self._next)
+        only_next(changes, self._next)
         self._state.commit(changes)
 
     def _switch(self) -> None:
@@ -387,16 +385,7 @@ class Replay:
         assert self.target is not None  # noqa: S101 - as above
         definitions = self.target.definitions
         changes = Changes()
-        prepared = _counters(self._state, PREFIX)
-        for name in _PREPARED:
-            for row in self._state.select(COUNTER, {"name": name}):
-                changes.delete(COUNTER, cast(Key, row[:3]))
-        for row in prepared:
-            changes.delete(COUNTER, cast(Key, row[:3]))
-            if row[3]:
-                changes.put(COUNTER, (cast(str, row[0]).removeprefix(PREFIX), *row[1:]))
-        if _shop_days(definitions) != _shop_days(self._current.definitions):
-            _count_orders(self._state, self.target, changes)
+        install(self._state, self._current, self.target, changes)
         serving = "a" if self._state.meta(GENERATION) == "b" else "b"
         epoch = cast(int, self._state.meta(EPOCH) or 0) + 1
         self._not_before = time.monotonic() + KEEP_SECONDS
@@ -411,53 +400,12 @@ class Replay:
 
 
 _CARRIED = (PERSON, REACH)
-_PREPARED = ("segment", "lifecycle", "consent", "profiles", "new_profiles")
 
 
 def _repurposed(current: Engine, target: Engine) -> bool:
     """Whether an event that was refused might be admitted now."""
     names = {event.name for engine in (current, target) for event in engine.definitions.events}
     return any(current.admitting_purpose(name) != target.admitting_purpose(name) for name in names)
-
-
-def _only_next(changes: Changes, tables: Tables) -> None:
-    """Leave what belongs to the next generation alone: its rows and its counters."""
-    own = {tables.part.name, tables.membership.name, tables.due.name}
-    for kind in (changes.puts, changes.deletes):
-        for name in [name for name in kind if name not in (*own, REBUILD.name)]:
-            del kind[name]
-    changes.adds = {place: value for place, value in changes.adds.items() if place[0].startswith(PREFIX)}
-
-
-def _counters(reader: StateReader, prefix: str) -> list[Row]:
-    """The prepared counters."""
-    return [row for name in _PREPARED for row in reader.select(COUNTER, {"name": prefix + name})]
-
-
-def _shop_days(definitions: Definitions) -> tuple[str, str]:
-    return definitions.shop.time_zone, definitions.shop.currency
-
-
-def _count_orders(reader: StateReader, target: Engine, changes: Changes) -> None:
-    """Revenue and orders by day, counted anew: the days or the currency are others."""
-    for name in ("revenue", "orders"):
-        for row in reader.select(COUNTER, {"name": name}):
-            changes.delete(COUNTER, cast(Key, row[:3]))
-    sums: dict[tuple[str, int, str], int] = {}
-    after = ""
-    while rows := reader.select(ORDER, at_least={"order_id": after}, order=("order_id",), limit=_ROWS):
-        for row in rows:
-            order = orders.load(cast(str, row[0]), cast(bytes, row[6]), currency=target.definitions.shop.currency)
-            if row[0] == after or order.time is None or order.cancelled:
-                continue
-            day = target.calendar.day(order.time)
-            for place, value in ((("revenue", day, order.currency), order.total), (("orders", day, ""), 1)):
-                sums[place] = sums.get(place, 0) + value
-        if rows[-1][0] == after:
-            break
-        after = cast(str, rows[-1][0])
-    for place, value in sums.items():
-        changes.put(COUNTER, (*place, value))
 
 
 def _key(table: Table, row: Row) -> Key:
