@@ -119,7 +119,7 @@ def portrait(state: SqliteState) -> dict[str, Any]:
     left = {"events", "refused"}  # they count what was taken in, then
     return {
         "people": people,
-        "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),  # type: ignore[type-var]
+        "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),
         "counters": {r[:3]: r[3] for r in state.select(tables.COUNTER) if r[3] and r[0] not in left},
     }
 

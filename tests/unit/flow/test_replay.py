@@ -24,7 +24,7 @@ from regulars.core.definitions import (
     Trait,
 )
 from regulars.core.event import Event
-from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord
+from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord, Record
 from regulars.core.record import HOT, REACH, Hot, part_id, profile_number
 from regulars.core.state import ANSWER, SEALED, VERDICT, Changes
 from regulars.core.verdict import unpack
@@ -263,7 +263,12 @@ def test_the_lake_is_asked_once_for_many_profiles_and_the_log_only_for_what_is_n
     updater = corner.start(EDITED)
     read: list[int] = []
     get = corner.log.get
-    monkeypatch.setattr(corner.log, "get", lambda offsets: read.extend(offsets) or get(offsets))
+
+    def listen(offsets: Sequence[int]) -> dict[int, Record]:
+        read.extend(offsets)
+        return get(offsets)
+
+    monkeypatch.setattr(corner.log, "get", listen)
     updater.run()
     assert [len(subjects) for subjects in corner.asked] == [10]
     assert read == [11]
