@@ -37,7 +37,7 @@ LIVE_DAYS = 28
 _EVENTS = 1_000  # of one request
 _BYTES = 3_000_000
 _PRODUCTS = 5_000
-_TICK_DAYS = 7  # while a year is imported the clock moves on weekly
+_TICK_DAYS = 28  # while a year is imported the clock moves on monthly, and weekly in the last month
 _START_SECONDS, _SETTLE_SECONDS = 30.0, 300.0
 
 
@@ -192,12 +192,12 @@ def _load_days(
             break
         lines += day.lines
         if number >= marker.days:
-            if number % _TICK_DAYS == 0 or number == last - 1:
+            if number % _TICK_DAYS == 0 or (number > last - _TICK_DAYS and number % 7 == 0) or number == last - 1:
                 sink.clock(_instant(day))
             for body in bodies(day.calls):
                 sink.events(body)
             marker.days = number + 1
-            if number % _TICK_DAYS == 0:
+            if number % 7 == 0:
                 _write(marker_file, marker)
         if number % 31 == 0 and not progress.console.is_terminal:
             progress.console.print(f"  {day.date:%d %b %Y}: {lines:,} of {total:,} order lines")

@@ -22,6 +22,8 @@ from regulars.flow.replay import REPLAY, Progress, Replay, progress_of
 BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
 #: So many events that a back-fill admitted late are told to the sealer with one batch.
 LATE_EVENTS = 10_000
+#: Bytes of one batch at most: what waits behind an import is folded in large pieces, a profile's events in one go.
+BATCH_BYTES = 16_000_000
 _BATCHED = (kinds.EVENTS, kinds.PRODUCTS, kinds.ACCESS, kinds.DECISION)
 
 
@@ -97,7 +99,7 @@ class Updater:
 
     def _step(self) -> int:
         if not self._waiting:
-            self._waiting = self._log.read(self.offset, records=self._records)
+            self._waiting = self._log.read(self.offset, records=self._records, size=BATCH_BYTES)
             if not self._waiting:
                 return 0
             self.tail.trim(self._log.first())

@@ -196,14 +196,12 @@ def _joined(tokens: list[Token]) -> list[Token]:
     while index < len(tokens):
         token = tokens[index]
         following = tokens[index + 1] if index + 1 < len(tokens) else token
-        if token.text == "." and following.token_type == TokenType.NUMBER and following.start == token.end + 1:
+        if _is_dot(token) and following.token_type == TokenType.NUMBER and following.start == token.end + 1:
             index += 1
             token = _spanning(TokenType.NUMBER, token, following, "." + following.text)
         parts = [token.text]
         last = token
-        while (
-            _is_word(last) and index + 2 < len(tokens) and tokens[index + 1].text == "." and _is_word(tokens[index + 2])
-        ):
+        while _is_word(last) and index + 2 < len(tokens) and _is_dot(tokens[index + 1]) and _is_word(tokens[index + 2]):
             last = tokens[index + 2]
             parts.append(last.text)
             index += 2
@@ -216,6 +214,11 @@ def _joined(tokens: list[Token]) -> list[Token]:
 
 def _spanning(kind: TokenType, first: Token, last: Token, text: str) -> Token:
     return Token(kind, text, line=first.line, col=last.col, start=first.start, end=last.end)
+
+
+def _is_dot(token: Token) -> bool:
+    """The dot of a name or a number, not the text '.'."""
+    return token.text == "." and token.token_type != TokenType.STRING
 
 
 def _is_word(token: Token) -> bool:

@@ -25,6 +25,7 @@ STRANGER = customer()
     [
         "orders_365d = 4 and orders_365d <> 5 and orders_365d != 5",
         "orders_365d > 3 and orders_365d >= 4 and orders_365d < 5 and orders_365d <= 4",
+        "city <> '.' or lower(city) = context.channel",
         "days_since_order between 12 and 60",
         "days_since_order not between 13 and 60",
         "lifecycle in ('new', 'active')",
