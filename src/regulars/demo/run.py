@@ -84,7 +84,7 @@ def run(settings: Settings, *, fresh: bool, live: bool, speed: float, console: C
 def _start(settings: Settings, console: Console) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "regulars", "serve", str(settings.shop), "--data", str(settings.data)]
     command += ["--host", settings.host, "--port", str(settings.port)]
-    environment = {"REGULARS_SEAL_SECONDS": "10", "REGULARS_PROFILE_TABLE_SECONDS": "15", **os.environ}
+    environment = {"REGULARS_SEAL_SECONDS": "20", "REGULARS_PROFILE_TABLE_SECONDS": "20", **os.environ}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
     threading.Thread(target=_pass_on, args=(server, console), daemon=True).start()
     with console.status(f"starting gateway and updater on {settings.address}"):

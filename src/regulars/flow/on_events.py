@@ -219,9 +219,10 @@ class _Batch:
             if said and self._hear(number, said, by_profile[number]):
                 refolds.add(number)
         lost = self._lost_orders(order_events, owner)
+        told_anew = {order for ids in lost.values() for order in ids}
         for number in refolds | lost.keys():
-            self._refold(number, without=lost.get(number, ()))
-        changes = self._order_changes(order_events, owner, {order for ids in lost.values() for order in ids})
+            self._refold(number, without=told_anew)
+        changes = self._order_changes(order_events, owner, told_anew)
         for number, events in by_profile.items():
             self._fold_profile(number, events, changes.pop(number, ()))
         for number, rest in changes.items():

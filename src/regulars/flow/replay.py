@@ -52,7 +52,7 @@ from regulars.profile import consent, orders
 REPLAY = "replay"  # META: Progress
 #: How long the old generation's rows stay after a switch, for readers that have not looked yet; seconds.
 KEEP_SECONDS = 5.0
-#: Profiles whose history is asked for at once; it adapts to how long that takes.
+#: Profiles whose history is asked for at once; it adapts to how long that takes. Portions to fold begin at one.
 FEWEST, MOST = 16, 512
 #: So few profiles are finished in one go, whatever the time.
 LAST = 64
@@ -122,7 +122,7 @@ class Replay:
         self._pending: dict[int, _Pending] = {}
         self._cursor = progress.cursor  # where the build stands once what is pending is built
         self._fetch_size = FEWEST
-        self._portion = FEWEST
+        self._portion = 1
         self._patience = 1.0
         self._left = 0  # profiles to rebuild when the last round began
         self._repurposed = target is not None and _repurposed(current, target)
@@ -233,7 +233,7 @@ class Replay:
             for number in alive:
                 own = {part: stored[key] for part in (HOT, PERSON, REACH) if (key := part_id(number, part)) in stored}
                 self._pending[number] = _Pending(pasts[number], own)
-        self._fetch_size = _adapted(self._fetch_size, time.monotonic() - began, seconds)
+        self._fetch_size = max(FEWEST, _adapted(self._fetch_size, time.monotonic() - began, seconds))
         return set(numbers).difference(alive)
 
     def _needed(self) -> Callable[[tuple[int, int]], bool]:
@@ -415,4 +415,4 @@ def _key(table: Table, row: Row) -> Key:
 def _adapted(size: int, took: float, seconds: float) -> int:
     """The next size, so that a piece takes about as long as it may."""
     wanted = size * min(max(seconds / max(took, 1e-6), 0.5), 2.0)
-    return max(FEWEST, min(MOST, int(wanted)))
+    return max(1, min(MOST, int(wanted)))
