@@ -191,6 +191,7 @@ def _record_version(draft: Draft) -> str:
             [(e.name, e.purpose) for e in draft.events.values()],
             draft.shop.time_zone,
             draft.shop.currency,
+            draft.shop.typical_gap_days,
             draft.identity,
         ],
         order="deterministic",
