@@ -5,6 +5,7 @@ answer. `replay.py` holds recorded decisions to that.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import msgspec
@@ -17,8 +18,9 @@ from regulars.decide.reach import Tally
 from regulars.decide.table import OfferTable, Plan
 
 # Plain numbers: an attribute of an enum costs more than the comparison.
-_PER_PLACEMENT, _NO_CONSENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.CONSENT), int(Gate.ELIGIBILITY)
+_PER_PLACEMENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.ELIGIBILITY)
 _OPEN = (int(Gate.PASSED), _PER_PLACEMENT)
+_PASSED = bytes([1]) + bytes(255)  # from a code to whether it lets through
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
@@ -65,15 +67,16 @@ def decide(
     slots: list[Slot] = []
     taken: set[int] = set()
     extra = len(table.offers)
-    places = {at: place for place, at in enumerate(table.per_placement)}
+    passed = list(compress(range(extra), codes.translate(_PASSED)))
     for place, placement in enumerate(plan.placements):
-        candidates = [at for at in plan.members[place] if not codes[at] and at not in taken]
-        if places:
-            first = extra + place * len(places)
+        members = plan.members[place]
+        candidates = [at for at in passed if at in members and at not in taken] if members else []
+        if table.per_placement:
+            first = extra + place * len(table.per_placement)
             candidates += [
                 at
-                for at in plan.members[place]
-                if codes[at] == _PER_PLACEMENT and not codes[first + places[at]] and at not in taken
+                for position, at in enumerate(table.per_placement)
+                if codes[at] == _PER_PLACEMENT and not codes[first + position] and at in members and at not in taken
             ]
             candidates.sort()
         if not candidates:
@@ -88,17 +91,11 @@ def decide(
 
 
 def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray, tuple[int, ...]]:
-    hot = facts.hot
-    codes = bytearray(plan.template)
+    consent, now = facts.hot.consent, facts.now
     row = row_of(table, facts)
-    for purpose, members, conditioned in plan.by_purpose:
-        if not allows(hot.consent, purpose, facts.now):
-            for at in members:
-                codes[at] = _NO_CONSENT
-            continue
-        for at, test in conditioned:
-            if not test(row):
-                codes[at] = _NOT_ELIGIBLE
+    standing, tested = plan.standing(tuple([allows(consent, purpose, now) for purpose, _ in plan.by_purpose]))
+    failed = tested & ~table.sieve.holding(row)
+    codes = bytearray((standing | failed * _NOT_ELIGIBLE).to_bytes(len(table.offers), "little"))
     unknown = _pass_stock(plan, facts, codes)
     _pass_limit(plan, facts, codes)
     if table.per_placement:

@@ -124,5 +124,5 @@ def _detail(table: OfferTable, at: int, code: int) -> str:
 def _without(plan: Plan, codes: bytes) -> tuple[Plan, bytes]:
     """The plan without the offers that stock or limit removed, and their codes by offer (0: not removed by these)."""
     blocked = bytes(code if code in RECORDED else 0 for code in codes[: len(plan.template)])
-    members = tuple(tuple(at for at in some if not blocked[at]) for some in plan.members)
+    members = tuple(frozenset(at for at in some if not blocked[at]) for some in plan.members)
     return plan._replace(members=members, stocked=(), limited=()), blocked

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition
+from regulars.core.condition.sieve import Sieve
 from regulars.core.definitions import CONTRACT, Definitions, Offer, Placement
 from regulars.core.errors import Rejected
 from regulars.core.schema import Rows
@@ -16,6 +17,7 @@ Test = Callable[[Sequence[object]], bool]
 OF_THE_PLACEMENT = frozenset({"context.placement", "context.channel"})
 MOST_PLACEMENTS = 50  # in one call
 _MOST_PLANS = 500
+_MOST_STANDINGS = 64  # of one plan
 
 
 def configuration_of(definitions: Definitions) -> str:
@@ -28,11 +30,36 @@ class Plan(NamedTuple):
 
     placements: tuple[Placement, ...]
     template: bytes  # a code for each offer: placement and schedule are settled here
-    by_purpose: tuple[tuple[str, tuple[int, ...], tuple[tuple[int, Test], ...]], ...]  # purpose, offers, conditions
+    by_purpose: tuple[tuple[str, tuple[int, ...]], ...]  # purpose, its offers
+    standings: dict[tuple[bool, ...], "Standing"]  # by the answers to the purposes, made when they are first needed
     per_placement: tuple[tuple[int, Test], ...]  # offers whose condition reads the placement
     stocked: tuple[tuple[int, str], ...]  # offers with a product
     limited: tuple[tuple[int, str, int, int], ...]  # offer, id, times, first instant that counts (ms)
-    members: tuple[tuple[int, ...], ...]  # offers of each placement
+    members: tuple[frozenset[int], ...]  # offers of each placement
+
+    def standing(self, allowed: tuple[bool, ...]) -> "Standing":
+        """What is settled once it is known which of the purposes of `by_purpose` are allowed."""
+        found = self.standings.get(allowed)
+        if found is None:
+            codes = bytearray(self.template)
+            tested = bytearray(len(codes))
+            for yes, (_, offers) in zip(allowed, self.by_purpose, strict=True):
+                for at in offers:
+                    if not yes:
+                        codes[at] = Gate.CONSENT
+                    elif codes[at] == Gate.PASSED:
+                        tested[at] = 1
+            found = Standing(int.from_bytes(codes, "little"), int.from_bytes(tested, "little"))
+            if len(self.standings) < _MOST_STANDINGS:
+                self.standings[allowed] = found
+        return found
+
+
+class Standing(NamedTuple):
+    """Whole numbers with one byte per offer, the first offer lowest."""
+
+    codes: int  # settled by placement, schedule and consent
+    tested: int  # 1 where the condition decides
 
 
 class OfferTable:
@@ -53,6 +80,8 @@ class OfferTable:
         self.per_placement = tuple(
             at for at, condition in enumerate(self.conditions) if condition and condition.names & OF_THE_PLACEMENT
         )
+        #: All other conditions, tested together.
+        self.sieve = Sieve([None if at in self.per_placement else one for at, one in enumerate(self.conditions)])
         self._plans: dict[tuple[tuple[str, ...], int], Plan] = {}
 
     def plan(self, placements: Sequence[str], day: int) -> Plan:
@@ -82,9 +111,10 @@ class OfferTable:
             placements=found,
             template=bytes(codes),
             by_purpose=tuple(
-                (purpose, tuple(members), tuple(self._tests(at for at in members if at not in momentary)))
+                (purpose, tuple(members))
                 for purpose, members in sorted(by_purpose.items(), key=lambda item: item[0] != CONTRACT)
             ),
+            standings={},
             per_placement=tuple(self._tests(at for at in open_offers if at in momentary)),
             stocked=tuple((at, product) for at in open_offers if (product := self.offers[at].product) is not None),
             limited=tuple(
@@ -93,7 +123,7 @@ class OfferTable:
                 if (limit := self.offers[at].limit) is not None
             ),
             members=tuple(
-                tuple(at for at in open_offers if placement.offers and placement.id in self.offers[at].placements)
+                frozenset(at for at in open_offers if placement.offers and placement.id in self.offers[at].placements)
                 for placement in found
             ),
         )

@@ -74,6 +74,11 @@ class Condition:
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
 
+    @property
+    def node(self) -> Node:
+        """The meaning as a tree."""
+        return self._node
+
     def sql(self, dialect: str = "duckdb") -> str:
         """A boolean expression over the profile table: a column per name, `segments`, `interests`."""
         if dialect != "duckdb":
