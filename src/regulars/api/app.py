@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from regulars.api import catalog, commands, decide, documents, intake, operations, profiles
+from regulars.api import catalog, commands, confirmations, decide, documents, intake, operations, profiles
 from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send
 from regulars.api.keys import Keys
@@ -21,6 +21,7 @@ from regulars.api.metrics import Metrics
 from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
 from regulars.core.errors import RegularsError
 from regulars.runtime import Services
+from regulars.runtime.confirmations import LinkSigner
 from regulars.runtime.customers import Customers
 
 #: Every maker of hot routes: `(services, metrics) -> {path: handler}`. Their paths are looked up before anything else.
@@ -31,6 +32,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *profiles.HANDLERS,
     *catalog.HANDLERS,
     *commands.HANDLERS,
+    *confirmations.HANDLERS,
     *documents.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")
@@ -85,6 +87,7 @@ def litestar_app(services: Services, metrics: Metrics) -> Litestar:
 def _remember(services: Services) -> Callable[[AppConfig], AppConfig]:
     def keep(config: AppConfig) -> AppConfig:
         config.state["keys"] = Keys(services.definitions.sources)
+        config.state["links"] = LinkSigner(services.folder.secret())
         config.state["operator_key"] = operator_key(services.folder.secret())
         return config
 

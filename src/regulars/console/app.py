@@ -15,7 +15,18 @@ from litestar.response import Redirect
 from regulars.console import login
 from regulars.console.accounts import ADMIN, ensure_admin
 from regulars.console.house import STATIC, House, edition
-from regulars.console.pages import access, account, customer, customers, failed, health, overview, segments, users
+from regulars.console.pages import (
+    access,
+    account,
+    confirm,
+    customer,
+    customers,
+    failed,
+    health,
+    overview,
+    segments,
+    users,
+)
 from regulars.console.visit import Forbidden, ForeignForm, LoginNeeded, Missing, provide_visit, visit_of
 from regulars.core.errors import Misconfigured, RegularsError, Rejected, Unavailable
 from regulars.runtime import Services
@@ -45,13 +56,13 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def app(services: Services) -> Litestar:
-    """The console of a shop; answers /, /console…, /login, /logout and /static/…."""
+    """The console of a shop; answers /, /console…, /login, /logout, /confirm/… and /static/…."""
     house = House(services)
     console = Litestar(
         route_handlers=[
             home, static, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS, *customers.HANDLERS,
             *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
-            *account.HANDLERS,
+            *account.HANDLERS, *confirm.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
         exception_handlers={Exception: _explain},

@@ -77,11 +77,13 @@ MANIFEST = _table(
 PRODUCT = _table("product", "id:text updated:int category:text data:blob", 1, "updated")
 USER = _table("user", "name:text role:text password:text language:text")
 ACCESS = _table("access", "offset:int time:int user:text action:text subject:text")
+#: Confirmation links that were used, until they would have expired anyway.
+CONFIRMED = _table("confirmed", "id:text time:int until:int", 1, "until")
 ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a command, kept for a day
 
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
-    MANIFEST, PRODUCT, USER, ACCESS, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
+    MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

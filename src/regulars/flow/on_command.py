@@ -1,7 +1,6 @@
 """Commands: what people and backends decide about the state, as records of the log like everything else."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,46 +8,18 @@ import msgspec
 from regulars.core import state as tables
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
-from regulars.core.identifier import format_key, usable
-from regulars.core.log import Record
 from regulars.core.record import PERSON
-from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes, StateReader
-from regulars.core.verdict import Verdict, pack
+from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes
+from regulars.flow import trust_commands
+from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
-from regulars.flow.generation import Tables
-from regulars.flow.history import History
 from regulars.flow.people import apply_effects, identifier_rows, withdraw
-from regulars.flow.refold import refold
 from regulars.profile import consent
-from regulars.profile.assignment import IdRow, profile_of
+from regulars.profile.assignment import profile_of
 from regulars.profile.links import FOREVER, REVOKED, Link
 
 ROLES = ("admin", "marketer", "agent", "privacy")
-
-
-class Command(msgspec.Struct):
-    """The body of a COMMAND record."""
-
-    name: str
-    args: dict[str, Any] = {}
-    by: str = ""
-
-
-class Context(msgspec.Struct):
-    """What a command may use, and what it asks of the updater."""
-
-    engine: Engine
-    state: StateReader
-    history: History
-    record: Record
-    day: int
-    tables: Tables
-    wanted: Definitions | None = None  # by which records are to be built from now on
-    again: bool = False  # also when they are by these already
-
-
-Handler = Callable[[Context, Command, Changes], dict[str, Any]]
 
 
 def on_command(context: Context) -> Changes:
@@ -76,7 +47,7 @@ def unknown(_context: Context, command: Command, _changes: Changes) -> dict[str,
 def set_consent(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
     """Staff or a backend note what a customer said: {"identifier", "purpose", "granted", "reason"}."""
     engine, state, record = context.engine, context.state, context.record
-    key = _key(command.args.get("identifier"), engine)
+    key = identifier_key(command.args.get("identifier"), engine)
     purpose, granted, reason = command.args.get("purpose"), command.args.get("granted"), command.args.get("reason")
     if purpose not in engine.purposes:
         known = ", ".join(sorted(engine.purposes))
@@ -107,7 +78,7 @@ def set_consent(context: Context, command: Command, changes: Changes) -> dict[st
     effect = consent.change(working.hot.consent, since, None if working.blank else working.hot.last_seen)
     working.hot.consent = since
     if engine.ends_more(effect):
-        _repair({number}, {}, context, desk, changes)
+        repair({number}, {}, context, desk, changes)
     else:
         working.written |= engine.fold.clear(desk.load_all(working), effect.clear)
         desk.evaluated(working, context.day)
@@ -121,7 +92,7 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
     With `until` (ms) only evidence of before is taken back; what links the two from then on counts.
     """
     engine, state, record = context.engine, context.state, context.record
-    a, b = _key(command.args.get("a"), engine), _key(command.args.get("b"), engine)
+    a, b = identifier_key(command.args.get("a"), engine), identifier_key(command.args.get("b"), engine)
     pair = sorted((a, b))
     rows = state.select(tables.LINK, {"a": pair[0], "b": pair[1]}) or state.select(
         tables.LINK, {"a": pair[1], "b": pair[0]}
@@ -141,7 +112,7 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
     placed = withdraw([link], engine, state, changes)
     desk = Desk(engine, state, changes, context.tables)
     refolds = apply_effects(placed, desk, state, day=context.day)
-    _repair(refolds, placed.settlement.puts if placed.settlement else {}, context, desk, changes)
+    repair(refolds, placed.settlement.puts if placed.settlement else {}, context, desk, changes)
     desk.store(record.offset)
     return {"a": first, "b": second, "profiles": sorted(refolds)}
 
@@ -166,19 +137,6 @@ def replay(context: Context, command: Command, _changes: Changes) -> dict[str, A
         "definitions": found.record_version,
         "needed": again or found.record_version != context.engine.definitions.record_version,
     }
-
-
-def _repair(
-    numbers: Iterable[int], pending: Mapping[str, IdRow], context: Context, desk: Desk, changes: Changes
-) -> None:
-    """Read the histories of these profiles and fold them anew; the sealer is told what is admitted only now."""
-    late: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        past = context.history.of(number, pending)
-        late += refold(context.engine, desk, context.state, past, day=context.day)
-    if late:
-        offset = context.record.offset
-        changes.put(tables.VERDICT, (offset, offset, pack([Verdict(offset, b"", None, late)])))
 
 
 def put_user(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
@@ -210,25 +168,13 @@ def delete_user(context: Context, command: Command, changes: Changes) -> dict[st
     return {"name": name}
 
 
-def _key(value: object, engine: Engine) -> str:
-    kind, colon, rest = str(value or "").partition(":")
-    key = format_key(kind, rest)
-    if not colon or not usable(key, engine.definitions.identity):
-        raise Rejected(
-            f"{value!r} is not an identifier",
-            field="identifier",
-            expected="type:value, for example user_id:42",
-            got=repr(value),
-        )
-    return key
-
-
 HANDLERS: dict[str, Handler] = {
     "set_consent": set_consent,
     "unlink": unlink,
     "put_user": put_user,
     "delete_user": delete_user,
     "replay": replay,
+    **trust_commands.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

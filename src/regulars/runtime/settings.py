@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     host: str = "127.0.0.1"
     port: int = 8765
+    public_url: str | None = None  # how customers reach the server, as in "https://shop.example/regulars"
     log_hours: float = 72.0  # how long folded and sealed records stay in the log
     log_max_bytes: int | None = None  # the log refuses records beyond this size
     state_max_bytes: int | None = None
@@ -36,6 +37,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("log_hours", "seal_seconds", "profile_table_seconds", "compact_seconds", "tick_seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    @property
+    def public_address(self) -> str:
+        """Where customers find the server: what links in messages begin with."""
+        return (self.public_url or self.address).rstrip("/")
 
     @property
     def address(self) -> str:

@@ -19,7 +19,7 @@ from regulars.core.record import profile_name
 from regulars.core.state import ACCESS
 from regulars.flow.updater import Updater
 from regulars.runtime import Services, Settings, open_folder
-from regulars.runtime.customers import Customers
+from regulars.runtime.customers import Customer, Customers
 
 NOW = int(datetime(2024, 3, 15, 12, tzinfo=UTC).timestamp() * 1000)
 DAY = 86_400_000
@@ -153,6 +153,11 @@ class Corner:
     def profile(self, identifier: str) -> str:
         """The profile's name."""
         return profile_name(Customers(self.services).number(identifier))
+
+    def customer(self, identifier: str) -> Customer:
+        """What is known of a customer."""
+        customers = Customers(self.services)
+        return customers.customer(customers.number(identifier))
 
     def looks(self) -> list[tuple[str, str, str]]:
         """The access log: (user, action, subject), oldest first."""

@@ -1,0 +1,71 @@
+"""What every command works with: its words, what it may use, and the steps that several of them take."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from regulars.core import state as tables
+from regulars.core.definitions import Definitions
+from regulars.core.errors import Rejected
+from regulars.core.identifier import format_key, usable
+from regulars.core.log import Record
+from regulars.core.state import Changes, StateReader
+from regulars.core.verdict import Verdict, pack
+from regulars.flow.desk import Desk
+from regulars.flow.engine import Engine
+from regulars.flow.generation import Tables
+from regulars.flow.history import History
+from regulars.flow.refold import refold
+from regulars.profile.assignment import IdRow
+
+
+class Command(msgspec.Struct):
+    """The body of a COMMAND record."""
+
+    name: str
+    args: dict[str, Any] = {}
+    by: str = ""
+
+
+class Context(msgspec.Struct):
+    """What a command may use, and what it asks of the updater."""
+
+    engine: Engine
+    state: StateReader
+    history: History
+    record: Record
+    day: int
+    tables: Tables
+    wanted: Definitions | None = None  # by which records are to be built from now on
+    again: bool = False  # also when they are by these already
+
+
+Handler = Callable[[Context, Command, Changes], dict[str, Any]]
+
+
+def identifier_key(value: object, engine: Engine) -> str:
+    """The key of an identifier that a command names; raises Rejected when it can name nobody."""
+    kind, colon, rest = str(value or "").partition(":")
+    key = format_key(kind, rest)
+    if not colon or not usable(key, engine.definitions.identity):
+        raise Rejected(
+            f"{value!r} is not an identifier",
+            field="identifier",
+            expected="type:value, for example user_id:42",
+            got=repr(value),
+        )
+    return key
+
+
+def repair(
+    numbers: Iterable[int], pending: Mapping[str, IdRow], context: Context, desk: Desk, changes: Changes
+) -> None:
+    """Read the histories of these profiles and fold them anew; the sealer is told what is admitted only now."""
+    late: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        past = context.history.of(number, pending)
+        late += refold(context.engine, desk, context.state, past, day=context.day)
+    if late:
+        offset = context.record.offset
+        changes.put(tables.VERDICT, (offset, offset, pack([Verdict(offset, b"", None, late)])))

@@ -1,0 +1,127 @@
+"""The command of a confirmation link: who pressed its button is who the link was sent to."""
+
+from typing import Any
+
+import msgspec
+
+from regulars.core import state as tables
+from regulars.core.errors import Rejected
+from regulars.core.event import Event
+from regulars.core.identifier import is_device, is_person
+from regulars.core.record import PERSON
+from regulars.core.state import CONFIRMED, Changes
+from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
+from regulars.flow.desk import Desk, Working
+from regulars.flow.people import anchor_of, apply_effects, place
+from regulars.profile import consent
+
+#: The rule of a link that a confirmation made.
+RULE = "Identifier Confirmed"
+#: Rows of used links that one command forgets at most, once they have expired.
+_FORGOTTEN = 100
+
+
+def confirm(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
+    """Join a browser with an identifier, or note what was agreed to: the fields of a confirmation link.
+
+    {"id", "action", "identifier", "expires", "device", "purposes", "text_version", "by", "asked_at"}. Each id once.
+    """
+    args, state, record = command.args, context.state, context.record
+    identifier, expires = str(args.get("id") or ""), args.get("expires")
+    if not identifier or not isinstance(expires, int):
+        raise Rejected("a confirmation has an id and an end", field="id", expected="an id", got=repr(identifier))
+    if state.get(CONFIRMED, identifier) is not None:
+        raise Rejected("this link was used before; it counts once", field="id", expected="a new link", got="used")
+    if record.time >= expires:
+        raise Rejected("this link has expired; ask for a new one", field="expires", got="expired")
+    action = args.get("action")
+    if action == "confirm_identifier":
+        result = _join(context, args, changes)
+    elif action == "consent":
+        result = _agree(context, args, changes)
+    else:
+        known = "confirm_identifier or consent"
+        raise Rejected(f"{action!r} cannot be confirmed", field="action", expected=known, got=repr(action))
+    changes.put(CONFIRMED, (identifier, record.time, expires))
+    for row in state.select(CONFIRMED, below={"until": record.time}, order=("until",), limit=_FORGOTTEN):
+        changes.delete(CONFIRMED, str(row[0]))
+    return result
+
+
+def _join(context: Context, args: dict[str, Any], changes: Changes) -> dict[str, Any]:
+    """The browser that asked is this person's from now on."""
+    engine = context.engine
+    identity = engine.definitions.identity
+    person, device = identifier_key(args.get("identifier"), engine), identifier_key(args.get("device"), engine)
+    if not is_person(person, identity) or not is_device(device, identity):
+        raise Rejected(
+            f"{person} and {device} are not a person and a device",
+            field="device",
+            expected="an identifier of a person and one of a device",
+            got=f"{person}, {device}",
+        )
+    desk, _ = _placed(context, (person, device), changes)
+    desk.store(context.record.offset)
+    return {"identifier": person, "device": device}
+
+
+def _agree(context: Context, args: dict[str, Any], changes: Changes) -> dict[str, Any]:
+    """What the link lists is agreed to, with the link as the proof."""
+    engine, record = context.engine, context.record
+    key = identifier_key(args.get("identifier"), engine)
+    purposes = args.get("purposes")
+    if not isinstance(purposes, list) or not purposes or not engine.purposes.issuperset(map(str, purposes)):
+        known = ", ".join(sorted(engine.purposes))
+        raise Rejected(
+            f"{purposes!r} are not purposes; known are {known}", field="purposes", expected=known, got=repr(purposes)
+        )
+    evidence = {
+        "method": "confirmation_link",
+        "by": str(args.get("by") or ""),
+        "text_version": str(args.get("text_version") or ""),
+        "asked_at": args.get("asked_at"),
+        "proof": str(args["id"]),
+    }
+    said = [(key, str(purpose), record.time, f"command-{record.offset}", True) for purpose in purposes]
+    for statement in said:
+        changes.put(tables.CONSENT, (*statement[:4], 1, msgspec.json.encode(evidence)))
+    desk, working = _placed(context, (key,), changes)
+    person = desk.person(working)
+    person.statements = consent.union(person.statements, said)
+    working.written.add(PERSON)
+    since = consent.since(person.statements)
+    effect = consent.change(working.hot.consent, since, None if working.blank else working.hot.last_seen)
+    working.hot.consent = since
+    if engine.ends_more(effect):
+        repair({working.number}, {}, context, desk, changes)
+    else:
+        working.written |= engine.fold.clear(desk.load_all(working), effect.clear)
+        desk.evaluated(working, context.day)
+    desk.store(record.offset)
+    return {"identifier": key, "purposes": [str(purpose) for purpose in purposes]}
+
+
+def _placed(context: Context, keys: tuple[str, ...], changes: Changes) -> tuple[Desk, Working]:
+    """The profile of the first key, opened where there is none, once all keys are known and joined."""
+    engine, state, record = context.engine, context.state, context.record
+    seen = Event(
+        message_id=f"command-{record.offset}", source="", name=RULE, time=record.time, received_at=record.time,
+        subject=keys[0], identifiers=keys, claims=(), properties={}, traits={}, context={}, offset=record.offset,
+    )  # fmt: skip
+    placed = place([seen], engine, state, changes)
+    desk = Desk(engine, state, changes, context.tables)
+    refolds = apply_effects(placed, desk, state, day=context.day)
+    repair(refolds, placed.settlement.puts if placed.settlement else {}, context, desk, changes)
+    number = placed.numbers[0]
+    own = sorted(row for row in placed.rows.values() if row[1] == number)
+    first = min((row[2] for row in own), default=record.time)
+    anchor = anchor_of(number, (row[0] for row in own)) or keys[0]
+    working = desk.open(number, anchor, time=first, day=context.day)
+    if working.new and not desk.person(working).identifiers:
+        desk.person(working).identifiers = [row[0] for row in own]
+        working.written.add(PERSON)
+        desk.evaluated(working, context.day)
+    return desk, working
+
+
+HANDLERS: dict[str, Handler] = {"confirm": confirm}
