@@ -153,3 +153,25 @@ def test_commands_of_an_unknown_name_and_help_tell_what_there_is() -> None:
         [sys.executable, "-m", "regulars", "sevre"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, "sevre" in done.stderr) == (2, True)
+
+
+def test_an_administrator_who_lost_the_password_gets_a_new_one(product: Product) -> None:
+    command = [sys.executable, "-m", "regulars", "password", str(product.shop), "--data", str(product.data)]
+    unknown = subprocess.run([*command, "nobody"], capture_output=True, text=True, check=False)
+    assert (unknown.returncode, "nobody named 'nobody'" in unknown.stderr) == (2, True)
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    new = told.stdout.split(" with ")[1].split(" ")[0]
+    first = re.search(r"[a-z2-9]{4}(?:-[a-z2-9]{4}){3}", product.printed())
+    assert first is not None
+    assert logs_in(product, new)
+    assert not logs_in(product, first.group())
+    key = product.http.post("/v1/users/password", json={"name": "admin", "password": "scrypt$x"}, auth=SERVER)
+    assert key.status_code == 403  # whatever scopes a key of the shop has
+
+
+def logs_in(product: Product, password: str) -> bool:
+    with httpx.Client(base_url=product.address, timeout=60) as browser:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/login").text)
+        assert csrf is not None
+        data = {"csrf": csrf.group(1), "name": "admin", "password": password}
+        return browser.post("/login", data=data).status_code == 303

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -94,7 +95,17 @@ def test_what_was_sealed_is_read_whatever_the_split_into_seals_and_compactions(l
     one = data.draw(st.sampled_from(SUBJECTS))
     assert lake.history([one], listed) == ordered([e for e in events if e.subject == one])
     assert lake.verify(listed) == []
+    limit, before = data.draw(st.integers(1, 12)), data.draw(st.none() | st.integers(0, 21 * DAY_MS))
+    backwards = [e for e in reversed(ordered(events)) if before is None or e.time < before]
+    assert lake.newest(SUBJECTS, listed, limit=limit, before=before) == backwards[:limit]
     lake.sweep([])
+
+
+def test_the_newest_events_are_found_without_opening_older_files(lake: Lake) -> None:
+    parts = seal(lake, [event(day, time=(17167 + day) * DAY_MS) for day in range(365)])
+    oldest = min(parts, key=lambda part: part.day)
+    gone = [part if part is not oldest else msgspec.structs.replace(part, file="event/gone.parquet") for part in parts]
+    assert [e.message_id for e in lake.newest(["user_id:ana"], gone, limit=3)] == ["m364", "m363", "m362"]
 
 
 def test_a_part_tells_its_days_rows_and_log_offsets(lake: Lake) -> None:

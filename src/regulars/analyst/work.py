@@ -98,9 +98,7 @@ class Workbench:
 
     def timeline(self, subjects: Sequence[str], limit: int, before: int | None) -> list[Event]:
         """The newest of them."""
-        events = self.history(subjects)
-        newest = [event for event in reversed(events) if before is None or event.time < before]
-        return newest[:limit]
+        return self._reading(lambda: self.lake.newest(subjects, self.listed(EVENT_PART), limit=limit, before=before))
 
     def query(self, name: str, arguments: Mapping[str, Any]) -> list[Any]:
         """The rows of a named query."""

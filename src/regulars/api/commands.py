@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from litestar import Request, post
 
-from regulars.api.access import needs
+from regulars.api.access import OPERATOR, needs
 from regulars.api.problem import Problem
 from regulars.core.log import TICK, NewRecord
+from regulars.core.state import USER
 from regulars.runtime import Services
 from regulars.runtime.services import Answer
 
@@ -40,6 +41,13 @@ class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
 
     definitions: str
     again: bool = False
+
+
+class PasswordBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A console user and the hash of a new password, as `regulars password` sends them."""
+
+    name: str
+    password: str
 
 
 class Done(msgspec.Struct):
@@ -85,6 +93,25 @@ async def replay(request: Request[Any, Any, Any], data: ReplayBody, services: Se
     return _done(await services.command("replay", msgspec.to_builtins(data), request.user.id))
 
 
+@post("/v1/users/password", guards=[needs("admin")], tags=["operations"], status_code=200)
+async def password(request: Request[Any, Any, Any], data: PasswordBody, services: Services) -> Done:
+    """Give a console user a new password; only for the command line on the server's own machine."""
+    if request.user.id != OPERATOR.id:
+        raise Problem(403, "only `regulars password` on the server's own machine may do this", got=request.user.id)
+    user = services.state.get(USER, data.name)
+    if user is None or not data.password.startswith("scrypt$"):
+        raise Problem(
+            422,
+            f"nobody named {data.name!r} may log in; the console's page of users lists who may",
+            field="name",
+            expected="a console user",
+            got=data.name,
+        )
+    args = {"name": data.name, "role": user[1], "password": data.password, "language": user[3]}
+    answer = _done(await services.command("put_user", args, request.user.id))
+    return Done(success=True, offset=answer.offset, result={"name": data.name})
+
+
 def _done(answer: Answer) -> Done:
     """The result, or the refusal as a problem."""
     if answer.ok:
@@ -99,4 +126,4 @@ def _done(answer: Answer) -> Done:
     )
 
 
-HANDLERS = (consent, unlink, clock, replay)
+HANDLERS = (consent, unlink, clock, replay, password)

@@ -82,6 +82,12 @@ class Lake(Protocol):
         """Every listed event of these subjects, once each, in (time, message id) order."""
         ...
 
+    def newest(
+        self, subjects: Sequence[str], listed: Sequence[PartFile], *, limit: int, before: int | None = None
+    ) -> list[Event]:
+        """The last `limit` of them (earlier than `before`, ms), newest first; as few parts as possible are read."""
+        ...
+
     def compact(self, parts: Sequence[PartFile], *, drop: Sequence[Drop] = ()) -> list[PartFile]:
         """Merge parts of one kind without duplicates and dropped rows; the caller swaps them in the manifest."""
         ...

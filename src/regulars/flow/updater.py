@@ -137,9 +137,9 @@ class Updater:
     def _command(self, record: Record) -> None:
         context = Context(self.engine, self._state, self.history, record, self.day(record), self._tables)
         changes = on_command(context)
-        self._commit(changes, record.offset)
-        if context.wanted is not None:
+        if context.wanted is not None:  # before the answer, so that whoever reads it finds the back-fill begun
             self._define(context.wanted, None, again=context.again)
+        self._commit(changes, record.offset)
 
     def _commit(self, changes: Changes, offset: int) -> None:
         self._note(changes)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from regulars.core.event import Event
 from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PartFile, bucket_of
 
 _COLUMNS = [field.name for field in tables.EVENT_SCHEMA if field.name != "day"]
+_DAY_MS = 86_400_000
 _FOOTERS = 4096  # kept in memory: files never change
 
 
@@ -44,6 +46,21 @@ class Histories:
                 found += self._of_part(self._folder.path(part), wanted)
         return unique(found)
 
+    def newest(
+        self, subjects: Sequence[str], listed: Sequence[PartFile], limit: int, before: int | None = None
+    ) -> list[Event]:
+        """The last `limit` of them (earlier than `before`, ms), newest first.
+
+        Parts are read from the newest day on, and no further than to where nothing newer can come.
+        """
+        found: list[Event] = []
+        for end, parts in groupby(sorted(listed, key=_end, reverse=True), key=_end):
+            if len(found) >= limit and (limit < 1 or found[limit - 1].time >= end):
+                break
+            older = [event for event in self.events(subjects, list(parts)) if before is None or event.time < before]
+            found = unique([*found, *older])[::-1]
+        return found[:limit]
+
     def _of_part(self, path: Path, wanted: list[str]) -> list[Event]:
         try:
             footer = self._footer(path)
@@ -64,6 +81,11 @@ class Histories:
                 return tables.events_of(table.take(rows))
         except FileNotFoundError as error:
             raise MissingPart(path) from error
+
+
+def _end(part: PartFile) -> int:
+    """An instant (ms) that no event of the part reaches, in whichever time zone its days are counted."""
+    return (part.until + 2) * _DAY_MS
 
 
 def unique(events: list[Event]) -> list[Event]:

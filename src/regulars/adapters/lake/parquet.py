@@ -42,6 +42,12 @@ class ParquetLake:
         """Every listed event of these subjects, once each, in (time, message id) order."""
         return self._histories.events(subjects, listed)
 
+    def newest(
+        self, subjects: Sequence[str], listed: Sequence[PartFile], *, limit: int, before: int | None = None
+    ) -> list[Event]:
+        """The last `limit` of them, newest first."""
+        return self._histories.newest(subjects, listed, limit, before)
+
     def compact(self, parts: Sequence[PartFile], *, drop: Sequence[Drop] = ()) -> list[PartFile]:
         """Merge parts of one kind without duplicates and dropped rows; nothing is listed yet."""
         written: list[PartFile] = []
