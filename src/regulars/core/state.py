@@ -35,7 +35,10 @@ META = _table("meta", "key:text value:blob")
 #: Profile parts: id = profile << 4 | part. Part 0 is the hot record (core.record).
 PART = _table("part", "id:int data:blob")
 IDENTIFIER = _table("identifier", "key:text profile:int first_seen:int owners:blob", 1, "profile")
-LINK = _table("link", "a:text b:text time:int message_id:text rule:text until:int status:text", 4, "b")
+#: Evidence that two identifiers are one customer's (profile.links.Link).
+LINK = _table(
+    "link", "a:text b:text time:int message_id:text rule:text until:int status:text score:real note:text", 4, "b"
+)
 CONSENT = _table("consent", "identifier:text purpose:text time:int message_id:text granted:int evidence:blob", 4)
 REDIRECT = _table("redirect", "profile:int target:int")
 ORDER = _table(

@@ -10,14 +10,13 @@ from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.record import PERSON
 from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes
-from regulars.flow import trust_commands
+from regulars.flow import identity_commands, trust_commands
 from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
-from regulars.flow.people import apply_effects, identifier_rows, withdraw
+from regulars.flow.people import identifier_rows
 from regulars.profile import consent
 from regulars.profile.assignment import profile_of
-from regulars.profile.links import FOREVER, REVOKED, Link
 
 ROLES = ("admin", "marketer", "agent", "privacy")
 
@@ -86,37 +85,6 @@ def set_consent(context: Context, command: Command, changes: Changes) -> dict[st
     return {"identifier": key, "purpose": purpose, "granted": granted}
 
 
-def unlink(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
-    """Take the link of two identifiers back: {"a", "b", "reason"}; profiles come out as if it had never been.
-
-    With `until` (ms) only evidence of before is taken back; what links the two from then on counts.
-    """
-    engine, state, record = context.engine, context.state, context.record
-    a, b = identifier_key(command.args.get("a"), engine), identifier_key(command.args.get("b"), engine)
-    pair = sorted((a, b))
-    rows = state.select(tables.LINK, {"a": pair[0], "b": pair[1]}) or state.select(
-        tables.LINK, {"a": pair[1], "b": pair[0]}
-    )
-    if not rows:
-        raise Rejected(f"{a} and {b} are not linked to one another", field="b", expected="a linked identifier", got=b)
-    first, second = str(rows[0][0]), str(rows[0][1])
-    until = command.args.get("until", FOREVER)
-    if not isinstance(until, int) or isinstance(until, bool) or until <= 0:
-        raise Rejected(
-            "until must be an instant in UTC milliseconds: links of the two from then on are believed again",
-            field="until",
-            expected="milliseconds, or nothing: for good",
-            got=repr(until),
-        )
-    link = Link(first, second, record.time, f"command-{record.offset}", f"unlink by {command.by}", until, REVOKED)
-    placed = withdraw([link], engine, state, changes)
-    desk = Desk(engine, state, changes, context.tables)
-    refolds = apply_effects(placed, desk, state, day=context.day)
-    repair(refolds, placed.settlement.puts if placed.settlement else {}, context, desk, changes)
-    desk.store(record.offset)
-    return {"a": first, "b": second, "profiles": sorted(refolds)}
-
-
 def replay(context: Context, command: Command, _changes: Changes) -> dict[str, Any]:
     """Build all records anew beside the live ones: {"definitions": base64 of msgpack, "again": bool}.
 
@@ -170,7 +138,7 @@ def delete_user(context: Context, command: Command, changes: Changes) -> dict[st
 
 HANDLERS: dict[str, Handler] = {
     "set_consent": set_consent,
-    "unlink": unlink,
+    **identity_commands.HANDLERS,
     "put_user": put_user,
     "delete_user": delete_user,
     "replay": replay,

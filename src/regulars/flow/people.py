@@ -54,8 +54,8 @@ def place(events: Sequence[Event], engine: Engine, state: StateReader, changes: 
     return Placed(cast(list[int], settlement.profiles), rows, assignment.new, settlement)
 
 
-def withdraw(links: Sequence[Link], engine: Engine, state: StateReader, changes: Changes) -> Placed:
-    """Take links back (status "revoked"): the settlement says which profiles part."""
+def relink(links: Sequence[Link], engine: Engine, state: StateReader, changes: Changes) -> Placed:
+    """Give links, or take them back (status "revoked"): the settlement says which profiles join and part."""
     keys = {key for link in links for key in (link.a, link.b)}
     rows = identifier_rows(state, keys)
     assignment = Assignment([], [], {}, set())
@@ -72,7 +72,7 @@ def store_settlement(settlement: Settlement, changes: Changes) -> None:
     for link in settlement.links_replaced:
         changes.delete(LINK, (link.a, link.b, link.time, link.message_id))
     for link in settlement.links:
-        changes.put(LINK, (link.a, link.b, link.time, link.message_id, link.rule, link.until, link.status))
+        changes.put(LINK, msgspec.structs.astuple(link))
     for number in settlement.new:
         changes.delete(REDIRECT, number)
     for old, target in settlement.redirects.items():
@@ -83,16 +83,16 @@ def _settle(
     events: Sequence[Event],
     rows: Mapping[str, IdRow],
     assignment: Assignment,
-    withdrawals: Sequence[Link],
+    given: Sequence[Link],
     engine: Engine,
     state: StateReader,
 ) -> Settlement:
     identity = engine.definitions.identity
     facts = Facts(rows, assignment, events)
-    while want := wanted(facts, events, withdrawals, identity):
+    while want := wanted(facts, events, given, identity):
         members = {number: _members(state, number) for number in want.profiles}
         facts.add(want, cast(dict[str, IdRow], state.many(IDENTIFIER, want.keys)), members)
-    return settle(facts, events, withdrawals, identity)
+    return settle(facts, events, given, identity)
 
 
 def _members(state: StateReader, number: int) -> list[IdRow]:

@@ -18,6 +18,7 @@ from regulars.profile.links import (
     SLOT_MS,
     Holding,
     Link,
+    evidence_order,
     has_several,
     hold,
     holding_in,
@@ -192,7 +193,7 @@ def _is_tied(event: Event, row: IdRow, other: IdRow) -> bool:
         if tie.other == name:
             if event.time < tie.until:
                 return True
-            return tie.time >= 0 and (tie.time, tie.message_id) <= (event.time, event.message_id)
+            return tie.time >= 0 and evidence_order(tie) <= (0.0, event.time, event.message_id)
     return False
 
 

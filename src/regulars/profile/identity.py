@@ -11,7 +11,7 @@ import msgspec
 from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_person
 from regulars.core.record import profile_number
-from regulars.profile.links import REVOKED, Holding, Link, Tie, hold
+from regulars.profile.links import REVOKED, Holding, Link, Tie, evidence_order, hold
 
 #: Reasons for which a link is refused.
 CONFLICT, TOO_MANY, BURNED_KEY, SHARED_DEVICE = "conflict", "too_many", "burned", "shared_device"
@@ -69,11 +69,7 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
     holdings = {device: hold(Holding([], [], {}), evidence) for device, evidence in logins.items()}
     shared = {device for device, holding in holdings.items() if holding.shared()}
     holdings = {device: holding for device, holding in holdings.items() if device not in shared}
-    refused = [
-        (Link(*pair, tie.time, tie.message_id, tie.rule), reasons[pair])
-        for pair, tie in ties.items()
-        if pair in reasons
-    ]
+    refused = [(tie.link(pair), reasons[pair]) for pair, tie in ties.items() if pair in reasons]
     refused += [(min(logins[d], key=canonical), SHARED_DEVICE) for d in shared]
     persons = _persons(groups, holdings, seen, identity)
     numbers = {key: person.number for person in persons for key in person.keys}
@@ -82,7 +78,7 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
 
 
 def canonical(link: Link) -> tuple[int, str, str, str]:
-    """The order in which links are followed."""
+    """The order in which links are told."""
     return link.time, link.message_id, link.a, link.b
 
 
@@ -111,8 +107,8 @@ def connect(
             key = parent[key]
         return key
 
-    standing = [(tie.time, tie.message_id, pair) for pair, tie in ties.items() if tie.time >= 0]
-    for _, _, pair in sorted(standing):
+    standing = [(evidence_order(tie), pair) for pair, tie in ties.items() if tie.time >= 0]
+    for _, pair in sorted(standing):
         if pair[0] in burned or pair[1] in burned:
             refused[pair] = BURNED_KEY
             continue

@@ -37,9 +37,21 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
     b: str
     time: int  # ms
     message_id: str
-    rule: str  # the event that said so
+    rule: str  # the event that said so, or the rule that somebody applied ("similar")
     until: int = 0  # ms, of a withdrawal
-    status: str = ""  # "", "refused:<reason>", "revoked"
+    status: str = ""  # "", "refused:<reason>", "revoked", "withdrawn"
+    score: float = 1.0  # how sure, 0..1; 1: the two were named together
+    note: str = ""  # who said it and why, where a person or a command did
+
+
+def evidence_order(evidence: "Link | Tie") -> tuple[float, int, str]:
+    """Which evidence of a pair counts, and the order in which links are followed: the surest first, then the earliest.
+
+    >>> sure, likely = Link("a", "b", 5, "m", "Identify"), Link("a", "b", 3, "n", "similar", score=0.9)
+    >>> evidence_order(sure) < evidence_order(likely)
+    True
+    """
+    return 1.0 - evidence.score, evidence.time, evidence.message_id
 
 
 class Tie(msgspec.Struct, array_like=True, gc=False):
@@ -51,15 +63,31 @@ class Tie(msgspec.Struct, array_like=True, gc=False):
     rule: str
     until: int = 0
     status: str = ""
+    said: tuple[float, str] | None = None  # score and note, of what was not simply named together
+
+    @property
+    def score(self) -> float:
+        """How sure, 0..1."""
+        return self.said[0] if self.said else 1.0
 
     def learn(self, link: Link) -> None:
         """Take in one more link or withdrawal of the pair."""
         if link.status == REVOKED:
             self.until = max(self.until, link.until)
             if self.time < self.until:
-                self.time, self.message_id, self.rule = -1, "", ""
-        elif link.time >= self.until and (self.time < 0 or (link.time, link.message_id) < (self.time, self.message_id)):
+                self.time, self.message_id, self.rule, self.said = -1, "", "", None
+        elif link.time >= self.until and (self.time < 0 or evidence_order(link) < evidence_order(self)):
             self.time, self.message_id, self.rule = link.time, link.message_id, link.rule
+            self.said = (link.score, link.note) if link.score < 1 or link.note else None
+
+    def link(self, pair: tuple[str, str], *, status: str = "", until: int = 0) -> Link:
+        """The evidence as a row of the ledger."""
+        score, note = self.said or (1.0, "")
+        return Link(*pair, self.time, self.message_id, self.rule, until, status, score, note)
+
+    def copy(self, other: str) -> "Tie":
+        """The same as `other`'s side keeps it."""
+        return Tie(other, self.time, self.message_id, self.rule, self.until, self.status, self.said)
 
 
 class Holding(msgspec.Struct, array_like=True, gc=False):
@@ -190,7 +218,7 @@ def links_in(key: str, owners: bytes) -> list[Link]:
         if tie.until:
             found.append(Link(*pair, tie.until, "", "", tie.until, REVOKED))
         if tie.time >= 0:
-            found.append(Link(*pair, tie.time, tie.message_id, tie.rule))
+            found.append(tie.link(pair))
     holding = holding_in(owners)
     found += [Link(a, key, until, "", "", until, REVOKED) for a, until in sorted(holding.until.items())]
     found += [Link(holding.keys[place], key, time, "", "") for time, place in holding.logins]

@@ -1,13 +1,14 @@
 """Settle what a batch of events, or a withdrawal, changes about who is who.
 
     facts = Facts(rows, assignment, events)    # the rows that `assign` had
-    while want := wanted(facts, events, withdrawals, identity):
+    while want := wanted(facts, events, given, identity):
         members = {number: state.select(IDENTIFIER, {"profile": number}) for number in want.profiles}
         facts.add(want, state.many(IDENTIFIER, want.keys), members)
-    settlement = settle(facts, events, withdrawals, identity)
+    settlement = settle(facts, events, given, identity)
 
-A withdrawal is a link of status "revoked". A profile whose identifiers were never the subject of an event has a number
-and no record: whoever applies a settlement takes a missing record for an empty one.
+Besides the events there may be links that people or other rules give; those of status "revoked" withdraw. A profile
+whose identifiers were never the subject of an event has a number and no record: whoever applies a settlement takes a
+missing record for an empty one.
 
 The result is the same as `identity.resolve` over all links ever seen, for whatever order they came in.
 """
@@ -64,10 +65,10 @@ class Facts:
         self.rows.update((key, row) for key, row in assignment.puts.items() if key in rows)
         self.members: dict[int, list[str]] = {}
 
-    def evidence(self, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> "_Evidence":
+    def evidence(self, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> "_Evidence":
         """What the batch says: read once, however many rounds it takes to fetch what it concerns."""
         if self._evidence is None:
-            self._evidence = _Evidence(self.assignment, events, withdrawals, identity)
+            self._evidence = _Evidence(self.assignment, events, given, identity)
         return self._evidence
 
     def add(self, want: Want, rows: Mapping[str, IdRow], members: Mapping[int, Iterable[IdRow]]) -> None:
@@ -97,17 +98,17 @@ class Settlement(Effects, kw_only=True):
 
 
 class _Evidence:
-    """What the unresolved events and the withdrawals say."""
+    """What the unresolved events and the given say."""
 
     def __init__(
-        self, assignment: Assignment, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity
+        self, assignment: Assignment, events: Sequence[Event], given: Iterable[Link], identity: Identity
     ) -> None:
         self.identity = identity
         self.seen: dict[str, int] = {}
         self.ties: dict[Pair, list[Link]] = {}
         self.logins: dict[str, list[Link]] = {}
-        self.withdrawals = list(withdrawals)
-        links = self.withdrawals[:]
+        self.given = list(given)
+        links = self.given[:]
         for place in assignment.unresolved:
             event = events[place]
             for key in event.identifiers:
@@ -120,7 +121,7 @@ class _Evidence:
             else:
                 self.logins.setdefault(link.b, []).append(link)
         self.keys = set(self.seen)
-        self.keys.update(key for link in self.withdrawals for key in (link.a, link.b))
+        self.keys.update(key for link in self.given for key in (link.a, link.b))
         self.persons = {key for key in self.keys if is_person(key, identity)}
         self.devices = {key for key in self.keys if is_device(key, identity)}
         self.holdings: dict[str, Holding | None] = {}  # None: burned
@@ -146,9 +147,9 @@ class _Evidence:
         return False
 
 
-def wanted(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> Want | None:
+def wanted(facts: Facts, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> Want | None:
     """What `settle` still needs; None when it has all. Each round is wider than the one before, up to `REACH`."""
-    evidence = facts.evidence(events, withdrawals, identity)
+    evidence = facts.evidence(events, given, identity)
     missing = {key for key in evidence.keys if key not in facts.rows}
     around, _ = _around(facts, evidence)
     missing |= {key for key in around if key not in facts.rows}
@@ -187,9 +188,9 @@ def _numbers(facts: Facts, evidence: _Evidence, around: Iterable[str]) -> set[in
     return {row[1] for key in keys if (row := facts.rows.get(key))}
 
 
-def settle(facts: Facts, events: Sequence[Event], withdrawals: Iterable[Link], identity: Identity) -> Settlement:
-    """Apply the unresolved events of the batch and withdrawals (links of status "revoked")."""
-    evidence = facts.evidence(events, withdrawals, identity)
+def settle(facts: Facts, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> Settlement:
+    """Apply the unresolved events of the batch and given (links of status "revoked")."""
+    evidence = facts.evidence(events, given, identity)
     evidence.weigh(facts)
     around, too_many = _around(facts, evidence)
     numbers = _numbers(facts, evidence, around)
@@ -236,7 +237,7 @@ class _Ties:
             for tie in ties_in(facts.owners(key)):
                 pair = min(key, tie.other), max(key, tie.other)
                 self.stored[pair] = tie
-                self.ties[pair] = Tie(pair[1], tie.time, tie.message_id, tie.rule, tie.until, tie.status)
+                self.ties[pair] = tie.copy(pair[1])
         for pair, links in evidence.ties.items():
             if pair in self.ties or not (pair[0] in burned and pair[1] in burned):
                 tie = self.ties.setdefault(pair, Tie(pair[1], -1, "", ""))
@@ -249,7 +250,7 @@ class _Ties:
             withdrawn = REVOKED if tie.time < 0 else ""
             tie.status = f"refused:{refused[pair]}" if pair in refused else withdrawn
             for key, other in (pair, pair[::-1]):
-                of_key.setdefault(key, []).append(Tie(other, tie.time, tie.message_id, tie.rule, tie.until, tie.status))
+                of_key.setdefault(key, []).append(tie.copy(other))
         self.owners = {key: BURNED if key in burned else ties_out(of_key.get(key, ())) for key in around}
 
 
@@ -301,7 +302,7 @@ def _numbers_of(facts: Facts, after: Mapping[str, IdRow]) -> dict[str, int]:
 
 def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link], list[Link], list[Link]]:
     """The rows to put, those of them that are refused, and the rows that they replace."""
-    links: list[Link] = evidence.withdrawals[:]
+    links: list[Link] = [link for link in evidence.given if link.status == REVOKED]
     replaced: list[Link] = []
     for pair, tie in book.ties.items():
         old = book.stored.get(pair)
@@ -312,14 +313,13 @@ def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link],
             tie.until,
         )
         if old and old.time >= 0 and tie.time < 0:
-            links.append(Link(*pair, old.time, old.message_id, old.rule, tie.until, WITHDRAWN))
+            links.append(old.link(pair, status=WITHDRAWN, until=tie.until))
         if tie.time >= 0 and not same:
-            links.append(Link(*pair, tie.time, tie.message_id, tie.rule, 0, tie.status))
+            links.append(tie.link(pair, status=tie.status))
             if old and old.time >= 0 and (old.time, old.message_id) != (tie.time, tie.message_id):
-                replaced.append(Link(*pair, old.time, old.message_id, old.rule))
-    for link in (*book.turned_away, *evidence.turned_away):
-        refusal = Link(link.a, link.b, link.time, link.message_id, link.rule, 0, f"refused:{TOO_MANY}")
-        links.append(refusal)
+                replaced.append(old.link(pair))
+    away = (*book.turned_away, *evidence.turned_away)
+    links.extend(msgspec.structs.replace(link, status=f"refused:{TOO_MANY}") for link in away)
     for device, logins in evidence.logins.items():
         if is_burned(facts.owners(device)):
             continue
@@ -328,7 +328,7 @@ def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link],
         for link in sorted(logins, key=lambda link: (link.time, link.message_id)):
             if link.a not in known and link.status != REVOKED and link not in evidence.turned_away:
                 known.add(link.a)
-                links.append(Link(link.a, device, link.time, link.message_id, link.rule, 0, status))
+                links.append(msgspec.structs.replace(link, status=status))
     return links, [link for link in links if link.status.startswith("refused:")], replaced
 
 

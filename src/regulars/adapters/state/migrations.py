@@ -38,7 +38,20 @@ def _changed_by_batch(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP INDEX IF EXISTS {table}_by_profile")
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_add_status_to_links, _changed_by_batch)
+def _how_sure_a_link_is(connection: sqlite3.Connection) -> None:
+    """2 -> 3: a link says how sure it is, and who said it and why."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(link)")}
+    if columns and "score" not in columns:
+        connection.execute("ALTER TABLE link ADD COLUMN score REAL")
+        connection.execute("ALTER TABLE link ADD COLUMN note TEXT")
+        connection.execute("UPDATE link SET score = 1.0, note = '', until = coalesce(until, 0)")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _add_status_to_links,
+    _changed_by_batch,
+    _how_sure_a_link_is,
+)
 VERSION = len(STEPS)
 
 

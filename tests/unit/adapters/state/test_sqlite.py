@@ -77,7 +77,7 @@ def test_a_state_of_version_0_is_migrated(tmp_path: Path) -> None:
     assert state.meta(SCHEMA) == VERSION
     assert state.meta(FOLDED) == 17
     assert state.get(PART, 16) == (16, b"hot")
-    assert state.select(LINK) == [("user_id:ana", "anonymous_id:x", 5, "m1", "identify", None, "")]
+    assert state.select(LINK) == [("user_id:ana", "anonymous_id:x", 5, "m1", "identify", 0, "", 1.0, "")]
     assert state.count(ANSWER) == {None: 0}
     state.close()
     state = SqliteState(path)  # a second time changes nothing
