@@ -147,28 +147,68 @@ def test_the_same_message_id_from_two_sources_is_two_events(lake: Lake) -> None:
     assert lake.history(["user_id:ana"], lake.compact(seal(lake, both))) == both
 
 
+def dropped(lake: Lake, listed: list[PartFile], *drops: Drop) -> list[PartFile]:
+    """What is listed once the swap is made."""
+    done = lake.drop(listed, drops)
+    return [part for part in listed if part.file not in done.replaced] + done.parts
+
+
 def test_a_withdrawn_purpose_takes_the_events_before_it(lake: Lake) -> None:
     events = [
         event(1, time=10), event(2, time=20), event(3, time=10, name="Order Completed"),
         event(4, time=10, subject="user_id:bo"),
     ]  # fmt: skip
     drop = Drop(subjects=("user_id:ana",), names=("Product Viewed",), before=20)
-    left = lake.compact(seal(lake, events), drop=[drop])
+    left = dropped(lake, seal(lake, events), drop)
     assert [e.message_id for e in lake.history(["user_id:ana", "user_id:bo"], left)] == ["m3", "m4", "m2"]
 
 
 def test_an_erased_subject_is_in_no_row_and_no_file(lake: Lake, tmp_path: Path) -> None:
     events = [event(1), event(2, subject="user_id:bo", claims=("user_id:ana", "email:bo@shop.example"))]
     parts = seal(lake, events)
-    left = lake.compact(parts, drop=[Drop(subjects=("user_id:ana",))])
+    left = dropped(lake, parts, Drop(subjects=("user_id:ana",)))
     lake.sweep(left)
     (kept,) = lake.history(["user_id:ana", "user_id:bo"], left)
     assert (kept.message_id, kept.claims) == ("m2", ("email:bo@shop.example",))
     assert not [path for path in tmp_path.rglob("*.parquet") if b"user_id:ana" in path.read_bytes()]
 
 
+def test_only_parts_that_hold_a_dropped_row_are_written_again(lake: Lake) -> None:
+    parts = seal(lake, [event(1, time=DAY_MS)]) + seal(lake, [event(2, time=2 * DAY_MS, subject="user_id:bo")])
+    done = lake.drop(parts, [Drop(subjects=("user_id:bo",))])
+    assert (done.replaced, done.parts, done.removed, done.changed) == ([parts[1].file], [], 1, 0)
+
+
+def test_what_came_after_the_drop_was_asked_for_stays(lake: Lake) -> None:
+    events = [event(1, offset=5), event(2, offset=6), event(3, offset=7, claims=("user_id:ana",), subject="user_id:bo")]
+    left = dropped(lake, seal(lake, events), Drop(subjects=("user_id:ana",), offset=5))
+    found = lake.history(["user_id:ana", "user_id:bo"], left)
+    assert [(e.message_id, e.claims) for e in found] == [("m2", ()), ("m3", ("user_id:ana",))]
+
+
+def test_a_drop_of_a_stretch_leaves_what_others_say_of_the_subject(lake: Lake) -> None:
+    events = [event(n, time=n * 10) for n in (1, 2, 3)] + [event(4, subject="user_id:bo", claims=("user_id:ana",))]
+    left = dropped(lake, seal(lake, events), Drop(subjects=("user_id:ana",), since=20, before=30))
+    found = lake.history(["user_id:ana", "user_id:bo"], left)
+    assert [(e.message_id, e.claims) for e in found] == [("m4", ("user_id:ana",)), ("m1", ()), ("m3", ())]
+
+
+def test_facts_that_others_told_of_an_erased_identifier_are_emptied(lake: Lake) -> None:
+    told = {"email": "Ana@Shop.example", "friends": ["ana@shop.example", "bo"], "note": "ana@shop.example wrote"}
+    events = [event(1, subject="email:ana@shop.example"), event(2, subject="user_id:bo", traits=told)]
+    left = dropped(lake, seal(lake, events), Drop(subjects=("email:ana@shop.example",)))
+    (kept,) = lake.history(["user_id:bo"], left)
+    assert kept.traits == {"email": "", "friends": ["", "bo"], "note": "ana@shop.example wrote"}
+
+
+def test_events_of_a_name_expire_for_everybody(lake: Lake) -> None:
+    events = [event(1, time=10), event(2, time=30, subject="user_id:bo"), event(3, time=10, name="Order Completed")]
+    left = dropped(lake, seal(lake, events), Drop(names=("Product Viewed",), before=20))
+    assert [e.message_id for e in lake.history(["user_id:ana", "user_id:bo"], left)] == ["m3", "m2"]
+
+
 def test_a_part_of_erased_rows_only_leaves_nothing(lake: Lake) -> None:
-    assert lake.compact(seal(lake, [event(1)]), drop=[Drop(subjects=("user_id:ana",))]) == []
+    assert dropped(lake, seal(lake, [event(1)]), Drop(subjects=("user_id:ana",))) == []
 
 
 def decision(number: int, anchor: str) -> LoggedDecision:
@@ -184,7 +224,7 @@ def test_decisions_lie_in_parts_of_their_own_and_are_erased_with_their_profile(l
     parts = lake.seal_decisions([decision(1, "user_id:ana"), decision(2, "user_id:bo")], days=[1, 1])
     assert [(part.kind, part.rows, part.first, part.last) for part in parts] == [("decision", 2, 41, 42)]
     assert lake.history(["user_id:ana"], parts) == []
-    (left,) = lake.compact(parts, drop=[Drop(subjects=("user_id:ana",))])
+    (left,) = dropped(lake, parts, Drop(subjects=("user_id:ana",)))
     assert (left.rows, left.first) == (1, 42)
 
 

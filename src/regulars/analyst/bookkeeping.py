@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from regulars.analyst.protocol import Compacted, ProfilesWritten, Sealed
-from regulars.core.lake import PartFile
-from regulars.core.state import CHANGED, MANIFEST, SEALED, VERDICT, Changes, StateReader
+from regulars.core.lake import Dropped, PartFile
+from regulars.core.state import CHANGED, LAKE_DROP, MANIFEST, SEALED, VERDICT, Changes, StateReader
 
 
 def sealed(done: Sealed) -> tuple[Changes, dict[str, object]]:
@@ -20,6 +20,15 @@ def compacted(done: Compacted) -> Changes:
     """The changes that swap parts; afterwards `sweep` removes the files."""
     changes = Changes()
     _swap(changes, done.parts, done.replaced)
+    return changes
+
+
+def dropped(done: Dropped, asked: Iterable[tuple[int, int]] = ()) -> Changes:
+    """The changes that swap parts and strike out what asked for it (keys of LAKE_DROP); afterwards `sweep`."""
+    changes = Changes()
+    _swap(changes, done.parts, done.replaced)
+    for key in asked:
+        changes.delete(LAKE_DROP, key)
     return changes
 
 

@@ -19,7 +19,7 @@ from regulars.analyst.protocol import IDLE_EXIT, LENGTH, Compacted, ProfilesWrit
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
-from regulars.core.lake import Drop
+from regulars.core.lake import Drop, Dropped
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -97,9 +97,13 @@ class AnalystClient:
         args = {"name": name, "arguments": dict(arguments or {})}
         return self.ask("query", args, list[Any], seconds=seconds)
 
-    def compact(self, *, today: int, drop: Sequence[Drop] = ()) -> Compacted:
-        """Merge what lies in many pieces, or leave out what `drop` says; list with `bookkeeping.compacted`."""
-        return self.ask("compact", {"today": today, "drop": list(drop)}, Compacted, seconds=LONG_SECONDS)
+    def compact(self, *, today: int) -> Compacted:
+        """Merge what lies in many pieces; list with `bookkeeping.compacted`."""
+        return self.ask("compact", {"today": today}, Compacted, seconds=LONG_SECONDS)
+
+    def drop(self, drops: Sequence[Drop]) -> Dropped:
+        """Take rows out of the lake, of what is sealed; list with `bookkeeping.dropped`."""
+        return self.ask("drop", {"drops": list(drops)}, Dropped, seconds=LONG_SECONDS)
 
     def update_profiles(self, *, as_of: int, rebuild: bool = False, fold: bool = False) -> ProfilesWritten:
         """Bring the profile table up to date; list with `bookkeeping.profiles`.

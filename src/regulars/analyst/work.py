@@ -21,7 +21,7 @@ from regulars.analyst.sealing import Decoder, Harvest
 from regulars.core.calendar import Calendar
 from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
-from regulars.core.lake import EVENT_PART, PROFILE_PART, Drop, PartFile
+from regulars.core.lake import EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile
 from regulars.core.record import HOT, Hot, part_id, unpack_profiles
 from regulars.core.state import CHANGED, EPOCH, FOLDED, MANIFEST, Table
 from regulars.flow import generation
@@ -123,16 +123,15 @@ class Workbench:
         listed = functools.partial(self.listed, PROFILE_PART)
         return self._reading(lambda: table.sample(connection, listed(), condition, as_of=as_of, limit=limit))
 
-    def compact(self, today: int, drop: Sequence[Drop]) -> Compacted:
-        """Merge or clean parts."""
-        listed = self.listed()
-        if drop:
-            held = compaction.holding(self.lake.folder, listed, drop)
-            groups = [[part] for part in held]
-        else:
-            groups = compaction.plan(listed, today=today)
-        written = [part for group in groups for part in self.lake.compact(group, drop=drop)]
+    def compact(self, today: int) -> Compacted:
+        """Merge parts."""
+        groups = compaction.plan(self.listed(), today=today)
+        written = [part for group in groups for part in self.lake.compact(group)]
         return Compacted(written, [part.file for group in groups for part in group])
+
+    def drop(self, drops: Sequence[Drop]) -> Dropped:
+        """Take rows out of the lake."""
+        return self._reading(lambda: self.lake.drop(self.listed(), drops))
 
     def update_profiles(self, as_of: int, *, rebuild: bool, fold: bool) -> ProfilesWritten:
         """Write the profile table anew or what changed of it; again when a back-fill switched the records meanwhile."""

@@ -41,20 +41,36 @@ class PartFile(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Drop(msgspec.Struct, frozen=True, array_like=True):
-    """Events that a compaction leaves out: a withdrawn consent, or an erasure.
+    """Rows that are taken out of the lake: a withdrawn consent, an expiry, or an erasure.
 
-    The events of `subjects` whose name is in `names` (empty: every event, and their decisions) and whose time is before
-    `before` (ms; None: whenever). An erasure also takes the subjects out of the claims of other events.
+    The events of `subjects` (empty: of everybody) whose name is in `names` (empty: all, and their decisions) and whose
+    time is before `before` and not before `since` (ms; None: whenever). With `offset` only what log records up to there
+    brought. An erasure also takes the subjects out of the identifiers, claims and facts of other events.
     """
 
-    subjects: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     before: int | None = None
+    since: int | None = None
+    offset: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.subjects and not self.names and self.before is None:
+            raise ValueError("a drop of everything is a mistake; name subjects, events or a time")
 
     @property
     def erases(self) -> bool:
         """Whether nothing of the subjects may stay."""
-        return not self.names and self.before is None
+        return bool(self.subjects) and not self.names and self.before is None and self.since is None
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """What taking rows out wrote: parts to list, files that they replace, rows removed and rows of others changed."""
+
+    parts: list[PartFile]
+    replaced: list[str]
+    removed: int = 0
+    changed: int = 0
 
 
 class LoggedDecision(msgspec.Struct, frozen=True, array_like=True):
@@ -88,8 +104,12 @@ class Lake(Protocol):
         """The last `limit` of them (earlier than `before`, ms), newest first; as few parts as possible are read."""
         ...
 
-    def compact(self, parts: Sequence[PartFile], *, drop: Sequence[Drop] = ()) -> list[PartFile]:
-        """Merge parts of one kind without duplicates and dropped rows; the caller swaps them in the manifest."""
+    def compact(self, parts: Sequence[PartFile]) -> list[PartFile]:
+        """Merge parts of one kind without duplicates; the caller swaps them in the manifest."""
+        ...
+
+    def drop(self, listed: Sequence[PartFile], drops: Sequence[Drop]) -> Dropped:
+        """Write the parts that hold what the drops name again without it; the caller swaps them in the manifest."""
         ...
 
     def query(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> Any:

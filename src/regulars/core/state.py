@@ -82,11 +82,18 @@ USER = _table("user", "name:text role:text password:text language:text")
 ACCESS = _table("access", "offset:int time:int user:text action:text subject:text")
 #: Confirmation links that were used, until they would have expired anyway.
 CONFIRMED = _table("confirmed", "id:text time:int until:int", 1, "until")
+#: Rows that wait to be taken out of the lake: the record that asked for it, a number, msgpack of core.lake.Drop.
+LAKE_DROP = _table("lake_drop", "offset:int idx:int data:blob", 2)
+#: Erasures: what was removed and how far one is (msgpack of core.erasure.Erasure); no identifier is in it.
+ERASURE = _table("erasure", "id:text offset:int phase:text data:blob", 1, "offset")
+#: Identifiers on their way out, until nothing holds them any more (msgpack of core.erasure.Stretch, empty: for ever).
+ERASING = _table("erasing", "identifier:text erasure:text offset:int data:blob", 1)
 ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a command, kept for a day
 
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
+    LAKE_DROP, ERASURE, ERASING,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

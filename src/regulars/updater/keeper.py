@@ -15,8 +15,8 @@ import structlog
 from regulars.analyst import bookkeeping
 from regulars.analyst.client import AnalystClient
 from regulars.core.errors import RegularsError
-from regulars.core.state import CHANGED, FOLDED, PROFILES_BUILT, SEALED, Changes, State, StateReader
-from regulars.flow import generation
+from regulars.core.state import CHANGED, FOLDED, LAKE_DROP, PROFILES_BUILT, SEALED, Changes, State, StateReader
+from regulars.flow import generation, lake_drops
 from regulars.runtime import Settings
 
 _LOG = structlog.get_logger("regulars.keeper")
@@ -82,6 +82,8 @@ class Keeper:
                 if tail and (now - sealed >= settings.seal_seconds or tail >= settings.seal_records):
                     self._seal()
                     sealed = now
+                if self._state.select(LAKE_DROP, limit=1):
+                    self._drop()
                 if now - counted >= settings.profile_table_seconds:
                     self._count()
                     counted = now
@@ -125,6 +127,20 @@ class Keeper:
         if done.parts or done.replaced:
             self._list(bookkeeping.compacted(done), {})
             self._analyst.sweep()
+
+    def _drop(self) -> None:
+        """Take out of the lake what commands and ticks asked for (flow.lake_drops), once what came before is sealed."""
+        rows = self._state.select(LAKE_DROP)
+        keys, drops = lake_drops.waiting(rows)
+        self._seal_up_to(max(offset for offset, _ in keys))
+        done = self._analyst.drop(drops)
+        self._list(bookkeeping.dropped(done, keys), {})
+        self._analyst.sweep()
+        _LOG.info("rows were taken out of the lake", removed=done.removed, files=len(done.replaced))
+
+    def _seal_up_to(self, offset: int) -> None:
+        while self._offset(SEALED) < offset and not self._stopping.is_set():
+            self._seal()
 
     def _sweep_at_start(self) -> bool:
         """Remove what a process that died had written and not listed."""

@@ -73,8 +73,8 @@ def test_a_seal_is_listed_by_the_updater_and_then_read(folder: DataFolder, analy
     assert analyst.verify() == []
     assert analyst.train("tests.unit.analyst.shops:count_lines", {"currency": "EUR"}) == {"lines": 0, "head": head}
     # An erasure: swapped through the manifest, then swept.
-    swap = analyst.compact(today=9, drop=[Drop(subjects=("user_id:ana",))])
-    folder.state.commit(bookkeeping.compacted(swap))
+    swap = analyst.drop([Drop(subjects=("user_id:ana",))])
+    folder.state.commit(bookkeeping.dropped(swap))
     assert analyst.sweep() == swap.replaced
     assert analyst.history(["user_id:ana"]) == []
     assert [event.message_id for event in analyst.history(["user_id:bo"])] == ["c"]

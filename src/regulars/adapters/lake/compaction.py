@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regulars.adapters.lake import layout, tables
 from regulars.adapters.lake.files import Folder, MissingPart
-from regulars.core.lake import ALL_BUCKETS, BUCKETS, EVENT_PART, PROFILE_PART, Drop, PartFile, bucket_of
+from regulars.core.lake import ALL_BUCKETS, BUCKETS, PROFILE_PART, PartFile
 
 MAX_PARTS = 8  # parts of one span and bucket that are left lying side by side
 ROWS_IN_MEMORY = 150_000  # of a merge; an event is about 1 kB
@@ -37,20 +36,15 @@ def plan(listed: Sequence[PartFile], *, today: int) -> list[list[PartFile]]:
     return groups
 
 
-def holding(folder: Folder, parts: Sequence[PartFile], drop: Sequence[Drop]) -> list[PartFile]:
-    """Those of the parts that have a row to leave out or to change."""
-    return [part for part in parts if part.kind != PROFILE_PART and _touched(folder, part, drop)]
-
-
-def merged(folder: Folder, parts: Sequence[PartFile], drop: Sequence[Drop]) -> Iterator[tuple[int, pa.Table]]:
-    """The rows that remain as (bucket, table): one table when they are few, else one for each bucket."""
+def merged(folder: Folder, parts: Sequence[PartFile]) -> Iterator[tuple[int, pa.Table]]:
+    """The rows, each once, as (bucket, table): one table when they are few, else one for each bucket."""
     kinds = {part.kind for part in parts}
     if len(kinds) > 1:
         raise ValueError(f"parts of several kinds cannot be merged: {sorted(kinds)}")
     kind = kinds.pop()
     total = sum(part.rows for part in parts)
     if total < layout.SPLIT_ROWS:
-        table = _without(_once(pa.concat_tables([read(folder, part) for part in parts]), kind), drop)
+        table = _once(pa.concat_tables([read(folder, part) for part in parts]), kind)
         if table.num_rows:
             yield ALL_BUCKETS, table
         return
@@ -58,7 +52,7 @@ def merged(folder: Folder, parts: Sequence[PartFile], drop: Sequence[Drop]) -> I
     width = max(1, min(BUCKETS, BUCKETS * ROWS_IN_MEMORY // total))
     for low in range(0, BUCKETS, width):
         for bucket, table in _by_bucket(folder, parts, range(low, min(low + width, BUCKETS))):
-            kept = _without(_once(table, kind), drop)
+            kept = _once(table, kind)
             if kept.num_rows:
                 yield bucket, kept
 
@@ -107,64 +101,3 @@ def _once(table: pa.Table, kind: str) -> pa.Table:
     numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
     firsts = numbered.group_by(identity, use_threads=False).aggregate([("row", "min")])
     return table.take(firsts.column("row_min").combine_chunks())
-
-
-def _touched(folder: Folder, part: PartFile, drop: Sequence[Drop]) -> bool:
-    relevant = [d for d in drop if d.erases or _may_hold(part, d)]
-    if not relevant:
-        return False
-    if part.kind == EVENT_PART:
-        table = read(folder, part, ["subject", "name", "time", "identifiers", "claims"])
-    else:
-        table = read(folder, part, ["subject", "time"])
-    if any(bool(pc.any(_mask(table, d)).as_py()) for d in relevant):
-        return True
-    erased = _erased(relevant)
-    return part.kind == EVENT_PART and any(
-        bool(pc.any(pc.is_in(pc.list_flatten(table.column(name)), value_set=erased)).as_py())
-        for name in ("identifiers", "claims")
-    )
-
-
-def _may_hold(part: PartFile, drop: Drop) -> bool:
-    if part.kind != EVENT_PART and drop.names:
-        return False
-    return part.bucket == ALL_BUCKETS or part.bucket in {bucket_of(s) for s in drop.subjects}
-
-
-def _without(table: pa.Table, drop: Sequence[Drop]) -> pa.Table:
-    """The table without the dropped rows, and without erased identifiers in the rows of others."""
-    for one in drop:
-        table = table.filter(pc.invert(_mask(table, one)))
-    erased = _erased(drop)
-    if len(erased) and "claims" in table.schema.names:
-        for name in ("identifiers", "claims"):
-            at = table.schema.get_field_index(name)
-            table = table.set_column(at, table.schema.field(at), _lists_without(table.column(name), erased))
-    return table
-
-
-def _mask(table: pa.Table, drop: Drop) -> Any:
-    """True for the rows that a drop removes."""
-    if drop.names and "name" not in table.schema.names:
-        return pa.array(np.zeros(table.num_rows, bool))
-    mask = pc.is_in(table.column("subject"), value_set=pa.array(drop.subjects, pa.string()))
-    if drop.names:
-        mask = pc.and_(mask, pc.is_in(table.column("name"), value_set=pa.array(drop.names, pa.string())))
-    if drop.before is not None:
-        mask = pc.and_(mask, pc.less(table.column("time"), pa.scalar(drop.before, pa.int64())))
-    return mask
-
-
-def _erased(drop: Sequence[Drop]) -> Any:
-    return pa.array(sorted({s for d in drop if d.erases for s in d.subjects}), pa.string())
-
-
-def _lists_without(column: Any, values: Any) -> Any:
-    """A list column without some of the strings."""
-    lists = column.combine_chunks()
-    flat, parents = pc.list_flatten(lists), pc.list_parent_indices(lists)
-    keep = pc.invert(pc.is_in(flat, value_set=values))
-    counts = np.bincount(parents.filter(keep).to_numpy(zero_copy_only=False), minlength=len(lists))
-    ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat.filter(keep))

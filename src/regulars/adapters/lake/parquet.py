@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from regulars.adapters.lake import compaction, duck, layout, tables
+from regulars.adapters.lake import compaction, dropping, duck, layout, tables
 from regulars.adapters.lake.files import Encoding, Folder
 from regulars.adapters.lake.history import Histories
 from regulars.core.event import Event
-from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, LoggedDecision, PartFile
+from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, Dropped, LoggedDecision, PartFile
 
 #: Rows of a Parquet row group. A person's history reads one group of each part; statistics tell which.
 GROUP_ROWS = 1024
@@ -48,15 +48,19 @@ class ParquetLake:
         """The last `limit` of them, newest first."""
         return self._histories.newest(subjects, listed, limit, before)
 
-    def compact(self, parts: Sequence[PartFile], *, drop: Sequence[Drop] = ()) -> list[PartFile]:
-        """Merge parts of one kind without duplicates and dropped rows; nothing is listed yet."""
+    def compact(self, parts: Sequence[PartFile]) -> list[PartFile]:
+        """Merge parts of one kind without duplicates; nothing is listed yet."""
         written: list[PartFile] = []
-        for bucket, table in compaction.merged(self.folder, parts, drop) if parts else ():
+        for bucket, table in compaction.merged(self.folder, parts) if parts else ():
             ordered, days = _ordered(parts[0].kind, table)
             whole = layout.Slot(int(days.min()), int(days.max()), bucket, np.arange(len(days)))
             written.append(self._write(parts[0].kind, ordered, whole))
         self.folder.settle(written)
         return written
+
+    def drop(self, listed: Sequence[PartFile], drops: Sequence[Drop]) -> Dropped:
+        """Write the parts that hold what the drops name again without it; nothing is listed yet."""
+        return dropping.dropped(self.folder, listed, drops, GROUP_ROWS)
 
     def query(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> Any:
         """The rows of a named analysis (`queries.QUERIES`) over the listed files, as tuples."""

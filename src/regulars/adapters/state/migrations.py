@@ -47,10 +47,15 @@ def _how_sure_a_link_is(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE link SET score = 1.0, note = '', until = coalesce(until, 0)")
 
 
+def _erasures(_connection: sqlite3.Connection) -> None:
+    """3 -> 4: tables for erasures, and for rows to take out of the lake; they are made where they are missing."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
     _how_sure_a_link_is,
+    _erasures,
 )
 VERSION = len(STEPS)
 

@@ -1,0 +1,238 @@
+"""Rows out of the lake: which parts hold them, and those parts written again without them.
+
+A part is looked at column by column before it is read whole: the statistics of its row groups tell where a subject can
+be, and dictionaries of the short columns tell whether others speak of an erased identifier.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from regulars.adapters.lake import tables
+from regulars.adapters.lake.files import Encoding, Folder, MissingPart
+from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile, bucket_of
+
+#: Parts that are looked at and written side by side; Parquet is decoded without the interpreter's lock.
+THREADS = 2
+#: Columns in which the events of others may name somebody; short and dictionary-encoded.
+_NAMING = ("identifiers", "claims")
+_JSON_FACTS = "traits"
+_dictionaries = [f"{name}.list.element" for name in _NAMING] + [_JSON_FACTS]
+
+
+class _Rewritten(NamedTuple):
+    part: PartFile
+    new: PartFile | None
+    removed: int
+    changed: int
+
+
+def dropped(folder: Folder, listed: Sequence[PartFile], drops: Sequence[Drop], rows_per_group: int) -> Dropped:
+    """Write the parts that hold a dropped row, or an erased identifier, again without it; nothing is listed yet."""
+    wanted = [part for part in listed if part.kind != PROFILE_PART]
+    erased = _Erased(drops)
+    with ThreadPoolExecutor(THREADS) as threads:
+        done = list(threads.map(lambda part: _rewrite(folder, part, drops, erased, rows_per_group), wanted))
+    found = [one for one in done if one is not None]
+    new = [one.new for one in found if one.new is not None]
+    folder.settle(new)
+    return Dropped(
+        parts=new,
+        replaced=[one.part.file for one in found],
+        removed=sum(one.removed for one in found),
+        changed=sum(one.changed for one in found),
+    )
+
+
+class _Erased:
+    """The identifiers that may stay nowhere, as keys and as the values that facts may spell."""
+
+    def __init__(self, drops: Iterable[Drop]) -> None:
+        keys = sorted({key for drop in drops if drop.erases for key in drop.subjects})
+        self.keys = pa.array(keys, pa.string())
+        self.values = sorted({key.partition(":")[2] for key in keys})
+        bounds = [drop.offset for drop in drops if drop.erases]
+        #: Later records are of somebody who came back.
+        self.offset = None if not bounds or None in bounds else max(bound for bound in bounds if bound is not None)
+
+    def __bool__(self) -> bool:
+        return len(self.keys) > 0
+
+    def spoken_of(self, texts: Any) -> Any:
+        """Which of some JSON texts spell one of the values."""
+        found = pa.array(np.zeros(len(texts), bool))
+        for value in self.values:
+            found = pc.or_(found, pc.match_substring(texts, _quoted(value), ignore_case=True))
+        return found
+
+
+def _rewrite(
+    folder: Folder, part: PartFile, drops: Sequence[Drop], erased: _Erased, rows_per_group: int
+) -> _Rewritten | None:
+    relevant = [drop for drop in drops if _may_hold(part, drop)]
+    named = bool(erased) and part.kind == EVENT_PART
+    if not relevant and not named:
+        return None
+    coded = _dictionaries if part.kind == EVENT_PART else []
+    try:
+        with pq.ParquetFile(folder.path(part), memory_map=True, read_dictionary=coded) as file:
+            if not (_holds(file, part, relevant) or (named and _names(file, erased))):
+                return None
+            # Without dictionaries, so that what is written is as at sealing.
+        with pq.ParquetFile(folder.path(part), memory_map=True) as file:
+            table = file.read(use_threads=False)
+    except FileNotFoundError as error:
+        raise MissingPart(folder.path(part)) from error
+    gone = _gone(table, relevant)
+    removed = int(pc.sum(gone).as_py() or 0)
+    kept = table.filter(pc.invert(gone)) if removed else table
+    changed = 0
+    if named:
+        kept, changed = _without_names(kept, erased)
+    if not removed and not changed:
+        return None
+    new = None
+    if kept.num_rows:
+        encoding = Encoding(rows_per_group, tables.DICTIONARY[part.kind])
+        new = folder.write(kept, kind=part.kind, day=part.day, until=part.until, bucket=part.bucket, encoding=encoding)
+    return _Rewritten(part, new, removed, changed)
+
+
+def _may_hold(part: PartFile, drop: Drop) -> bool:
+    """By what the manifest says of the part."""
+    if part.kind != EVENT_PART and drop.names:
+        return False
+    if drop.offset is not None and part.first > drop.offset:
+        return False
+    return not drop.subjects or part.bucket == ALL_BUCKETS or part.bucket in {bucket_of(s) for s in drop.subjects}
+
+
+def _holds(file: pq.ParquetFile, part: PartFile, drops: Sequence[Drop]) -> bool:
+    """Whether some row is dropped: the row groups that may hold one are read in the columns that tell."""
+    if not drops:
+        return False
+    groups = [number for number in range(file.num_row_groups) if _group_may_hold(file.metadata, number, drops)]
+    if not groups:
+        return False
+    columns = ["subject", "time", "offset", *(["name"] if part.kind == EVENT_PART else [])]
+    return bool(pc.any(_gone(file.read_row_groups(groups, columns=columns, use_threads=False), drops)).as_py())
+
+
+def _group_may_hold(metadata: pq.FileMetaData, number: int, drops: Sequence[Drop]) -> bool:
+    group = metadata.row_group(number)
+    names = metadata.schema.names
+    subject: Any = group.column(names.index("subject")).statistics
+    time: Any = group.column(names.index("time")).statistics
+    for drop in drops:
+        if drop.before is not None and time is not None and time.has_min_max and time.min >= drop.before:
+            continue
+        if drop.subjects and subject is not None and subject.has_min_max:
+            if any(subject.min <= one <= subject.max for one in drop.subjects):
+                return True
+            continue
+        return True
+    return False
+
+
+def _names(file: pq.ParquetFile, erased: _Erased) -> bool:
+    """Whether the events of a part name an erased identifier; only dictionaries are compared."""
+    table = file.read(columns=[*_NAMING, _JSON_FACTS], use_threads=False)
+    for name in _NAMING:
+        for chunk in table.column(name).chunks:
+            values: Any = pc.list_flatten(chunk)
+            known = values.dictionary if isinstance(values, pa.DictionaryArray) else values
+            if bool(pc.any(pc.is_in(known, value_set=erased.keys)).as_py()):
+                return True
+    for chunk in table.column(_JSON_FACTS).chunks:
+        known = chunk.dictionary if isinstance(chunk, pa.DictionaryArray) else chunk
+        if bool(pc.any(erased.spoken_of(known.cast(pa.string()))).as_py()):
+            return True
+    return False
+
+
+def _gone(table: pa.Table, drops: Sequence[Drop]) -> Any:
+    """True for the rows that some drop removes."""
+    gone = pa.array(np.zeros(table.num_rows, bool))
+    for drop in drops:
+        gone = pc.or_(gone, _mask(table, drop))
+    return gone
+
+
+def _mask(table: pa.Table, drop: Drop) -> Any:
+    mask: Any = pa.array(np.ones(table.num_rows, bool))
+    if drop.names:
+        if "name" not in table.schema.names:
+            return pa.array(np.zeros(table.num_rows, bool))
+        mask = pc.and_(mask, pc.is_in(table.column("name"), value_set=pa.array(drop.names, pa.string())))
+    if drop.subjects:
+        mask = pc.and_(mask, pc.is_in(table.column("subject"), value_set=pa.array(drop.subjects, pa.string())))
+    if drop.before is not None:
+        mask = pc.and_(mask, pc.less(table.column("time"), pa.scalar(drop.before, pa.int64())))
+    if drop.since is not None:
+        mask = pc.and_(mask, pc.greater_equal(table.column("time"), pa.scalar(drop.since, pa.int64())))
+    if drop.offset is not None:
+        mask = pc.and_(mask, pc.less_equal(table.column("offset"), pa.scalar(drop.offset, pa.int64())))
+    return mask
+
+
+def _without_names(table: pa.Table, erased: _Erased) -> tuple[pa.Table, int]:
+    """The table without erased identifiers in the rows of others; how many rows were changed."""
+    old: Any = pa.array(np.ones(table.num_rows, bool))
+    if erased.offset is not None:
+        offsets: Any = table.column("offset").combine_chunks()
+        old = pc.less_equal(offsets, pa.scalar(erased.offset, pa.int64()))
+    changed = np.zeros(table.num_rows, bool)
+    for name in _NAMING:
+        at = table.schema.get_field_index(name)
+        column, rows = _lists_without(table.column(name).combine_chunks(), erased.keys, old)
+        changed |= rows
+        table = table.set_column(at, table.schema.field(at), column)
+    at = table.schema.get_field_index(_JSON_FACTS)
+    texts = table.column(at)
+    rows = pc.and_(erased.spoken_of(texts.combine_chunks()), old).to_numpy(zero_copy_only=False)
+    if rows.any():
+        values: list[Any] = texts.to_pylist()
+        for row in np.flatnonzero(rows).tolist():
+            values[row] = _without_values(values[row], erased.values)
+        table = table.set_column(at, table.schema.field(at), pa.array(values, pa.string()))
+        changed |= rows
+    return table, int(changed.sum())
+
+
+def _lists_without(lists: Any, values: Any, rows: Any) -> tuple[Any, Any]:
+    """A list column without some of the strings in the rows marked, and which rows lost one."""
+    flat, parents = pc.list_flatten(lists), pc.list_parent_indices(lists)
+    lost = pc.and_(pc.is_in(flat, value_set=values), rows.take(parents))
+    keep = pc.invert(lost)
+    counts = np.bincount(parents.filter(keep).to_numpy(zero_copy_only=False), minlength=len(lists))
+    ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+    changed = np.zeros(len(lists), bool)
+    changed[parents.filter(lost).to_numpy(zero_copy_only=False)] = True
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat.filter(keep)), changed
+
+
+def _quoted(value: str) -> str:
+    """A value as JSON writes it."""
+    return msgspec.json.encode(value).decode()
+
+
+def _without_values(text: str, values: Sequence[str]) -> str:
+    """A JSON text whose strings that equal one of the values, whatever the case, are empty."""
+    wanted = {value.casefold() for value in values}
+
+    def clean(found: Any) -> Any:
+        if isinstance(found, str):
+            return "" if found.strip().casefold() in wanted else found
+        if isinstance(found, list):
+            return [clean(one) for one in found]
+        if isinstance(found, dict):
+            return {key: clean(one) for key, one in found.items()}
+        return found
+
+    return msgspec.json.encode(clean(msgspec.json.decode(text))).decode()
