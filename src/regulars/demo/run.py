@@ -47,21 +47,24 @@ class Marker(msgspec.Struct):
     days: int = 0  # imported
     products: bool = False
     training: dict[str, Any] | None = None
+    households: int | None = None  # None: all
 
 
-def run(settings: Settings, *, fresh: bool, live: bool, speed: float, console: Console) -> int:
+def run(
+    settings: Settings, *, fresh: bool, live: bool, speed: float, console: Console, households: int | None = None
+) -> int:
     """Import what is missing, train, serve until Ctrl+C; the exit code of the server."""
     if fresh and settings.data.exists():
         shutil.rmtree(settings.data)
     definitions = load(settings.shop)
     marker_file = settings.data / "demo.json"
-    marker = _read(marker_file)
+    marker = _begun(marker_file, households)
     server = _start(settings, console)
     try:
         journey = None
         if marker.training is None or live:
             began = time.monotonic()
-            journey = CompleteJourney()
+            journey = CompleteJourney(households=households)
             _load(journey, definitions, settings, marker, marker_file, live=live, console=console)
             _settle(settings, console)
             marker.training = _train(settings, definitions, console)
@@ -76,6 +79,22 @@ def run(settings: Settings, *, fresh: bool, live: bool, speed: float, console: C
         return 0
     finally:
         _stop(server)
+
+
+def _begun(file: Path, households: int | None) -> Marker:
+    """How far the data folder is; raises Rejected when it holds other households than are asked for."""
+    if not file.exists():
+        return Marker(households=households)
+    marker = _read(file)
+    if marker.households != households:
+        held = "all households" if marker.households is None else f"{marker.households} households"
+        raise Rejected(
+            f"{file.parent} was begun with {held}; add --fresh to begin anew, or ask for the same again",
+            field="--households",
+            expected=held,
+            got=str(households or "all"),
+        )
+    return marker
 
 
 # The server ----------------------------------------------------------------------------------------------------------
