@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord
 from regulars.core.record import PERSON, Person
 from regulars.core.state import Changes
 from regulars.flow import generation, replay
+from regulars.flow import members as noted
 from regulars.flow.engine import Engine
 from regulars.flow.updater import Updater
 from tests.property.test_flow import DAY, DEFINITIONS, ORDERED, START, calls
@@ -57,6 +59,12 @@ ZONE = replaced(OLD, record_version="zone", version="zone", shop=Shop(name="Corn
 ENGINES = {one.record_version: Engine(one) for one in (OLD, TRAITS, PURPOSES, ZONE)}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _moves_are_often_put_in_place() -> Iterator[None]:
+    with patch.multiple(noted, ROWS=2, ROW_BYTES=40):
+        yield
+
+
 class Watched(SqliteState):
     """A state that after every commit is whole by the definitions that it says it has."""
 
@@ -81,7 +89,9 @@ def assert_whole(state: SqliteState) -> None:
     assert {hot.version for hot in records.values()} <= {stored.record_version}
     assert all(len(hot.values) == len(stored.traits) for hot in records.values())
     members = {(segment, number) for number, hot in records.items() for segment in hot.segments}
-    assert {(row[0], row[1]) for row in state.select(own.membership)} == members
+    told = {(s.id, number) for s in stored.segments for number, _ in noted.members(state, own, s.id)}
+    assert told == members
+    assert {str(row[0]) for row in state.select(own.moved)} <= {s.id for s in stored.segments}
     due = {(hot.due, number) for number, hot in records.items() if hot.due}
     assert set(state.select(own.due)) == due
     counted = {(str(r[0]), r[1], str(r[2])): r[3] for r in state.select(tables.COUNTER) if r[3]}
@@ -206,7 +216,12 @@ def test_a_back_fill_gives_what_folding_from_the_beginning_gives(
     assert generation.name_of(state) == "b"
     assert not state.select(tables.REBUILD)
     other = generation.A if generation.name_of(state) == "b" else generation.B
-    assert not state.select(other.part) + state.select(other.membership) + state.select(other.due)
+    assert (
+        not state.select(other.part)
+        + state.select(other.membership)
+        + state.select(other.moved)
+        + state.select(other.due)
+    )
 
 
 @quick

@@ -46,6 +46,8 @@ ORDER = _table(
 )
 #: Who is in a segment; which segments a profile is in stands in its hot record.
 MEMBERSHIP = _table("membership", "segment:text profile:int since:int", 2)
+#: Moves into and out of a segment that wait to be put in place (flow.members).
+MOVED = _table("moved", "segment:text seq:int data:blob", 2)
 #: Sums by name, day and key ("revenue", day, "EUR"); day 0 where a day has no meaning (sizes of segments).
 COUNTER = _table("counter", "name:text day:int key:text value:int", 3)
 FAILED = _table(
@@ -59,6 +61,7 @@ DUE = _table("due", "day:int profile:int", 2)
 #: The records of the other generation: a back-fill builds the next one beside the one that serves (META `generation`).
 PART_B = _table("part_b", "id:int data:blob")
 MEMBERSHIP_B = _table("membership_b", "segment:text profile:int since:int", 2)
+MOVED_B = _table("moved_b", "segment:text seq:int data:blob", 2)
 DUE_B = _table("due_b", "day:int profile:int", 2)
 #: Profiles that changed since the running back-fill built them.
 REBUILD = _table("rebuild", "profile:int")
@@ -93,7 +96,7 @@ ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a com
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
-    LAKE_DROP, ERASURE, ERASING,
+    LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -9,6 +9,7 @@ from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pac
 from regulars.core.state import CHANGED, Changes, StateReader
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
+from regulars.flow.members import Moves
 from regulars.profile.fold import Folded, Parts
 
 _person_decoder = msgspec.msgpack.Decoder(Person)
@@ -53,6 +54,7 @@ class Desk:
         self._asked: set[int] = set()
         self._open: dict[int, Working] = {}
         self._dropped: set[int] = set()
+        self._moves = Moves(state, changes, self.tables)
 
     def prefetch(self, wanted: Mapping[int, Iterable[int]]) -> None:
         """Fetch the hot records and some parts of many profiles in one go."""
@@ -150,7 +152,7 @@ class Desk:
         for part in range(16):
             self.changes.delete(self.tables.part, part_id(number, part))
         for segment in working.segments_before:
-            self.changes.delete(self.tables.membership, (segment, number))
+            self._moves.leave(segment, number)
             self._count("segment", segment, -1)
         for purpose in working.consent_before:
             self._count("consent", purpose, -1)
@@ -210,6 +212,7 @@ class Desk:
             if PERSON in working.written and working.person is not None:
                 changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
 
+        self._moves.store()
         changed = self._dropped.union(self._open)
         if changed:
             changes.put(CHANGED, (offset, min(changed), pack_profiles(changed)))
@@ -220,11 +223,11 @@ class Desk:
             return
         for segment in now:
             if segment not in before:
-                self.changes.put(self.tables.membership, (segment, number, working.hot.last_seen))
+                self._moves.enter(segment, number, working.hot.last_seen)
                 self._count("segment", segment, 1)
         for segment in before:
             if segment not in now:
-                self.changes.delete(self.tables.membership, (segment, number))
+                self._moves.leave(segment, number)
                 self._count("segment", segment, -1)
 
     def _count_stage(self, working: Working) -> None:

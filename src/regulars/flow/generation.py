@@ -15,6 +15,8 @@ from regulars.core.state import (
     GENERATION,
     MEMBERSHIP,
     MEMBERSHIP_B,
+    MOVED,
+    MOVED_B,
     PART,
     PART_B,
     StateReader,
@@ -31,12 +33,13 @@ class Tables(msgspec.Struct, frozen=True):
     part: Table = PART
     membership: Table = MEMBERSHIP
     due: Table = DUE
+    moved: Table = MOVED
     #: Before the names of counters that are being prepared; empty for the generation that serves.
     counters: str = ""
 
 
 A: Final = Tables()
-B: Final = Tables(PART_B, MEMBERSHIP_B, DUE_B)
+B: Final = Tables(PART_B, MEMBERSHIP_B, DUE_B, MOVED_B)
 
 
 def name_of(reader: StateReader) -> str:

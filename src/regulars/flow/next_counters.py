@@ -16,7 +16,7 @@ _ROWS = 2_000  # orders read at a time
 
 def only_next(changes: Changes, tables: Tables) -> None:
     """Leave what belongs to the next generation alone in `changes`: its rows and its counters."""
-    own = {tables.part.name, tables.membership.name, tables.due.name, REBUILD.name}
+    own = {tables.part.name, tables.membership.name, tables.due.name, tables.moved.name, REBUILD.name}
     for kind in (changes.puts, changes.deletes):
         for name in kind.keys() - own:
             del kind[name]

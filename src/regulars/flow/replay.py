@@ -177,7 +177,7 @@ class Replay:
 
     def _empty(self, tables: Tables) -> bool:
         """Remove some rows of a generation that nobody reads; True when there was nothing left."""
-        for table in (tables.part, tables.membership, tables.due, REBUILD, LATE):
+        for table in (tables.part, tables.membership, tables.moved, tables.due, REBUILD, LATE):
             if table is LATE and self.progress.phase == "sweep":
                 continue  # they wait for the next verdicts
             rows = self._state.select(table, order=table.names()[: table.key], limit=_ROWS)

@@ -51,11 +51,16 @@ def _erasures(_connection: sqlite3.Connection) -> None:
     """3 -> 4: tables for erasures, and for rows to take out of the lake; they are made where they are missing."""
 
 
+def _noted_moves(_connection: sqlite3.Connection) -> None:
+    """4 -> 5: moves that wait beside the memberships (`moved`, made empty): an older program would not see them."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
     _how_sure_a_link_is,
     _erasures,
+    _noted_moves,
 )
 VERSION = len(STEPS)
 

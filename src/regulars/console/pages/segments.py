@@ -16,7 +16,7 @@ from regulars.core.condition import Condition, Mistake, check, compile_condition
 from regulars.core.definitions import CONTRACT, Segment
 from regulars.core.errors import RegularsError
 from regulars.core.record import profile_from_name, profile_name
-from regulars.core.state import MEMBERSHIP
+from regulars.flow.members import members
 
 _MOST_CHARACTERS = 2_000
 _SAMPLE = 12
@@ -175,10 +175,9 @@ async def _try(visit: Visit, when: str) -> Tried:
 def _members(visit: Visit, segment: Segment, start: int) -> tuple[Line, list[Card], str]:
     house = visit.house
     line = _line(visit, segment, house.total("segment", segment.id), house.total("profiles"))
-    rows = house.services.state.select(
-        MEMBERSHIP, {"segment": segment.id}, at_least={"profile": start}, order=("profile",), limit=_PAGE + 1
-    )
-    numbers = [int(row[1] or 0) for row in rows]
+    tables = house.services.serving.tables
+    found = members(house.services.state, tables, segment.id, start=start, limit=_PAGE + 1)
+    numbers = [number for number, _ in found]
     following = profile_name(numbers[_PAGE - 1]) if len(numbers) > _PAGE else ""
     return line, cards(visit, numbers[:_PAGE]), following
 

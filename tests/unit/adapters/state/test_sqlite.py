@@ -12,6 +12,8 @@ from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
 from regulars.core.errors import Misconfigured, Rejected, Unavailable
 from regulars.core.record import unpack_profiles
 from regulars.core.state import ANSWER, CHANGED, FOLDED, LINK, META, PART, SCHEMA, Changes
+from regulars.flow.generation import A
+from regulars.flow.members import Moves, members
 
 
 def parts(rows: dict[int, bytes]) -> Changes:
@@ -98,6 +100,26 @@ def test_what_version_1_had_changed_is_still_known(tmp_path: Path) -> None:
     state = SqliteState(path)
     rows = [(row[0], row[1], unpack_profiles(bytes(row[2] or b""))) for row in state.select(CHANGED)]  # type: ignore[arg-type]
     assert rows == [(0, 5, [5]), (20, 3, [3, 7])]
+    state.close()
+
+
+def test_a_state_of_version_4_keeps_its_memberships(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE moved")
+        connection.execute("DROP TABLE moved_b")
+        connection.execute("INSERT INTO membership VALUES ('regulars', 7, 5)")
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(4), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    assert members(state, A, "regulars") == [(7, 5)]
+    changes = Changes()
+    moves = Moves(state, changes, A)
+    moves.leave("regulars", 7)
+    moves.store()
+    state.commit(changes)
+    assert members(state, A, "regulars") == []
     state.close()
 
 
