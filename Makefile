@@ -63,7 +63,7 @@ clean: ## remove what was built, the environment included; data folders stay
 define install
 	@count=$$(grep -cE '^[A-Za-z0-9._-]+==' $(1)); began=$$SECONDS; \
 	echo "==> installing $$count packages from $(1); the first time this downloads them"; \
-	$(PIP) install -qq --require-hashes --only-binary :all: -r $(1) \
+	$(PIP) install -qq --require-hashes --only-binary :all: $(2) -r $(1) \
 	  || { echo "make: installing from $(1) failed; the lines above say which package. Is the network there?" >&2; exit 1; }; \
 	echo "==> installed in $$((SECONDS - began)) s"
 endef
@@ -83,6 +83,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.developing: requirements-dev.lock $(VENV)/.installed
+$(VENV)/.developing: requirements-dev.lock requirements-data.lock $(VENV)/.installed
 	$(call install,requirements-dev.lock)
+	$(call install,requirements-data.lock,--no-deps)
 	@touch $@

@@ -119,6 +119,34 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     blocked: tuple[str, ...] = ("", "0", "-1", "null", "undefined", "none", "anonymous", "unknown", "nan")
 
 
+#: What records are compared by, and the names of facts that say it, the first that is there.
+PARTICULARS: dict[str, tuple[str, ...]] = {
+    "first": ("first_name", "firstName", "given_name", "vorname"),
+    "last": ("last_name", "lastName", "surname", "nachname"),
+    "name": ("name", "full_name", "fullName"),  # both in one piece, where neither of them is there
+    "birth": ("birth_date", "birthday", "date_of_birth", "geburtsdatum"),
+    "street": ("street", "address_1", "strasse"),
+    "number": ("house_number", "street_number", "hausnummer"),
+    "extra": ("address_extra", "address_2", "adresszusatz"),
+    "postcode": ("postcode", "postal_code", "zip", "plz"),
+    "city": ("city", "suburb", "ort"),
+    "region": ("region", "state"),
+    "email": ("contact_email", "email"),
+    "phone": ("contact_phone", "phone"),
+}
+
+
+class Linking(msgspec.Struct, frozen=True, kw_only=True):
+    """How `regulars identity link` finds records of one person. Thresholds are probabilities."""
+
+    purpose: str = CONTRACT  # who takes part: those who allow it
+    automatic: float = 0.99  # linked without anybody looking, from here on
+    review: float = 0.85  # shown to staff, from here on
+    facts: dict[
+        str, tuple[str, ...]
+    ] = {}  # what of PARTICULARS -> names of the shop's facts, in place of the usual ones
+
+
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """shop.toml."""
 
@@ -143,5 +171,6 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     offers: tuple[Offer, ...] = ()
     placements: tuple[Placement, ...] = ()
     identity: Identity = Identity()
+    linking: Linking = Linking()
     version: str = ""  # short hash over all files
     record_version: str = ""  # short hash over what profile records are built from: traits, segments, events, zone

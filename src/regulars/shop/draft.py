@@ -5,6 +5,7 @@ import msgspec
 from regulars.core.definitions import (
     EventType,
     Identity,
+    Linking,
     Offer,
     Placement,
     Purpose,
@@ -34,6 +35,7 @@ class Draft(msgspec.Struct):
 
     shop: Shop
     identity: Identity
+    linking: Linking = Linking()
     strict_plan: bool = True
     sources: dict[str, Source] = {}
     events: dict[str, EventType] = {}

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.definitions import Identity, Offer, Placement, Purpose, Segment, Shop, Source, Trait
+from regulars.core.definitions import Identity, Linking, Offer, Placement, Purpose, Segment, Shop, Source, Trait
 from regulars.core.errors import Rejected
 from regulars.shop.plan import EventEntry
 from regulars.shop.reading import entry_type
@@ -38,6 +38,10 @@ def schema(file_kind: str) -> dict[str, Any]:
             f"there is no file of kind {file_kind!r}; known are {expected}", expected=expected, got=file_kind
         )
     properties: dict[str, Any] = {table: body}
+    if file_kind == "identity":
+        beside = msgspec.json.schema(entry_type(Linking))
+        properties["linking"] = {"$ref": beside["$ref"]}
+        content["$defs"] |= beside["$defs"]
     if file_kind == "events":
         properties["strict_plan"] = {"type": "boolean", "default": True}
     return {

@@ -18,6 +18,7 @@ def explain(definitions: Definitions, language: str = "en") -> str:
         ("Placements", list(_placements(definitions))),
         ("Offers", [_offer(offer) for offer in definitions.offers]),
         ("Identifiers", [f"persons: {', '.join(identity.person)}", f"devices: {', '.join(identity.device)}"]),
+        ("Linking", [_linking(definitions)]),
     ]
     clock = "its clock follows the records" if shop.clock == "records" else "its clock is the wall's"
     head = f"{shop.name}: {shop.currency}, {shop.time_zone}, speaks {', '.join(shop.languages)}; {clock}"
@@ -25,6 +26,12 @@ def explain(definitions: Definitions, language: str = "en") -> str:
         f"\n{name} ({len(lines)})\n" + "".join(f"  {line}\n" for line in lines) for name, lines in sections if lines
     ]
     return f"{head}\nversion {definitions.version}, records {definitions.record_version}\n" + "".join(body)
+
+
+def _linking(definitions: Definitions) -> str:
+    linking = definitions.linking
+    purpose = "everybody" if linking.purpose == CONTRACT else f"who allows {linking.purpose}"
+    return f"{purpose}; linked from {linking.automatic:.1%} on, shown to staff from {linking.review:.1%} on"
 
 
 def _title(titles: dict[str, str], name: str, language: str) -> str:

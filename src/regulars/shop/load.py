@@ -11,6 +11,7 @@ from regulars.core.definitions import (
     Definitions,
     EventType,
     Identity,
+    Linking,
     Offer,
     Placement,
     Purpose,
@@ -98,8 +99,9 @@ def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]
 
 def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     shop = _single(opened.get("shop.toml"), "shop", Shop)
-    identity = _single(opened.get("identity.toml"), "identity", Identity)
-    draft = Draft(shop=shop or Shop(name=""), identity=identity or Identity())
+    identity = _single(opened.get("identity.toml"), "identity", Identity, beside=("linking",))
+    linking = _beside(opened.get("identity.toml"), "linking", Linking)
+    draft = Draft(shop=shop or Shop(name=""), identity=identity or Identity(), linking=linking or Linking())
     if shop is not None:
         check_shop(shop, opened["shop.toml"])
     if identity is not None and "identity.toml" in opened:
@@ -116,16 +118,27 @@ def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     return draft
 
 
-def _single(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
-    """The one table of shop.toml or identity.toml."""
+def _single(file: TomlFile | None, table: str, kind: type[S], *, beside: tuple[str, ...] = ()) -> S | None:
+    """The one table of shop.toml or identity.toml that must be there."""
     if file is None:
         return None
-    file.only(table)
+    file.only(table, *beside)
     raw = file.data.get(table)
     if isinstance(raw, dict):
         return file.struct(kind, (table,), raw)
     if not file.mistakes:
         file.report((table,), f"missing; begin the file with [{table}]")
+    return None
+
+
+def _beside(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
+    """A table that may be there."""
+    raw = file.data.get(table) if file is not None else None
+    if file is None or raw is None:
+        return None
+    if isinstance(raw, dict):
+        return file.struct(kind, (table,), raw)
+    file.report((table,), f"expected a table [{table}]")
     return None
 
 
@@ -176,6 +189,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         offers=tuple(draft.offers.values()),
         placements=tuple(draft.placements.values()),
         identity=draft.identity,
+        linking=draft.linking,
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )

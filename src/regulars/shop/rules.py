@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from regulars.core.definitions import CONTRACT, Offer, Placement, Shop, Source, Trait
+from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, Shop, Source, Trait
 from regulars.shop.draft import BUILT_IN, Draft
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.reading import TomlFile
@@ -45,6 +45,7 @@ def check_draft(draft: Draft) -> None:
     _check_names(draft)
     _check_sources(draft)
     _check_identity(draft)
+    _check_linking(draft)
     for name, event in draft.events.items():
         _known(draft, "events", name, "purpose", event.purpose, "purposes")
     for trait in draft.traits.values():
@@ -133,6 +134,24 @@ def _check_identity(draft: Draft) -> None:
         file.report(("identity", "person"), "name at least one person type")
     if identity.max_component < 2:
         file.report(("identity", "max_component"), f"expected at least 2, got {identity.max_component}")
+
+
+def _check_linking(draft: Draft) -> None:
+    linking = draft.linking
+    file = draft.places.get(("identity", ""))
+    if file is None:
+        return
+    purposes = draft.named["purposes"] | {CONTRACT}
+    if linking.purpose not in purposes:
+        message = f"unknown purpose {linking.purpose!r}; known are {listed(purposes)}"
+        file.report(("linking", "purpose"), message, nearest(linking.purpose, purposes))
+    if not 0.5 <= linking.review <= linking.automatic < 1:
+        message = f"expected 0.5 <= review <= automatic < 1, got {linking.review} and {linking.automatic}"
+        file.report(("linking", "automatic"), message)
+    for field in linking.facts:
+        if field not in PARTICULARS:
+            message = f"records are not compared by {field!r}; known are {listed(PARTICULARS)}"
+            file.report(("linking", "facts", field), message, nearest(field, PARTICULARS))
 
 
 def _check_trait(draft: Draft, trait: Trait) -> None:

@@ -140,6 +140,21 @@ def test_loading_a_folder_with_mistakes_lists_them_all(made: Path) -> None:
             "may have",
             "",
         ),
+        (
+            {"identity": '[identity]\n[linking]\npurpose = "analitics"\n', "consent": "[purposes.analytics]\n"},
+            3,
+            "linking.purpose",
+            "unknown purpose",
+            "analytics",
+        ),
+        ({"identity": "[identity]\n[linking]\nautomatic = 0.7\n"}, 3, "linking.automatic", "review <= automatic", ""),
+        (
+            {"identity": '[identity]\n[linking.facts]\nfirts = ["vorname"]\n'},
+            3,
+            "linking.facts.firts",
+            "not compared by",
+            "first",
+        ),
         ({"identity": '[identity]\nunique = ["userid"]\n'}, 2, "identity.unique", "not a person type", "user_id"),
         (
             {"events": '[events.A]\nproperties = { x = "numbr" }\npurpose = "contract"\n'},

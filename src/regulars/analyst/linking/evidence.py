@@ -1,0 +1,52 @@
+"""What is found: two records, how sure it is that they are one person, and what speaks for and against it."""
+
+from typing import Literal
+
+import msgspec
+
+from regulars.analyst.linking.model import DIFFERS, PART
+
+#: What may become of a pair: a link, a question to staff, or nothing.
+Verdict = Literal["link", "review", "drop"]
+
+
+class Evidence(msgspec.Struct, frozen=True, array_like=True):
+    """What one field says: its weight in bits; above zero it speaks for one person."""
+
+    field: str
+    level: str  # "missing" where one side says nothing
+    weight: float
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """Two records that may be one person; a < b among the records of one file."""
+
+    a: str
+    b: str
+    probability: float
+    prior: float  # weight in bits before anything was compared: how rare duplicates are
+    evidence: tuple[Evidence, ...]
+
+    def level(self, field: str) -> str:
+        """How near the two are in a field."""
+        return next((one.level for one in self.evidence if one.field == field), "missing")
+
+    @property
+    def rule(self) -> str:
+        """What agrees, in short, for the ledger of links."""
+        return "likeness: " + ", ".join(f"{one.field} {one.level}" for one in self.evidence if one.weight > 0)
+
+
+def verdict(pair: Pair, *, automatic: float, review: float) -> Verdict:
+    """What becomes of a pair at two thresholds of its probability.
+
+    People of one household share name, address, phone and e-mail, and the model counts each of these as if it were a
+    coincidence of its own. So the fields that tell them apart decide alone: who differs in first name and birth date is
+    another person; who differs in one of them, or says neither, is never linked without a person having looked.
+    """
+    first, birth = pair.level("first"), pair.level("birth")
+    another = birth in (DIFFERS, PART)  # two people's birth dates often have two parts in common
+    if pair.probability < review or (first == DIFFERS and another):
+        return "drop"
+    unsure = first == DIFFERS or another or (first == birth == "missing")
+    return "review" if unsure or pair.probability < automatic else "link"
