@@ -28,9 +28,9 @@ from regulars.recommend.model import (
     top,
     visit_of,
 )
+from regulars.recommend.quick import REASONS_SHOWN, QuickBlend
 from regulars.recommend.visit import Visit
 
-REASONS_SHOWN = 2
 #: Own items by their rhythm first, then what goes with the basket, then what sells: an order, not a calibrated chance.
 STARTING: Mapping[str, float] = {
     "own": 3.0,
@@ -83,6 +83,7 @@ class Blend(ScoringModel):
         self.models = models
         self.weights = weights  # one per feature, then the intercept
         self._features = FeatureBuilder(catalogue, models)
+        self._quick = QuickBlend(catalogue, models, weights, self._features)
 
     def score(self, visit: Visit) -> Scored:
         """Candidates of all models with their chance to be in the next basket."""
@@ -93,6 +94,28 @@ class Blend(ScoringModel):
         self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
     ) -> Row:
         """`n` items, best first: the blend's, then whatever else sells. A short row says why it is short."""
+        quick = self.quick_row(shopper, n=n, day=day, exclude=exclude, allowed=allowed)
+        return self.full_row(shopper, n=n, day=day, exclude=exclude, allowed=allowed) if quick is None else quick
+
+    def quick_row(
+        self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
+    ) -> Row | None:
+        """The row of a shopper of few items; None for others, and where the models' candidates do not fill it."""
+        bought = self._quick.bought(shopper, day)
+        if bought is None:
+            return None
+        position = self.catalogue.position
+        hidden = {*bought.basket, *(position[one] for one in exclude if one in position)}
+        picks = self._quick.best(bought, n, hidden, allowed)
+        if len(picks) < n:
+            return None
+        ids = self.catalogue.ids
+        return Row([Recommended(ids[item], chance, why, self.name) for item, chance, why in picks], n)
+
+    def full_row(
+        self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
+    ) -> Row:
+        """The row of any shopper, with arrays."""
         visit = visit_of(self.catalogue, shopper, day)
         excluded = self.catalogue.encode(exclude)
         best = self.best(visit, n=n, excluded=excluded, allowed=allowed)

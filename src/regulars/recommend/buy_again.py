@@ -8,7 +8,7 @@ Ederer, 1958), in which gaps still open at the end of the data count as long as 
 tells a product that is never bought again from one whose time has not come.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import msgspec
@@ -97,13 +97,19 @@ class BuyAgain(ScoringModel):
         """The own rhythm, if the item was bought on several days; else that it was bought."""
         return [self._reason(visit, place) if place >= 0 else () for place in visit.places(items).tolist()]
 
+    def reason(self, days: Sequence[int], day: int) -> Reasons:
+        """The same on `day` for an item that was bought on `days`, ascending."""
+        return self._told(len(days), days[0], days[-1], day)
+
     def _reason(self, visit: Visit, place: int) -> Reasons:
-        times = int(visit.times[place])
+        return self._told(int(visit.times[place]), int(visit.first[place]), int(visit.last[place]), visit.day)
+
+    def _told(self, times: int, first: int, last: int, day: int) -> Reasons:
         if times == 1:
             return (Reason(ReasonCode.BOUGHT_OFTEN, {"times": times}),)
         arguments: dict[str, str | int | float] = {
-            "gap_days": round(float(visit.last[place] - visit.first[place]) / (times - 1), 1),
-            "days_since": visit.day - int(visit.last[place]),
+            "gap_days": round((last - first) / (times - 1), 1),
+            "days_since": day - last,
             "times": times,
         }
         return (Reason(ReasonCode.OWN_RHYTHM, arguments),)

@@ -9,7 +9,7 @@ import numpy as np
 
 from regulars.recommend.bought_together import BoughtTogether
 from regulars.recommend.buy_again import BuyAgain
-from regulars.recommend.interactions import Catalogue, Float64, Int32, Mask, distinct
+from regulars.recommend.interactions import Catalogue, Float32, Float64, Int32, Mask, distinct
 from regulars.recommend.model import Scored
 from regulars.recommend.popular import Popular, Trending
 from regulars.recommend.visit import Visit
@@ -72,7 +72,7 @@ class FeatureBuilder:
         rate = models.popular.rate.astype(np.float64)
         in_category = np.bincount(catalogue.category, weights=rate, minlength=self._categories)
         # Side by side, so that a candidate costs one access to memory. Category numbers are exact up to 2^24.
-        self._static = np.column_stack(
+        self.static: Float32 = np.column_stack(
             (
                 np.log(rate + 0.01),
                 np.clip(models.trending.surge, -3, 6),
@@ -81,7 +81,7 @@ class FeatureBuilder:
             )
         ).astype(np.float32)
         everyone = (models.popular.leaders[:TOP_POPULAR], models.trending.leaders[:TOP_TRENDING])
-        self._everyone: Int32 = distinct(np.concatenate(everyone))
+        self.everyone: Int32 = distinct(np.concatenate(everyone))
 
     def build(self, visit: Visit) -> Candidates:
         """Own items, neighbours, the popular and trending, the popular of the shopper's categories."""
@@ -90,7 +90,7 @@ class FeatureBuilder:
         liking = self._liking(visit)
         liked = np.argpartition(-liking, TOP_CATEGORIES)[:TOP_CATEGORIES] if len(liking) > TOP_CATEGORIES else None
         liked = np.flatnonzero(liking) if liked is None else liked[liking[liked] > 0]
-        parts = (history.items, at_hand.items, self._everyone, models.popular.of_categories(liked))
+        parts = (history.items, at_hand.items, self.everyone, models.popular.of_categories(liked))
         others = distinct(np.concatenate(parts))
         others = others[visit.places(others) < 0]
         items = np.concatenate((visit.own, others))
@@ -121,7 +121,7 @@ class FeatureBuilder:
         self, visit: Visit, items: Int32, rows: Float64, together: tuple[Scored, Scored], liking: Float64
     ) -> None:
         """Fill the second block."""
-        popular, trending, within, number = self._static.take(items, axis=0).T
+        popular, trending, within, number = self.static.take(items, axis=0).T
         category = number.astype(np.int32)
         liked = liking[category]
         rows[0] = popular

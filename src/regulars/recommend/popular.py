@@ -71,14 +71,24 @@ class Popular(ScoringModel):
             for item, rate in zip(items.tolist(), self.rate[items].tolist(), strict=True)
         ]
 
+    def reason(self, item: int) -> Reasons:
+        """The reasons of one item, for whoever asks."""
+        return self._reason(
+            item, float(self.rate[item]), float(self.rate[self.leaders[-1]]) if len(self.leaders) else 0.0
+        )
+
     def _reason(self, item: int, rate: float, floor: float) -> Reasons:
         if rate <= 0:
             return ()
         return (Reason(ReasonCode.POPULAR, {"category": "" if rate >= floor else self.catalogue.category_of(item)}),)
 
+    def of_category(self, category: int) -> Int32:
+        """The most popular items of a category, best first."""
+        return self._by_category[self._start[category] : self._start[category + 1]]
+
     def of_categories(self, categories: Int32 | Int64) -> Int32:
         """The most popular items of several categories."""
-        parts = [self._by_category[self._start[one] : self._start[one + 1]] for one in categories.tolist()]
+        parts = [self.of_category(one) for one in categories.tolist()]
         return np.concatenate(parts) if parts else self.leaders[:0]
 
     def columns(self) -> Mapping[str, Column]:
@@ -132,9 +142,16 @@ class Trending(ScoringModel):
     def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
         """How much more often than usual, if it is more than chance."""
         return [
-            (Reason(ReasonCode.TRENDING, {"growth": round(growth, 2)}),) if surge > 1 else ()
+            self._reason(surge, growth)
             for surge, growth in zip(self.surge[items].tolist(), self.growth[items].tolist(), strict=True)
         ]
+
+    def reason(self, item: int) -> Reasons:
+        """The reason of one item, for whoever asks."""
+        return self._reason(float(self.surge[item]), float(self.growth[item]))
+
+    def _reason(self, surge: float, growth: float) -> Reasons:
+        return (Reason(ReasonCode.TRENDING, {"growth": round(growth, 2)}),) if surge > 1 else ()
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of the model."""
