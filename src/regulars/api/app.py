@@ -15,7 +15,8 @@ from litestar.types import ControllerRouterHandler
 
 from regulars.api import catalog, commands, confirmations, decide, documents, intake, operations, profiles
 from regulars.api.access import operator_key
-from regulars.api.asgi import Handler, Receive, Scope, Send
+from regulars.api.asgi import Handler, Receive, Scope, Send, serve
+from regulars.api.hot import Route
 from regulars.api.keys import Keys
 from regulars.api.metrics import Metrics
 from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
@@ -24,8 +25,8 @@ from regulars.runtime import Services
 from regulars.runtime.confirmations import LinkSigner
 from regulars.runtime.customers import Customers
 
-#: Every maker of hot routes: `(services, metrics) -> {path: handler}`. Their paths are looked up before anything else.
-HOT: tuple[Callable[[Services, Metrics], dict[str, Handler]], ...] = (intake.routes, decide.routes)
+#: Every maker of hot routes: `(services, metrics) -> {path: route}`. Their paths are looked up before anything else.
+HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (intake.routes, decide.routes)
 #: Handlers that Litestar serves and documents.
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *operations.HANDLERS,
@@ -43,18 +44,18 @@ class Surface:
 
     def __init__(self, services: Services, *, mounts: dict[str, Handler] | None = None) -> None:
         self.metrics = Metrics()
-        self._hot: dict[str, Handler] = {}
+        self.hot: dict[str, Route] = {}
         for make in HOT:
-            self._hot |= make(services, self.metrics)
+            self.hot |= make(services, self.metrics)
         self._mounts = mounts or {}
         self._rest = litestar_app(services, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            hot = self._hot.get(scope["path"])
+            hot = self.hot.get(scope["path"])
             if hot is not None:
-                await hot(scope, receive, send)
+                await serve(hot, scope, receive, send)
                 return
             if self._mounts:
                 mounted = self._mounts.get(scope["path"].partition("/")[2].partition("/")[0])

@@ -1,44 +1,59 @@
-"""The plain ASGI that hot routes speak."""
+"""Hot routes as plain ASGI, and bodies that come packed."""
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from regulars.api.problem import CONTENT_TYPE, Problem
+from regulars.api.hot import Answer, HeaderList, Request, Route, too_large
+from regulars.api.problem import Problem
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-#: Answers one request of a hot route: `(scope, receive, send)`.
+#: Answers one request: `(scope, receive, send)`.
 Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
 
 class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
+async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request of a hot route for a server that speaks ASGI."""
+    headers: HeaderList = list(scope["headers"])
+    request = Request(scope["method"], scope["path"], scope["query_string"], headers)
+    answer = route.open(request)
+    if answer is None:
+        try:
+            body = await read_body(receive, route.limit)
+        except Disconnected:
+            route.gone(request)
+            return
+        except Problem as problem:
+            answer = route.refusal(request, problem)
+        else:
+            answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            route.take(request, body, lambda answer: None if answered.done() else answered.set_result(answer))
+            answer = await answered
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
 async def read_body(receive: Receive, limit: int) -> bytes:
     """The body as it was sent; a Problem 413 beyond `limit` bytes."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > limit:
-            raise too_large(limit, len(body))
-        return body
-    chunks, size = [body], len(body)
-    while message.get("more_body", False):
+    chunks, size, more = [], 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        chunk = message.get("body", b"")
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise too_large(limit, size)
         chunks.append(chunk)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 
@@ -56,28 +71,3 @@ def inflate(body: bytes, limit: int) -> bytes:
     if not unpacker.eof:
         raise Problem(400, "the gzip body is cut off", field="body", expected="complete gzip", got=f"{len(body)} bytes")
     return content
-
-
-def too_large(limit: int, size: int) -> Problem:
-    """What a body beyond its limit is answered with; the connection ends, for the rest was not read."""
-    return Problem(
-        413,
-        f"the body is larger than {limit} bytes; send less in one request",
-        field="body",
-        expected=f"at most {limit} bytes",
-        got=f"{size} bytes or more",
-        headers=((b"connection", b"close"),),
-    )
-
-
-async def answer(send: Send, status: int, headers: HeaderList, body: bytes) -> None:
-    """Send a whole answer."""
-    headers = [*headers, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def answer_problem(send: Send, problem: Problem, cors: HeaderList) -> None:
-    """Send a problem document."""
-    headers = [(b"content-type", CONTENT_TYPE.encode()), *problem.headers, *cors]
-    await answer(send, problem.status, headers, problem.body())

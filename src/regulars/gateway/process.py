@@ -18,6 +18,7 @@ from regulars.analyst.client import AnalystClient
 from regulars.api.app import Surface
 from regulars.console import app as console_app
 from regulars.core.errors import RegularsError
+from regulars.gateway.protocol import protocol
 from regulars.gateway.upkeep import Upkeep
 from regulars.runtime import Settings
 from regulars.runtime.build import gateway_services
@@ -62,7 +63,7 @@ async def _serve(settings: Settings, listening: socket.socket, status: StatusFil
         surface = Surface(services, mounts=dict.fromkeys(CONSOLE, console))
         config = uvicorn.Config(
             surface,
-            http="httptools",
+            http=protocol(surface.hot),
             ws="none",
             lifespan="off",
             log_config=None,

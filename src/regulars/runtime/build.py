@@ -1,7 +1,7 @@
 """Choose and open the adapters of a data folder: SQLite on one machine."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from regulars.adapters.log.group import GroupCommit
@@ -90,6 +90,9 @@ class _NoIntake:
     """Refuses every append."""
 
     def append(self, record: NewRecord) -> "asyncio.Future[int]":
+        raise Unavailable("this process only reads; ask the running server")
+
+    def hand_in(self, record: NewRecord, told: Callable[[int | Exception], None]) -> None:
         raise Unavailable("this process only reads; ask the running server")
 
     def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":

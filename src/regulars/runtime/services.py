@@ -31,6 +31,10 @@ class Intake(Protocol):
         """The record's offset, once it is durable. Raises Unavailable when too much is waiting."""
         ...
 
+    def hand_in(self, record: NewRecord, told: Callable[[int | Exception], None]) -> None:
+        """Append without a future: `told` gets offset or failure, on the event loop. Raises as `append` does."""
+        ...
+
     def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
         """The last offset, once all are durable."""
         ...

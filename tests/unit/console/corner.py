@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -92,6 +92,9 @@ class Direct:
 
     def append(self, record: NewRecord) -> "asyncio.Future[int]":
         return self.append_many([record])
+
+    def hand_in(self, record: NewRecord, told: Callable[[int | Exception], None]) -> None:
+        told(self.append_many([record]).result())
 
     def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from regulars.core.errors import Unavailable
 from regulars.core.log import Log, NewRecord
 
-Waiter = tuple["asyncio.Future[int]", Sequence[NewRecord], int]
+#: Is told the last offset, or why there is none.
+Told = Callable[[int | Exception], None]
+Waiter = tuple[Told, Sequence[NewRecord], int]
 
 
 class GroupCommit:
@@ -46,13 +49,19 @@ class GroupCommit:
 
     def append(self, record: NewRecord) -> "asyncio.Future[int]":
         """The record's offset, once it is durable. Raises Unavailable at once when too much is waiting."""
-        return self._enqueue((record,), len(record.body))
+        return self.append_many((record,))
+
+    def hand_in(self, record: NewRecord, told: Told) -> None:
+        """Append without a future: `told` is called on the loop. Raises as `append` does."""
+        self._enqueue(told, (record,), len(record.body))
 
     def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
         """The last offset, once all are durable; the records stand side by side in the log."""
         if not records:
             raise ValueError("append_many needs at least one record")
-        return self._enqueue(records, sum(len(r.body) for r in records))
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._enqueue(partial(_resolve, future), records, sum(len(r.body) for r in records))
+        return future
 
     def backlog(self) -> tuple[int, int]:
         """Records and bytes that wait or are being written."""
@@ -66,8 +75,7 @@ class GroupCommit:
         await asyncio.to_thread(self._thread.join)
         await asyncio.sleep(0)  # the last group's answers were handed to the loop; let them run
 
-    def _enqueue(self, records: Sequence[NewRecord], size: int) -> "asyncio.Future[int]":
-        future = self._loop.create_future()
+    def _enqueue(self, told: Told, records: Sequence[NewRecord], size: int) -> None:
         with self._lock:
             if self._closing:
                 raise Unavailable("the log is closing; send the record again to the process that follows")
@@ -79,11 +87,10 @@ class GroupCommit:
                     f"{self._waiting_records} records ({self._waiting_bytes} bytes) wait for the disk, at most "
                     f"{self._max_records} ({self._max_bytes}) may; try again in a second"
                 )
-            self._waiting.append((future, records, size))
+            self._waiting.append((told, records, size))
             self._waiting_bytes += size
             self._waiting_records += len(records)
             self._rouse()
-        return future
 
     def _rouse(self) -> None:
         """Wake the thread if it sleeps; under the lock, so that each sleep is ended once."""
@@ -119,7 +126,7 @@ class GroupCommit:
                 self._waiting_bytes -= sum(size for _, _, size in group)
                 self._waiting_records -= sum(len(records) for _, records, _ in group)
             try:
-                self._loop.call_soon_threadsafe(_answer, group, answers)
+                self._loop.call_soon_threadsafe(self._tell, group, answers)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 return
 
@@ -139,12 +146,20 @@ class GroupCommit:
             last -= len(records)
         return answers[::-1]
 
+    def _tell(self, group: list[Waiter], answers: "list[int | Exception]") -> None:
+        for (told, _, _), answer in zip(group, answers, strict=True):
+            try:
+                told(answer)
+            except Exception as error:  # noqa: BLE001 - a defect of one waiter leaves no other without its answer
+                self._loop.call_exception_handler(
+                    {"message": "a waiter of the group commit failed", "exception": error}
+                )
 
-def _answer(group: list[Waiter], answers: "list[int | Exception]") -> None:
-    for (future, _, _), answer in zip(group, answers, strict=True):
-        if future.done():  # the caller went away; the record is stored all the same
-            continue
-        if isinstance(answer, int):
-            future.set_result(answer)
-        else:
-            future.set_exception(answer)
+
+def _resolve(future: "asyncio.Future[int]", answer: int | Exception) -> None:
+    if future.done():  # the caller went away; the record is stored all the same
+        return
+    if isinstance(answer, int):
+        future.set_result(answer)
+    else:
+        future.set_exception(answer)

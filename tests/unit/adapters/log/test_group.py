@@ -188,3 +188,27 @@ def test_no_wake_up_is_lost_between_many_pauses() -> None:
         assert time.monotonic() - began < 5
 
     asyncio.run(scenario())
+
+
+def test_who_hands_in_is_told_and_a_defect_of_one_leaves_no_other_untold() -> None:
+    async def scenario() -> None:
+        log = SlowLog()
+        group = GroupCommit(log)
+        seen: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: seen.append(str(told["exception"])))
+        told: list[int | Exception] = []
+
+        def fails(_: int | Exception) -> None:
+            raise ValueError("a defect")
+
+        log.gate.clear()
+        group.hand_in(event(), fails)
+        for body in (b"poison", b"{}"):
+            group.hand_in(event(body), told.append)
+        log.gate.set()
+        assert await until(group.append(event())) == 3
+        assert seen == ["a defect"]
+        assert [str(answer) for answer in told] == ["poison", "2"]
+        await group.close()
+
+    asyncio.run(scenario())

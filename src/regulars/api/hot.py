@@ -1,0 +1,239 @@
+"""What the hot routes have in common: read a request's head, know the source, and answer, by whatever it came."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import ClassVar, TypeAlias
+from urllib.parse import parse_qs
+
+import structlog
+
+from regulars.api.keys import Keys, allows_origin, key_in
+from regulars.api.metrics import Metrics
+from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
+from regulars.core.definitions import Source
+from regulars.core.errors import RegularsError
+
+HeaderList: TypeAlias = list[tuple[bytes, bytes]]
+JSON: HeaderList = [(b"content-type", b"application/json")]
+_ENCODINGS = (b"", b"gzip", b"x-gzip", b"identity")
+_LOG = structlog.get_logger("regulars.hot")
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Request:
+    """The head of a request, and what is known of its sender."""
+
+    __slots__ = ("began", "headers", "key", "method", "origin", "path", "query", "source")
+
+    def __init__(self, method: str, path: str, query: bytes, headers: HeaderList) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers  # names in lower case
+        self.began = time.perf_counter()
+        self.origin = b""
+        self.key = ""
+        self.source: Source | None = None
+
+    def header(self, wanted: bytes) -> bytes:
+        """The first header of that name, b"" when it is absent."""
+        return next((value for name, value in self.headers if name == wanted), b"")
+
+    def asks(self, name: str) -> str | None:
+        """The last value of a parameter of the address; None when it is absent or has no value."""
+        found = parse_qs(self.query.decode(errors="replace")).get(name) if self.query else None
+        return found[-1] if found else None
+
+
+class Answer:
+    """A whole answer, its bytes made once: `line`, then the server's own headers, then `rest`."""
+
+    __slots__ = ("body", "closes", "headers", "line", "rest", "status")
+
+    def __init__(self, status: int, headers: HeaderList, body: bytes) -> None:
+        self.status = status
+        self.headers = [*headers, (b"content-length", b"%d" % len(body))] if status != 204 else headers
+        self.body = body
+        self.closes = (b"connection", b"close") in headers
+        self.line = _STATUS_LINES[status]
+        self.rest = b"".join([b"%b: %b\r\n" % pair for pair in self.headers]) + b"\r\n" + body
+
+
+#: Takes the answer, at once or later, on the event loop.
+Done: TypeAlias = Callable[[Answer], None]
+
+
+class Route:
+    """One hot path. Whoever parses HTTP calls `open` with the head, then `take` with the body.
+
+    Neither blocks, waits or raises: `take` hands its answer to `done`, at once or when what was asked is stored.
+    """
+
+    #: The scope that a key needs.
+    scope: ClassVar[str]
+
+    def __init__(self, name: str, limit: int, keys: Keys, metrics: Metrics) -> None:
+        self.name = name
+        self.limit = limit  # bytes of a body
+        self._keys = keys
+        self._metrics = metrics
+
+    def open(self, request: Request) -> Answer | None:
+        """The answer when the body need not be read; None when it is wanted."""
+        try:
+            if request.method != "POST":
+                return self.counted(request, self._not_post(request))
+            self._read_head(request)
+        except Exception as error:  # noqa: BLE001 - a client never sees a traceback; defects are logged whole
+            return self.refusal(request, error)
+        return None
+
+    def take(self, request: Request, body: bytes, done: Done) -> None:
+        """Do what the request asks."""
+        try:
+            self._take(request, body, done)
+        except Exception as error:  # noqa: BLE001 - as above
+            done(self.refusal(request, error))
+
+    def refusal(self, request: Request, error: Exception) -> Answer:
+        """What a failure is answered with."""
+        if not isinstance(error, RegularsError | Problem):
+            _LOG.error("a defect of a hot route", route=self.name, exc_info=error)
+        return self.counted(request, problem_answer(problem_of(error), request.origin or request.header(b"origin")))
+
+    def counted(self, request: Request, answer: Answer) -> Answer:
+        """The answer, counted."""
+        self._metrics.request(self.name, answer.status, time.perf_counter() - request.began)
+        return answer
+
+    def gone(self, request: Request) -> None:
+        """The client went away before its request was whole."""
+        self._metrics.request(self.name, 0, time.perf_counter() - request.began)
+
+    def _take(self, request: Request, body: bytes, done: Done) -> None:
+        raise NotImplementedError
+
+    def known(self, request: Request, key: str) -> Source:
+        """The source of a key, that may use this route from the request's page; a Problem otherwise."""
+        source = self._keys.source(key) if key else None
+        if source is None:
+            raise _unauthorized(key)
+        if self.scope not in source.scopes:
+            raise self.forbidden(source, f"a key with scope {self.scope}")
+        if request.origin and not allows_origin(source, request.origin):
+            origin = request.origin.decode(errors="replace")
+            raise Problem(
+                403,
+                f"pages of {origin} may not use source {source.id!r}; add the origin to its `origins` in sources.toml",
+                field="Origin",
+                expected=", ".join(source.origins),
+                got=origin,
+            )
+        return source
+
+    def forbidden(self, source: Source, wanted: str) -> Problem:
+        """What a source without the right is told."""
+        return Problem(
+            403,
+            f"source {source.id!r} may not use /v1/{self.name}; use {wanted}",
+            field="Authorization",
+            expected=wanted,
+            got=f"the {source.kind} key of {source.id!r} with scopes {', '.join(source.scopes)}",
+        )
+
+    def _read_head(self, request: Request) -> None:
+        """Key, origin and source, once length and encoding are such that the body can be read."""
+        authorization = write_key = b""
+        for name, value in request.headers:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"origin":
+                request.origin = value
+            elif name == b"x-write-key":
+                write_key = value
+            elif name == b"content-length":
+                if value.isdigit() and int(value) > self.limit:
+                    raise too_large(self.limit, int(value))
+            elif name == b"content-encoding" and value.strip().lower() not in _ENCODINGS:
+                encoding = value.decode(errors="replace")
+                raise Problem(
+                    415,
+                    f"content encoding {encoding!r} is not understood; send gzip or nothing",
+                    field="Content-Encoding",
+                    expected="gzip or identity",
+                    got=encoding,
+                )
+        key = key_in(authorization, write_key)
+        if key:
+            request.source = self.known(request, key)
+
+    def _not_post(self, request: Request) -> Answer:
+        origin = request.header(b"origin")
+        if request.method != "OPTIONS":
+            raise Problem(
+                405,
+                f"{request.path} takes POST with a JSON body",
+                field="method",
+                expected="POST",
+                got=request.method,
+                headers=((b"allow", b"POST, OPTIONS"),),
+            )
+        if not origin or not self._keys.allows_origin(origin):
+            raise Problem(
+                403,
+                "no source may be used from pages of this origin; add it to `origins` in sources.toml",
+                field="Origin",
+                expected="an origin of sources.toml",
+                got=origin.decode(errors="replace") or "nothing",
+            )
+        allowed = [
+            *cors(origin),
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-write-key"),
+            (b"access-control-max-age", b"86400"),
+        ]
+        return Answer(204, allowed, b"")
+
+
+def cors(origin: bytes) -> HeaderList:
+    """What lets the asking page read the answer; nothing is given to cookies."""
+    return [(b"access-control-allow-origin", origin), (b"vary", b"origin")] if origin else []
+
+
+def problem_answer(problem: Problem, origin: bytes = b"") -> Answer:
+    """A problem document."""
+    return Answer(
+        problem.status,
+        [(b"content-type", CONTENT_TYPE.encode()), *problem.headers, *cors(origin)],
+        problem.body(),
+    )
+
+
+def too_large(limit: int, size: int) -> Problem:
+    """What a body beyond its limit is answered with; the connection ends, for the rest was not read."""
+    return Problem(
+        413,
+        f"the body is larger than {limit} bytes; send less in one request",
+        field="body",
+        expected=f"at most {limit} bytes",
+        got=f"{size} bytes or more",
+        headers=((b"connection", b"close"),),
+    )
+
+
+def _unauthorized(key: str) -> Problem:
+    said = (
+        "this key belongs to no source; take one from sources.toml, and restart the server after an edit"
+        if key
+        else "no key; send one of sources.toml as the user name of Basic authentication, as X-Write-Key, or as "
+        "writeKey in the body"
+    )
+    return Problem(
+        401,
+        said,
+        field="Authorization",
+        expected="a key of sources.toml",
+        got=(f"{key[:4]}…" if len(key) > 8 else "another key") if key else "nothing",
+        headers=((b"www-authenticate", b'Basic realm="regulars"'),),
+    )

@@ -1,0 +1,320 @@
+"""HTTP on one connection: hot routes are answered without a task of their own, everything else by uvicorn."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import httptools
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from regulars.api.hot import Answer, Request, Route, problem_answer, too_large
+from regulars.api.problem import Problem
+
+_LOG = structlog.get_logger("regulars.http")
+_CLOSE = b"connection: close\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def protocol(hot: Mapping[str, Route]) -> type["HotProtocol"]:
+    """A protocol class for uvicorn that answers these routes by itself."""
+    routes = {path.encode(): route for path, route in hot.items()}
+    return type("Protocol", (HotProtocol,), {"routes": routes, "stamp": Stamp()})
+
+
+class Stamp:
+    """The headers that the server adds to every answer, as bytes; made anew when the server changes them."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._text = b""
+
+    def of(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The bytes."""
+        if headers is not self._headers:
+            self._headers = headers
+            self._text = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        return self._text
+
+
+class Exchange:
+    """One request of a hot route and its answer; to uvicorn's connection what its own cycle is."""
+
+    __slots__ = (
+        "body", "chunks", "connection", "expects", "keep_alive", "refused", "request", "response_complete", "route",
+        "size", "started", "whole",
+    )  # fmt: skip
+
+    def __init__(self, connection: "HotProtocol", route: Route | None, request: Request) -> None:
+        self.connection = connection
+        self.route = route
+        self.request = request
+        self.keep_alive = True
+        self.expects = False  # the client waits for "100 Continue" before it sends the body
+        self.body = b""
+        self.chunks: list[bytes] = []  # after the first
+        self.size = 0
+        self.whole = False
+        self.started = False  # all answers before this one are sent
+        self.refused: Answer | None = None  # the answer, known before the body is whole
+        self.response_complete = False
+
+    def start(self) -> None:
+        """Go on: every answer before this one is sent."""
+        self.started = True
+        if self.refused is not None:
+            self.connection.send(self, self.refused)
+        elif self.whole:
+            self._take()
+        elif self.expects and not self.size:
+            self.connection.transport.write(_CONTINUE)
+
+    def received(self, chunk: bytes) -> None:
+        """A piece of the body."""
+        if self.response_complete or self.refused is not None or self.route is None:
+            return
+        if self.size:
+            self.chunks.append(chunk)
+        else:
+            self.body = chunk
+        self.size += len(chunk)
+        if self.size > self.route.limit:
+            self.refuse(too_large(self.route.limit, self.size))
+
+    def end(self) -> None:
+        """The body is whole."""
+        self.whole = True
+        if self.started and self.refused is None and not self.response_complete:
+            self._take()
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer without the rest of the body."""
+        self.body, self.chunks = b"", []
+        route = self.route
+        self.refused = problem_answer(problem) if route is None else route.refusal(self.request, problem)
+        if self.started:
+            self.connection.send(self, self.refused)
+
+    def leave(self) -> None:
+        """The client is gone: a request that was not whole or not begun is not answered by anybody."""
+        if self.route is not None and self.refused is None and not (self.started and self.whole):
+            self.route.gone(self.request)
+
+    def _take(self) -> None:
+        body = b"".join([self.body, *self.chunks]) if self.chunks else self.body
+        self.body, self.chunks = b"", []
+        if self.route is not None:
+            self.route.take(self.request, body, self._done)
+
+    def _done(self, answer: Answer) -> None:
+        self.connection.send(self, answer)
+
+
+class HotProtocol(HttpToolsProtocol):
+    """One connection. Requests are answered one after the other, in their order, whoever answers them."""
+
+    routes: ClassVar[Mapping[bytes, Route]] = {}
+    stamp: ClassVar[Stamp] = Stamp()
+    #: How long a request of a hot route, and the head of any request, may take to arrive whole; seconds.
+    request_seconds: ClassVar[float] = 120.0
+    #: How often a connection is looked at for silence and slowness; seconds.
+    look_seconds: ClassVar[float] = 15.0
+    #: The newest request: an Exchange, or uvicorn's own.
+    cycle: Any
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client came."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # as a server of streams gives it
+        self._ended = False  # nothing more is read: what came is not HTTP
+        self._advancing = False
+        self._arriving_since = 0.0  # when the request that is not whole yet began; 0 when there is none
+        self._quiet_since = self.loop.time()  # of the last answer
+        self._looking = self.loop.call_later(self.look_seconds, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._looking.cancel()
+        waiting: list[Any] = [cycle for cycle, _ in self.pipeline]
+        for cycle in {*waiting, self.cycle}:
+            if isinstance(cycle, Exchange) and not cycle.response_complete:
+                cycle.leave()
+        self.pipeline.clear()
+        if isinstance(self.cycle, Exchange):
+            self.cycle = None
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # true keeps the connection for the answer
+        """The client sends no more; answers that it waits for are still sent."""
+        cycle = self.cycle
+        if isinstance(cycle, Exchange) and cycle.whole and not cycle.response_complete:
+            cycle.keep_alive = False
+            return True
+        return None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of any size, at any border."""
+        if self._ended:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            _LOG.error("a defect of the HTTP protocol", exc_info=error.__context__ or error)
+            self.transport.abort()
+        except httptools.HttpParserError as error:
+            self._not_http(str(error))
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._arriving_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: choose who answers."""
+        path, _, query = self.url.partition(b"?")
+        route = self.routes.get(path)
+        if route is None or self.parser.get_method() != b"POST" or self.parser.should_upgrade():
+            self._to_uvicorn()
+            return
+        exchange = Exchange(self, route, Request("POST", path.decode(), query, self.headers))
+        exchange.keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        exchange.expects = self.expect_100_continue
+        exchange.refused = route.open(exchange.request)
+        self._queue(exchange)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if isinstance(self.cycle, Exchange):
+            self.cycle.received(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._arriving_since = 0.0
+        if isinstance(self.cycle, Exchange):
+            self.cycle.end()
+        else:
+            super().on_message_complete()
+
+    def send(self, exchange: Exchange, answer: Answer) -> None:
+        """Write an answer whose turn it is, and go on to the next request."""
+        if exchange.response_complete:
+            return
+        exchange.response_complete = True
+        if self.transport.is_closing():
+            return
+        closes = answer.closes or not exchange.keep_alive
+        close = _CLOSE if closes and not answer.closes else b""
+        stamp = self.stamp.of(self.server_state.default_headers)
+        self.transport.write(b"".join((answer.line, stamp, close, answer.rest)))
+        if closes:
+            self.transport.close()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is written: begin the next request that waits."""
+        self.server_state.total_requests += 1
+        self._quiet_since = self.loop.time()
+        if self._advancing:
+            return  # the loop below, further up the stack, goes on
+        self._advancing = True
+        try:
+            while self.pipeline and not self.transport.is_closing():
+                cycle, app = self.pipeline.pop()
+                self._start_asgi_task(cycle, app)
+                if not cycle.response_complete:
+                    break
+        finally:
+            self._advancing = False
+        self._read_on()
+
+    def pause_writing(self) -> None:
+        """The client reads its answers too slowly: read no more of its requests."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self.pipeline or self._ended or self.flow.write_paused or self.transport.is_closing()):
+            self.flow.resume_reading()
+
+    def _to_uvicorn(self) -> None:
+        self._arriving_since = 0.0
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if isinstance(cycle, Exchange):
+            cycle.start()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _queue(self, exchange: Exchange) -> None:
+        """Start it, or let it wait for the answers before it."""
+        before = self.cycle
+        self.cycle = exchange
+        if self.transport.is_closing():
+            return  # it came after a request that ended the connection
+        if before is None or before.response_complete:
+            exchange.start()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, None))  # type: ignore[arg-type]
+
+    def _not_http(self, why: str) -> None:
+        """Answer what is no HTTP, after the answers to what was, and end."""
+        self._ended = True
+        self._arriving_since = 0.0
+        self.flow.pause_reading()
+        problem = Problem(
+            400, f"this is not HTTP: {why}", field="request", expected="HTTP/1.1", headers=((b"connection", b"close"),)
+        )
+        cycle = self.cycle
+        if isinstance(cycle, Exchange) and not cycle.whole and not cycle.response_complete:
+            cycle.refuse(problem)
+            return
+        exchange = Exchange(self, None, Request("", "", b"", []))
+        exchange.refused = problem_answer(problem)
+        if cycle is not None and not cycle.response_complete and not isinstance(cycle, Exchange) and cycle.more_body:
+            self.send(exchange, exchange.refused)  # the rest of that body will never come
+        else:
+            self._queue(exchange)
+
+    def _look(self) -> None:
+        """Close what is silent, and answer who sends too slowly."""
+        if self.transport.is_closing():
+            return
+        self._looking = self.loop.call_later(self.look_seconds, self._look)
+        now = self.loop.time()
+        cycle = self.cycle
+        idle = cycle is None or cycle.response_complete
+        if self._arriving_since:
+            if now - self._arriving_since > self.request_seconds:
+                self._too_slow(None if idle else cycle)
+        elif idle and now - self._quiet_since > self.timeout_keep_alive:
+            self.transport.close()
+
+    def _too_slow(self, cycle: Any) -> None:
+        if isinstance(cycle, Exchange) and cycle.started and not cycle.whole:
+            cycle.refuse(
+                Problem(
+                    408,
+                    f"the request was not whole after {self.request_seconds:.0f} s; send less at once",
+                    field="body",
+                    expected=f"all of it within {self.request_seconds:.0f} s",
+                    headers=((b"connection", b"close"),),
+                )
+            )
+        elif cycle is None:
+            self.transport.close()
