@@ -10,6 +10,8 @@ import regulars.console
 from regulars.console.formats import LANGUAGES, Formats
 from regulars.console.words import Words, catalogue
 from regulars.core.calendar import Calendar
+from regulars.core.condition import Name, Schema, Type, check, mistakes
+from regulars.core.condition.mistakes import PHRASES
 
 HERE = Path(regulars.console.__file__).parent
 SOURCES = [*HERE.rglob("*.py"), *HERE.rglob("*.html")]
@@ -17,6 +19,14 @@ SOURCES = [*HERE.rglob("*.py"), *HERE.rglob("*.html")]
 WHOLE = re.compile(r"""(?:\bt|words|_words)\(\s*f?["']([a-z_]+(?:\.[a-z_0-9]*[a-z0-9])+)["']""")
 COUNTED = re.compile(r"""\.count\(\s*["']([a-z_.]+)["']""")
 BEGUN = re.compile(r"""(?:\bt|words|_words|known)\(\s*f?["']([a-z_]+(?:\.[a-z_]+)*[._])(?:["'{])""")
+
+ORDERS = Schema(
+    names={"orders": Name(type=Type.NUMBER, slot=0)},
+    segments=frozenset(),
+    interests=None,
+    segment_slot=1,
+    interest_slot=2,
+)
 
 
 def used() -> tuple[set[str], set[str]]:
@@ -55,9 +65,28 @@ def test_every_key_that_a_page_names_exists() -> None:
 def test_no_key_is_left_over() -> None:
     whole, begun = used()
     text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    whole |= {f"mistakes.{code}" for code in PHRASES}
     whole |= {key for key in catalogue("en") if f'"{key}"' in text}  # chosen between two in one expression
     left = [key for key in catalogue("en") if key not in whole and not key.startswith(tuple(begun))]
     assert left == []
+
+
+def test_what_is_wrong_with_a_condition_is_said_in_the_reader_s_language() -> None:
+    (found,) = check("orders > 'many'", ORDERS)
+    assert Words("en").mistake(found) == (found.message, found.expected)
+    assert Words("de").mistake(found) == ("orders ist eine Zahl, und 'many' ist ein Text", "eine Zahl")
+
+
+def test_every_code_that_the_condition_language_uses_has_a_phrase() -> None:
+    """Codes are words in quotes that stand where a mistake is noted; none is unknown and none is left over."""
+    folder = Path(mistakes.__file__).parent
+    quoted = set(
+        re.findall(
+            r'"([a-z_]+)"', "".join(file.read_text() for file in folder.glob("*.py") if file.name != "mistakes.py")
+        )
+    )
+    made = {"a_number", "a_text", "a_boolean", "unknown_interest", "unknown_segment"}
+    assert PHRASES.keys() - quoted - made == set()
 
 
 def test_a_missing_key_is_a_defect_that_says_so() -> None:

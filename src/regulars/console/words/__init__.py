@@ -6,6 +6,10 @@ from importlib.resources import files
 from typing import Any
 
 from regulars.console.formats import LANGUAGES
+from regulars.core.condition.mistakes import PHRASES, Mistake
+
+#: What is wrong with a condition says the condition language itself, in English.
+_MISTAKES = {f"mistakes.{code}": text for code, text in PHRASES.items()}
 
 
 class Words:
@@ -28,6 +32,11 @@ class Words:
         """The text of a key that may not exist, such as that of a code."""
         return self.texts.get(key, otherwise)
 
+    def mistake(self, found: Mistake) -> tuple[str, str]:
+        """What is wrong with a condition, and what was expected instead ("" where nothing helps)."""
+        phrases = {code: self.texts[f"mistakes.{code}"] for code in PHRASES}
+        return found.said_by(phrases), found.expected_by(phrases)
+
     def of(self, titles: dict[str, str], otherwise: str) -> str:
         """A shop's own title in this language, or in another one that it has."""
         return titles.get(self.language) or titles.get("en") or next(iter(titles.values()), "") or otherwise
@@ -39,7 +48,8 @@ def catalogue(language: str) -> dict[str, str]:
     if language not in LANGUAGES:
         raise ValueError(f"no words for language {language!r}; there are {', '.join(LANGUAGES)}")
     text = files("regulars.console.words").joinpath(f"{language}.toml").read_text(encoding="utf-8")
-    return dict(_flat(tomllib.loads(text), ""))
+    found = dict(_flat(tomllib.loads(text), ""))
+    return _MISTAKES | found if language == "en" else found
 
 
 def _flat(table: dict[str, Any], prefix: str) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ def _compile(text: str, schema: Schema, mistakes: Mistakes) -> "Condition | None
         return None if node is None else Condition(text, node)
     except RecursionError:
         # The bounds on nesting leave the caller at least 200 of Python's 1000 stack frames; this one had used more.
-        mistakes.add(0, "the condition is nested too deeply to be read here", expected="fewer brackets")
+        mistakes.add(0, "too_deep_here", expects="fewer_brackets")
         return None
 
 

@@ -15,7 +15,7 @@ class Pattern(msgspec.Struct, frozen=True):
 
 
 class DanglingEscape(ValueError):
-    """The escape character stands where nothing, or nothing special, follows."""
+    """The escape character, named by the message, stands where nothing, or nothing special, follows."""
 
 
 def lower(text: str) -> str:
@@ -53,7 +53,7 @@ def elements(pattern: Pattern) -> list[str]:
         else:
             found.append(char)
     if escaped:
-        raise DanglingEscape(f"the pattern ends with its escape character {pattern.escape!r}")
+        raise DanglingEscape(repr(pattern.escape))
     if pattern.ignore_case:
         return [lower(element) if len(element) == 1 else element for element in found]
     return found

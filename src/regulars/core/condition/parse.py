@@ -23,7 +23,7 @@ def parse(text: str, schema: Schema, mistakes: Mistakes) -> Node | None:
     if tree is None:
         return None
     if _depth(tree) > MAX_DEPTH:
-        mistakes.add(0, "too many operations in one expression", expected=f"at most {MAX_DEPTH} in a chain")
+        mistakes.add(0, "too_many_operations", expects="at_most_chained", most=MAX_DEPTH)
         return None
     node = Reader(tokens.leaves, schema, mistakes).read_condition(tree)
     return None if mistakes.found else node
@@ -39,11 +39,12 @@ def _parse_shape(text: str, tokens: Tokens, mistakes: Mistakes) -> exp.Expressio
         position = len(str(details.get("start_context", "")))
         word = str(details.get("highlight", ""))[:40]
         if not tokens.foreign:
-            mistakes.add(position, _explained(text, position, word, str(details.get("description", ""))))
+            code = _explained(text, position, word, str(details.get("description", "")))
+            mistakes.add(position, code, word=repr(word))
         return None
     tree = trees[0] if trees else None
     if not isinstance(tree, exp.Expression):
-        mistakes.add(0, "this is not a condition", expected="a comparison such as orders >= 2")
+        mistakes.add(0, "no_condition", expects="such_as_comparison")
         return None
     return tree
 
@@ -51,8 +52,8 @@ def _parse_shape(text: str, tokens: Tokens, mistakes: Mistakes) -> exp.Expressio
 def _explained(text: str, position: int, word: str, description: str) -> str:
     at_end = not text[position + len(word) :].strip()
     if "Required keyword" in description or (at_end and word.lower() in SIGNS | KEYWORDS - {"null", "true", "false"}):
-        return f"something is missing after {word!r}" if word else "something is missing at the end"
-    return f"{word!r} is not expected here"
+        return "missing_after" if word else "missing_at_end"
+    return "not_here"
 
 
 def _depth(tree: exp.Expression) -> int:

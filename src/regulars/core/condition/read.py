@@ -69,7 +69,7 @@ class Reader:
         if wanted is Type.BOOLEAN and isinstance(node, Ref | Interest):
             example = "> 0" if found is Type.NUMBER else "= '…'"
             suggestion = f"{text_of(node)} {example}"
-        self._add(tree, f"{_shown(node)} is a {found.value}", expected=f"a {wanted.value}", suggestion=suggestion)
+        self._add(tree, "is_a", f"a_{wanted.value}", suggestion, word=_shown(node), type=f"a_{found.value}")
         return MISSING
 
     def read(self, tree: object) -> Node:
@@ -108,19 +108,19 @@ class Reader:
             escape = tree.expression
             text = escape.name if isinstance(escape, exp.Literal) and escape.is_string else ""
             if len(text) != 1:
-                self._add(tree, "escape needs one character", expected="for example escape '!'")
+                self._add(tree, "escape_one", "such_as", example="escape '!'")
                 return MISSING
             return self._like(tree.this, text)
         if isinstance(tree, exp.Like | exp.ILike):
             return self._like(tree, "")
         name = type(tree).__name__.lower() if tree is not None else "nothing"
-        self._add(tree, f"this form ({name}) is not part of the condition language", expected="a comparison or a value")
+        self._add(tree, "form_not_in_language", "comparison_or_value", word=name)
         return MISSING
 
     def _leaf(self, tree: exp.Column) -> Node:
         leaf = self.leaves.get(tree.name)
         if leaf is None:
-            self._add(tree, f"{tree.name!r} is not expected here", expected="a name or a value")
+            self._add(tree, "not_here", "name_or_value", word=repr(tree.name))
             return MISSING
         if leaf.kind == "name" and isinstance(leaf.value, str):
             if not leaf.known:
@@ -136,7 +136,7 @@ class Reader:
         if not self._comparable(left, right, tree.expression):
             return MISSING
         if op not in ("=", "<>") and common_type(left, right) is Type.BOOLEAN:
-            self._add(tree, f"booleans have no order, so {op} cannot compare them", expected="= or <>")
+            self._add(tree, "no_order", "equal_or_not", word=op)
             return MISSING
         if op in ("=", "<>"):
             self._check_values(left, right, tree.expression)
@@ -149,9 +149,13 @@ class Reader:
             return True
         self._add(
             place,
-            f"{_shown(left)} is a {left_type.value} and {_shown(right)} is a {right_type.value}",
-            expected=f"a {left_type.value}",
-            suggestion=_converted(right, left_type),
+            "is_a_other_is",
+            f"a_{left_type.value}",
+            _converted(right, left_type),
+            word=_shown(left),
+            type=f"a_{left_type.value}",
+            other=_shown(right),
+            type_of_other=f"a_{right_type.value}",
         )
         return False
 
@@ -165,9 +169,12 @@ class Reader:
         near = closest(other.value, values)
         self._add(
             place,
-            f"{subject.name} is never {constant_text(other.value)}",
-            expected="one of " + ", ".join(constant_text(value) for value in sorted(values)[:12]),
-            suggestion=constant_text(near) if near else None,
+            "never",
+            "one_of",
+            constant_text(near) if near else None,
+            word=subject.name,
+            value=constant_text(other.value),
+            known=", ".join(constant_text(value) for value in sorted(values)[:12]),
         )
 
     def _between(self, tree: exp.Between) -> Node:
@@ -177,7 +184,7 @@ class Reader:
         if not all(fits) or not self._comparable(low, high, tree.args.get("high")):
             return MISSING
         if common_type(item, low, high) is Type.BOOLEAN:
-            self._add(tree, "booleans have no order, so between cannot compare them", expected="numbers or texts")
+            self._add(tree, "no_order", "numbers_or_texts", word="between")
             return MISSING
         return Between(item, low, high)
 
@@ -185,7 +192,7 @@ class Reader:
         item = self.read(tree.this)
         options = tuple(self.read(option) for option in tree.expressions)
         if not options:
-            self._add(tree, "the list after 'in' is empty", expected="one value or more in brackets")
+            self._add(tree, "list_empty", "values_in_brackets")
             return MISSING
         known = common_type(item, *options)
         for option, place in zip(options, tree.expressions, strict=True):
@@ -202,7 +209,7 @@ class Reader:
             return IsNull(self.read(tree.this))
         if isinstance(tree.expression, exp.Boolean):
             return IsTruth(self.read_as(tree.this, Type.BOOLEAN), bool(tree.expression.this))
-        self._add(tree, "'is' asks for null, true or false only", expected="is null, or = to compare")
+        self._add(tree, "is_asks", "is_null")
         return MISSING
 
     def _like(self, tree: exp.Like | exp.ILike, escape: str) -> Node:
@@ -210,20 +217,20 @@ class Reader:
         pattern = self.read(tree.expression)
         if not isinstance(pattern, Constant) or not isinstance(pattern.value, str):
             if pattern is not MISSING:
-                self._add(tree.expression, "the pattern is not a text in quotes", expected="for example like 'Bike%'")
+                self._add(tree.expression, "pattern_no_text", "such_as", example="like 'Bike%'")
             return MISSING
         matched = Like(item, Pattern(pattern.value, escape, isinstance(tree, exp.ILike)))
         try:
             elements(matched.pattern)
         except DanglingEscape as error:
-            self._add(tree.expression, str(error), expected="a character after it")
+            self._add(tree.expression, "escape_dangling", "character_after", word=str(error))
             return MISSING
         return Not(matched) if tree.args.get("negate") else matched
 
     def _call(self, tree: exp.Anonymous) -> Node:
         leaf = self.leaves.get(str(tree.this))
         if leaf is None or leaf.kind != "function" or not isinstance(leaf.value, str):
-            self._add(tree, "only functions take brackets", expected="an operator before the bracket")
+            self._add(tree, "only_functions", "operator_first")
             return MISSING
         arguments = [self.read(argument) for argument in tree.expressions]
         if not leaf.known:
@@ -231,8 +238,8 @@ class Reader:
         function = leaf.value
         fewest, most = ARITY.get(function, (1, None))
         if len(arguments) < fewest or (most is not None and len(arguments) > most):
-            wanted = "one argument" if most else "one argument or more"
-            self._add(tree, f"{function} is given {len(arguments)} arguments", expected=wanted)
+            wanted = "one_argument" if most else "some_arguments"
+            self._add(tree, "arguments", wanted, function=function, number=len(arguments))
             return MISSING
         if function in ("interest", "in_segment"):
             return self._membership(function, arguments[0], tree)
@@ -246,16 +253,18 @@ class Reader:
         )
         if not isinstance(argument, Constant) or not isinstance(argument.value, str):
             if argument is not MISSING:
-                self._add(tree, f"{function} takes a text in quotes", expected=f"for example {function}('…')")
+                self._add(tree, "takes_text", "such_as", function=function, example=f"{function}('…')")
             return MISSING
         key = argument.value
         if known is not None and key not in known:
             near = closest(key, known)
             self._add(
                 tree.expressions[0],
-                f"unknown {what} {constant_text(key[:60])}",
-                expected="" if near else f"one of {len(known)} declared",
-                suggestion=constant_text(near) if near else None,
+                f"unknown_{what}",
+                "" if near else "one_of_declared",
+                constant_text(near) if near else None,
+                word=constant_text(key[:60]),
+                number=len(known),
             )
             # An interest is a number, a membership a boolean: keep the type, so that other mistakes are found too.
         if function == "interest":
@@ -268,18 +277,18 @@ class Reader:
         for argument, place in zip(arguments, places, strict=True):
             found = type_of(argument)
             if found is not None and wanted is not None and found is not wanted:
-                self._add(place, f"{_shown(argument)} is a {found.value}", expected=f"a {wanted.value} for {function}")
+                what, other = f"a_{found.value}", f"a_{wanted.value}"
+                word = _shown(argument)
+                self._add(place, "is_a", "type_for", word=word, type=what, type_of_other=other, function=function)
                 fits = False
         if fits and function in ("least", "greatest") and wanted is Type.BOOLEAN:
-            self._add(
-                places[0], f"booleans have no order, so {function} cannot compare them", expected="numbers or texts"
-            )
+            self._add(places[0], "no_order", "numbers_or_texts", word=function)
             fits = False
         return fits
 
     def _case(self, tree: exp.Case) -> Node:
         if tree.this is not None:
-            self._add(tree.this, "case here has no subject", expected="case when a = 1 then … else … end")
+            self._add(tree.this, "case_subject", "case_form")
             return MISSING
         branches = [
             (self.read_as(branch.this, Type.BOOLEAN), self.read(branch.args.get("true")))
@@ -294,13 +303,13 @@ class Reader:
         for value, place in zip(values, places, strict=True):
             found = type_of(value)
             if found is not None and found is not wanted and wanted is not None:
-                message = f"{_shown(value)} is a {found.value}, but another branch is a {wanted.value}"
-                self._add(place, message, expected=f"a {wanted.value}")
+                word, what, other = _shown(value), f"a_{found.value}", f"a_{wanted.value}"
+                self._add(place, "branch_is_a", other, word=word, type=what, type_of_other=other)
                 fits = False
         return Case(tuple(branches), otherwise) if fits else MISSING
 
-    def _add(self, place: object, message: str, *, expected: str, suggestion: str | None = None) -> None:
-        self.mistakes.add(self._position(place), message, expected=expected, suggestion=suggestion)
+    def _add(self, place: object, code: str, expects: str, suggestion: str | None = None, /, **values: object) -> None:
+        self.mistakes.add(self._position(place), code, expects=expects, suggestion=suggestion, **values)
 
     def _position(self, place: object) -> int:
         """Where the part begins: the first of the opaque words in it."""

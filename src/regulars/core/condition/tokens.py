@@ -6,7 +6,6 @@ every leaf keeps its position.
 """
 
 import re
-from collections.abc import Iterable
 
 import msgspec
 from sqlglot.dialects.dialect import Dialect
@@ -57,6 +56,10 @@ WORD = re.compile(r"[^\W\d]\w*")
 NUMBER = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
+#: Names that a message lists.
+_LISTED = 8
+
+
 class Leaf(msgspec.Struct, frozen=True):
     """What an opaque word stands for: a name, a function, or a literal; `known` is False after a reported mistake."""
 
@@ -80,19 +83,19 @@ class Tokens(msgspec.Struct, frozen=True):
 def read_tokens(text: str, schema: Schema, mistakes: Mistakes) -> Tokens | None:
     """The tokens of a condition, or None (with mistakes noted) where no parser should see it."""
     if len(text) > MAX_LENGTH:
-        mistakes.add(0, f"the condition has {len(text)} characters", expected=f"at most {MAX_LENGTH}")
+        mistakes.add(0, "too_long", expects="at_most", length=len(text), most=MAX_LENGTH)
         return None
     if not text.strip():
-        mistakes.add(0, "the condition is empty", expected="a comparison, or true to mean everyone")
+        mistakes.add(0, "empty", expects="comparison_or_true")
         return None
     odd = re.search("[\x00\ud800-\udfff]", text)
     if odd:
-        mistakes.add(odd.start(), f"the character {odd.group()!r} is not text")
+        mistakes.add(odd.start(), "no_character", word=repr(odd.group()))
         return None
     try:
         raw = Dialect.get_or_raise("duckdb").tokenize(text)
     except TokenError:
-        mistakes.add(text.rfind("'") if "'" in text else 0, "a quote is opened and not closed")
+        mistakes.add(text.rfind("'") if "'" in text else 0, "quote_open")
         return None
     if not _all_tokens_allowed(text, raw, mistakes) or not _nesting_bounded(raw, mistakes):
         return None
@@ -119,9 +122,9 @@ def _check_gap(text: str, start: int, stop: int, mistakes: Mistakes) -> None:
         return
     position = start + len(gap) - len(gap.lstrip())
     if gap.strip() == ";":
-        mistakes.add(position, "';' ends a statement", expected="one condition and nothing after it")
+        mistakes.add(position, "semicolon", expects="nothing_after")
     else:
-        mistakes.add(position, f"{gap.strip()[:20]!r} is a comment", expected="none inside a condition")
+        mistakes.add(position, "comment", expects="no_comment", word=repr(gap.strip()[:20]))
 
 
 def _check_token(text: str, token: Token, mistakes: Mistakes) -> None:
@@ -136,20 +139,21 @@ def _check_token(text: str, token: Token, mistakes: Mistakes) -> None:
         following = text[token.end + 1 : token.end + 2]
         if not NUMBER.fullmatch(written) or following.isalnum() or following == "_":
             written += re.match(r"\w*", text[token.end + 1 :]).group()  # type: ignore[union-attr]  # always matches
-            mistakes.add(token.start, f"{written[:40]!r} is not a number", expected="digits such as 12 or 0.5")
+            mistakes.add(token.start, "no_number", expects="such_as_digits", word=repr(written[:40]))
         elif float(written) == float("inf"):
-            mistakes.add(token.start, f"the number {written[:40]} is too large", expected="less than 1.8e308")
+            mistakes.add(token.start, "number_too_large", expects="less_than", word=written[:40], most="1.8e308")
         return
     if WORD.fullmatch(written):
         return
     if written == ";":
-        mistakes.add(token.start, "';' ends a statement", expected="one condition and nothing after it")
+        mistakes.add(token.start, "semicolon", expects="nothing_after")
         return
     shown = written if len(written) <= 40 else written[:40] + "…"
     mistakes.add(
         token.start,
-        f"{shown!r} is not part of the condition language",
+        "not_in_language",
         suggestion=repr(REPLACEMENTS[written]) if written in REPLACEMENTS else None,
+        word=repr(shown),
     )
 
 
@@ -169,7 +173,7 @@ def _nesting_bounded(tokens: list[Token], mistakes: Mistakes) -> bool:
         if after_operand:
             prefixes[-1] = 0
         if sum(prefixes) + len(prefixes) - 1 > MAX_NESTING:
-            mistakes.add(token.start, "the condition is nested too deeply", expected=f"at most {MAX_NESTING} levels")
+            mistakes.add(token.start, "too_deep", expects="at_most_levels", most=MAX_NESTING)
             return False
     return True
 
@@ -181,11 +185,11 @@ def _brackets_closed(tokens: list[Token], mistakes: Mistakes) -> bool:
             opened.append(token)
         elif token.token_type == TokenType.R_PAREN:
             if not opened:
-                mistakes.add(token.start, "this bracket closes nothing", expected="one '(' for each ')'")
+                mistakes.add(token.start, "closes_nothing", expects="opening_bracket")
                 return False
             opened.pop()
     if opened:
-        mistakes.add(opened[-1].start, "this bracket is not closed", expected="one ')' for each '('")
+        mistakes.add(opened[-1].start, "not_closed", expects="closing_bracket")
     return not opened
 
 
@@ -276,9 +280,11 @@ class _Gate:
         else:
             self.mistakes.add(
                 token.start,
-                f"unknown function '{_short(token.text)}'",
-                expected=f"one of {', '.join(FUNCTIONS)}",
+                "unknown_function",
+                expects="one_of",
                 suggestion=closest(word, FUNCTIONS),
+                word=f"'{_short(token.text)}'",
+                known=", ".join(FUNCTIONS),
             )
         return Leaf("function", token.text, token.start, known=False)
 
@@ -295,12 +301,15 @@ class _Gate:
         elif suggestion is None and name.lower() in FUNCTIONS:
             suggestion = f"{name.lower()}(…)"
         quoted = self.text[token.start] == '"'
-        hint = "; text is written in single quotes" if quoted or suggestion == f"'{name}'" else ""
+        known = sorted(self.schema.names)
         self.mistakes.add(
             token.start,
-            f"unknown name '{_short(name)}'{hint}",
-            expected="" if suggestion else _listing(self.schema.names),
+            "unknown_name_quoted" if quoted or suggestion == f"'{name}'" else "unknown_name",
+            expects="" if suggestion else _listing(len(known)),
             suggestion=suggestion,
+            word=f"'{_short(name)}'",
+            known=", ".join(known[:_LISTED]),
+            more=len(known) - _LISTED,
         )
         return Leaf("name", name, token.start, known=False)
 
@@ -308,8 +317,9 @@ class _Gate:
         self.foreign = True
         self.mistakes.add(
             token.start,
-            f"'{token.text}' is SQL beyond the condition language",
-            expected="comparisons of names, joined by and, or, not",
+            "foreign",
+            expects="joined_comparisons",
+            word=f"'{token.text}'",
         )
 
 
@@ -325,8 +335,7 @@ def _short(word: str) -> str:
     return word if len(word) <= 60 else word[:60] + "…"
 
 
-def _listing(words: Iterable[str]) -> str:
-    known = sorted(words)
+def _listing(known: int) -> str:
     if not known:
-        return "no name at all: none is declared"
-    return "one of " + ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+        return "none_declared"
+    return "one_of_and_more" if known > _LISTED else "one_of"
