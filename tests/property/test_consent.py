@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regulars.core.definitions import CONTRACT
-from regulars.profile.consent import HORIZON_MS, RIDING, SLOT_MS, Said, allows, change, gate, since, union
+from regulars.profile.consent import allows, change, gate, since
+from regulars.profile.statements import HORIZON_MS, RIDING, SLOT_MS, Said, union
 
 NAMES = ("anonymous_id:c1", "anonymous_id:c2", "user_id:ana")
 

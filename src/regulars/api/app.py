@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from regulars.api import catalog, commands, confirmations, decide, documents, intake, operations, profiles
+from regulars.api import catalog, commands, confirmations, consent, decide, documents, intake, operations, profiles
 from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send, serve
 from regulars.api.hot import Route
@@ -33,6 +33,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *profiles.HANDLERS,
     *catalog.HANDLERS,
     *commands.HANDLERS,
+    *consent.HANDLERS,
     *confirmations.HANDLERS,
     *documents.HANDLERS,
 )

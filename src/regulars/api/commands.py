@@ -1,4 +1,4 @@
-"""What people and backends decide: consent, identity repairs, and the clock of shops that follow their records."""
+"""What people and backends decide: identity repairs, and the clock of shops that follow their records."""
 
 from typing import Any
 
@@ -11,15 +11,6 @@ from regulars.core.log import TICK, NewRecord
 from regulars.core.state import USER
 from regulars.runtime import Services
 from regulars.runtime.services import Answer
-
-
-class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a customer said about one purpose, noted by staff or a backend."""
-
-    identifier: str
-    purpose: str
-    granted: bool
-    reason: str
 
 
 class UnlinkBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,17 +49,10 @@ class Done(msgspec.Struct):
     result: Any
 
 
-@post("/v1/privacy/consent", guards=[needs("profiles")], tags=["privacy"], status_code=200)
-async def consent(request: Request[Any, Any, Any], data: ConsentBody, services: Services) -> Done:
-    """Note a consent or its withdrawal; answers once it holds everywhere."""
-    answer = await services.command("set_consent", msgspec.to_builtins(data), request.user.id)
-    return _done(answer)
-
-
 @post("/v1/privacy/unlink", guards=[needs("admin")], tags=["privacy"], status_code=200)
 async def unlink(request: Request[Any, Any, Any], data: UnlinkBody, services: Services) -> Done:
     """Take a link of two identifiers back; the profiles come out as if it had never been."""
-    return _done(await services.command("unlink", msgspec.to_builtins(data), request.user.id))
+    return done(await services.command("unlink", msgspec.to_builtins(data), request.user.id))
 
 
 @post("/v1/clock", guards=[needs("admin")], tags=["operations"], status_code=200)
@@ -90,7 +74,7 @@ async def clock(request: Request[Any, Any, Any], data: ClockBody, services: Serv
 @post("/v1/replay", guards=[needs("admin")], tags=["operations"], status_code=200)
 async def replay(request: Request[Any, Any, Any], data: ReplayBody, services: Services) -> Done:
     """Build the records anew by changed definitions, beside the live ones; answers when that has begun."""
-    return _done(await services.command("replay", msgspec.to_builtins(data), request.user.id))
+    return done(await services.command("replay", msgspec.to_builtins(data), request.user.id))
 
 
 @post("/v1/users/password", guards=[needs("admin")], tags=["operations"], status_code=200)
@@ -108,11 +92,11 @@ async def password(request: Request[Any, Any, Any], data: PasswordBody, services
             got=data.name,
         )
     args = {"name": data.name, "role": user[1], "password": data.password, "language": user[3]}
-    answer = _done(await services.command("put_user", args, request.user.id))
+    answer = done(await services.command("put_user", args, request.user.id))
     return Done(success=True, offset=answer.offset, result={"name": data.name})
 
 
-def _done(answer: Answer) -> Done:
+def done(answer: Answer) -> Done:
     """The result, or the refusal as a problem."""
     if answer.ok:
         return Done(success=True, offset=answer.offset, result=answer.body)
@@ -126,4 +110,4 @@ def _done(answer: Answer) -> Done:
     )
 
 
-HANDLERS = (consent, unlink, clock, replay, password)
+HANDLERS = (unlink, clock, replay, password)

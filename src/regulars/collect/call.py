@@ -40,6 +40,8 @@ class Context(msgspec.Struct, rename="camel", gc=False):
     locale: str | None = None
     campaign: dict[str, Any] | None = None
     consent: dict[str, Any] | None = None
+    google_consent: dict[str, Any] | str | None = msgspec.field(default=None, name="google_consent")
+    tcf: dict[str, Any] | str | None = None
     external_ids: list[ExternalId] | None = None
     traits: dict[str, Any] | None = None
 
@@ -58,6 +60,10 @@ class Context(msgspec.Struct, rename="camel", gc=False):
             kept["campaign"] = self.campaign
         if self.consent:
             kept["consent"] = self.consent
+        if self.google_consent:
+            kept["google_consent"] = self.google_consent
+        if self.tcf:
+            kept["tcf"] = self.tcf
         return kept
 
 

@@ -233,4 +233,5 @@ def _contents(call: Call) -> dict[str, Any]:
     if context is not None:
         ids = [external.id for external in context.external_ids or ()]
         held |= {"campaign": context.campaign, "consent": context.consent, "traits": context.traits, "externalIds": ids}
+        held |= {"google_consent": context.google_consent, "tcf": context.tcf}
     return held

@@ -73,6 +73,14 @@ class Hot(msgspec.Struct, array_like=True):
     facts: dict[str, Any]  # declared facts of identify calls that conditions and pages use (name, city, language, ...)
     due: int  # first local day at which a value may change without an event; 0 = never
     version: str  # short hash of the trait and segment definitions
+    lapses: int = 0  # first local day on which a grant may lapse; 0 = never
+
+
+def due_day(hot: Hot) -> int:
+    """The first local day on which time alone may change the record; 0 = never."""
+    if hot.due and hot.lapses:
+        return min(hot.due, hot.lapses)
+    return hot.due or hot.lapses
 
 
 class Person(msgspec.Struct, array_like=True):

@@ -6,14 +6,16 @@ from typing import Any, cast
 import msgspec
 
 from regulars.core.errors import Rejected
-from regulars.core.event import CONSENT, ORDER_EVENTS, Event
-from regulars.core.identifier import is_device, rank
-from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, part_id, profile_number
+from regulars.core.event import ORDER_EVENTS, Event
+from regulars.core.identifier import format_key, is_device, rank, usable
+from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, part_id, profile_number
 from regulars.core.state import IDENTIFIER, ORDER, PART, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.profile import consent, orders
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.profile.fold import Parts
+from regulars.profile.hearing import speaks
+from regulars.profile.statements import Statement
 
 _person = msgspec.msgpack.Decoder(Person).decode
 #: `owners` of a device that nobody holds: nobody logged in, or every login was taken back.
@@ -48,15 +50,15 @@ def asking(
 ) -> Asking:
     """Who asks. A browser is believed about itself only: what it says about persons is left out."""
     identity = engine.definitions.identity
-    keys: list[str | None] = []
+    keys = []
     if user_id is not None and verified:
-        keys.append(engine.identifiers.key("user_id", str(user_id)))
+        keys.append(format_key("user_id", str(user_id)))
     if identifier is not None and verified:
         kind, _, value = identifier.partition(":")
-        keys.append(engine.identifiers.key(kind, value))
+        keys.append(format_key(kind, value))
     if anonymous_id is not None:
-        keys.append(engine.identifiers.key("anonymous_id", str(anonymous_id)))
-    usables = [key for key in keys if key is not None and (verified or is_device(key, identity))]
+        keys.append(format_key("anonymous_id", str(anonymous_id)))
+    usables = [key for key in keys if usable(key, identity) and (verified or is_device(key, identity))]
     if not usables:
         wanted = "a userId, an anonymousId or an identifier" if verified else "an anonymousId"
         raise Rejected(
@@ -132,7 +134,7 @@ class Customers:
             wanted.add(PURCHASES)
         for event in events:
             wanted.update(fold.touched(event.name))
-            if event.name == CONSENT or "consent" in event.context:
+            if speaks(event):
                 wanted.update((PERSON, *fold.parts))
         if reach:
             wanted.add(REACH)
@@ -144,6 +146,7 @@ class Customers:
             # Built with other definitions, a back-fill is under way: consent stands, what was measured does not fit.
             blank = fold.new(hot.anchor, hot.first_seen, day)
             blank.consent, blank.facts, blank.last_seen = hot.consent, hot.facts, hot.last_seen
+            blank.lapses = hot.lapses
             hot = blank
             found = {at: one for at, one in found.items() if at & 15 in (HOT, PERSON, PURCHASES, REACH)}
         parts: Parts = {id_ & 15: fold.decode_part(one) for id_, one in found.items() if id_ & 15 not in (HOT, PERSON)}
@@ -163,12 +166,15 @@ class Customers:
         """Bring the record to this day and lay the events over it, as folding them will."""
         engine, hot = self._engine, customer.hot
         fold = engine.fold
-        due = bool(hot.due) and hot.due <= day
+        due = 0 < due_day(hot) <= day
         changed: set[int] | None = set()
         if due and customer.known:
             self._load(customer.number, parts)
-        heard = [s for e in events for s in consent.statements_of(e, engine.purposes).statements]
-        if heard:
+        heard = [s for e in events if speaks(e) for s in engine.hear(e).statements]
+        lapses = 0 < hot.lapses <= day
+        if heard or lapses:
+            if lapses and person is None:
+                person = self._person(customer.number)
             self._hear(customer, parts, person, heard, day=day)
             changed = None
         if events:
@@ -193,13 +199,13 @@ class Customers:
                 hot.segments = moved.now
 
     def _hear(
-        self, customer: Customer, parts: Parts, person: Person | None, heard: Sequence[consent.Statement], *, day: int
+        self, customer: Customer, parts: Parts, person: Person | None, heard: Sequence[Statement], *, day: int
     ) -> None:
         """A yes or no that rides along counts at once. What only a history can tell, the fold brings later."""
         hot = customer.hot
-        since = consent.since(consent.union(person.statements if person is not None else (), heard))
-        effect = consent.change(hot.consent, since, hot.last_seen if customer.known else None)
-        hot.consent = since
+        before = hot.consent
+        self._engine.agree(hot, self._engine.union(person.statements if person is not None else (), heard), day)
+        effect = consent.change(before, hot.consent, hot.last_seen if customer.known else None)
         if not effect:
             return
         fold = self._engine.fold
@@ -226,6 +232,11 @@ class Customers:
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
             found.append(orders.apply(identifier, old, some, currency=currency))
         return found
+
+    def _person(self, number: int) -> Person | None:
+        key = part_id(number, PERSON)
+        data = self._state.parts([key], self._part).get(key)
+        return None if data is None else _person(data)
 
     def _load(self, number: int, parts: Parts) -> None:
         fold = self._engine.fold

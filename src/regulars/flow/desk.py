@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pack_profiles, part_id
+from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, pack_profiles, part_id
 from regulars.core.state import CHANGED, Changes, StateReader
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
@@ -34,7 +34,7 @@ class Working:
         self.new = new  # nothing is stored under this number
         self.blank = new  # nothing was ever folded: there is no past to read again
         self.segments_before: tuple[str, ...] = () if new else tuple(hot.segments)
-        self.due_before = 0 if new else hot.due
+        self.due_before = 0 if new else due_day(hot)
         self.consent_before: frozenset[str] = frozenset() if new else frozenset(hot.consent)
         self.stage_before = stage
         #: purpose -> since (ms): events that this allowed were admitted when they were folded.
@@ -135,6 +135,13 @@ class Desk:
         if moved is not None:
             hot.segments = moved.now
 
+    def regrouped(self, working: Working) -> None:
+        """Ask every segment again: what consent allows has changed, the values have not."""
+        hot = working.hot
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.consent)
+        if moved is not None:
+            hot.segments = moved.now
+
     def passed(self, working: Working, day: int) -> None:
         """Bring values up to date to which nothing happened but that time passed."""
         hot = working.hot
@@ -196,11 +203,12 @@ class Desk:
         encode = self.engine.fold.encode
         for number, working in self._open.items():
             hot = working.hot
-            if hot.due != working.due_before:
+            due = due_day(hot)
+            if due != working.due_before:
                 if working.due_before:
                     changes.delete(tables.due, (working.due_before, number))
-                if hot.due:
-                    changes.put(tables.due, (hot.due, number))
+                if due:
+                    changes.put(tables.due, (due, number))
             self._store_segments(working)
             for purpose in working.consent_before ^ hot.consent.keys():
                 self._count("consent", purpose, 1 if purpose in hot.consent else -1)

@@ -1,18 +1,23 @@
 """A shop's definitions, compiled once for everything that folds or decides."""
 
+from collections.abc import Iterable
+
 import msgspec
 
-from regulars.collect.identifiers import Identifiers
 from regulars.collect.segment import Decoder
 from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
-from regulars.core.definitions import CONTRACT, Definitions
+from regulars.core.definitions import CONTRACT, Definitions, Purpose
 from regulars.core.errors import Misconfigured
 from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS, Event
 from regulars.core.identifier import is_person
+from regulars.core.record import Hot
 from regulars.core.schema import Rows, thresholds
+from regulars.profile import consent
 from regulars.profile.consent import Effect
 from regulars.profile.fold import Fold
+from regulars.profile.hearing import Heard, hear
+from regulars.profile.statements import Said, union
 from regulars.understand.lifecycle import Lifecycle
 from regulars.understand.segments import SegmentSet
 
@@ -27,7 +32,6 @@ class Engine:
         self.definitions = definitions
         self.calendar = Calendar(definitions.shop.time_zone)
         self.decoder = Decoder(definitions)
-        self.identifiers = Identifiers(definitions.identity)
         self.rows = Rows(definitions)
         self.segments = SegmentSet(definitions, self.rows)
         self.offers: dict[str, Condition] = {
@@ -39,7 +43,12 @@ class Engine:
         computed = {"lifecycle": Lifecycle(definitions.shop.typical_gap_days)}
         self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions))
         self.plain_decoder = Decoder(without_plan(definitions))
-        self.purposes = frozenset(purpose.id for purpose in definitions.purposes)
+        self.terms = consent.terms_of(definitions.purposes)
+        self._slots = {purpose: terms.slot for purpose, terms in self.terms.items() if terms.expires is not None}
+        bases = {purpose.id: purpose.basis for purpose in definitions.purposes}
+        #: Purposes that a customer can say something about, and those of them to which an objection is enough.
+        self.purposes = frozenset(p for p, basis in bases.items() if basis in ("consent", "legitimate_interest"))
+        self.objectable = frozenset(p for p, basis in bases.items() if basis == "legitimate_interest")
         self._servers = frozenset(source.id for source in definitions.sources if source.kind == "server")
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
@@ -47,13 +56,12 @@ class Engine:
             (slot for slot, trait in enumerate(definitions.traits) if trait.kind == "lifecycle"), None
         )
 
-        #: Purposes that admit events which feed traits of another purpose: ending one is more than clearing traits.
-        self.entangled = frozenset(
-            admitting
-            for trait in definitions.traits
-            for event in trait.events
-            if (admitting := self.admitting_purpose(event)) not in (CONTRACT, trait.purpose)
-        )
+        #: Ending a purpose is more than clearing its traits where its events feed traits of these other purposes.
+        self._fed: dict[str, set[str]] = {}
+        for trait in definitions.traits:
+            for event in trait.events:
+                if (admitting := self.admitting_purpose(event)) not in (CONTRACT, trait.purpose):
+                    self._fed.setdefault(admitting, set()).add(trait.purpose)
 
     def trusts(self, event: Event) -> bool:
         """Whether a server sent the event: a public key's subject is never a person."""
@@ -61,7 +69,25 @@ class Engine:
 
     def ends_more(self, effect: Effect) -> bool:
         """Whether a change of consent asks for the history: clearing the traits of a purpose would leave too much."""
-        return bool(effect.refold or effect.clear & self.entangled)
+        return bool(effect.refold) or any(not self._fed.get(one, set()) <= effect.clear for one in effect.clear)
+
+    def hear(self, event: Event) -> Heard:
+        """What the event says about consent."""
+        return hear(event, self.purposes, self.definitions.signals, objectable=self.objectable)
+
+    def union(self, known: Iterable[Said], heard: Iterable[Said]) -> list[Said]:
+        """The statements that can still matter."""
+        return union(known, heard, self._slots)
+
+    def agree(self, hot: Hot, statements: Iterable[Said], day: int) -> None:
+        """What the statements come to on local day `day`, into the hot record."""
+        found = consent.standing(statements, self.terms, self._start(day))
+        hot.consent = found.since
+        hot.lapses = 0 if found.lapses is None else self.calendar.day(found.lapses - 1) + 1
+
+    def _start(self, day: int) -> int:
+        """The instant at which a day begins (ms); nobody asks where nothing lapses."""
+        return self.calendar.start(day) if self._slots else 0
 
     def admitting_purpose(self, event_name: str) -> str:
         """The consent purpose that lets an event of this name into the lake; "contract" asks nobody."""
@@ -94,10 +120,23 @@ def with_record_definitions(current: Definitions, stored: Definitions) -> Defini
         traits=stored.traits,
         segments=stored.segments,
         events=tuple(replace(event, purpose=purposes.get(event.name, event.purpose)) for event in current.events),
+        purposes=_purposes_as_in(current, stored),
         record_version=stored.record_version,
     )
     rows = Rows(served)
     return replace(served, offers=tuple(offer for offer in served.offers if _compiles(offer.when, rows)))
+
+
+def _purposes_as_in(current: Definitions, stored: Definitions) -> tuple[Purpose, ...]:
+    """The purposes of now, with the terms of those that serve; the words are those of now."""
+    before = {purpose.id: purpose for purpose in stored.purposes}
+    words = ("title", "text", "texts", "benefit", "channel", "sensitive", "demo_share")
+    return tuple(
+        msgspec.structs.replace(before[one.id], **{word: getattr(one, word) for word in words})
+        if one.id in before
+        else one
+        for one in current.purposes
+    )
 
 
 def _compiles(when: str, rows: Rows) -> bool:

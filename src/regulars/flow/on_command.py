@@ -5,18 +5,12 @@ from typing import Any
 
 import msgspec
 
-from regulars.core import state as tables
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
-from regulars.core.record import PERSON
 from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes
-from regulars.flow import identity_commands, trust_commands
-from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
-from regulars.flow.desk import Desk
+from regulars.flow import consent_commands, identity_commands, trust_commands
+from regulars.flow.commanding import Command, Context, Handler
 from regulars.flow.engine import Engine
-from regulars.flow.people import identifier_rows
-from regulars.profile import consent
-from regulars.profile.assignment import profile_of
 
 ROLES = ("admin", "marketer", "agent", "privacy")
 
@@ -41,48 +35,6 @@ def unknown(_context: Context, command: Command, _changes: Changes) -> dict[str,
     """There is no such command."""
     known = ", ".join(sorted(HANDLERS))
     raise Rejected(f"there is no command {command.name!r}; known are {known}", expected=known, got=command.name)
-
-
-def set_consent(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
-    """Staff or a backend note what a customer said: {"identifier", "purpose", "granted", "reason"}."""
-    engine, state, record = context.engine, context.state, context.record
-    key = identifier_key(command.args.get("identifier"), engine)
-    purpose, granted, reason = command.args.get("purpose"), command.args.get("granted"), command.args.get("reason")
-    if purpose not in engine.purposes:
-        known = ", ".join(sorted(engine.purposes))
-        raise Rejected(
-            f"{purpose!r} is not a purpose; known are {known}", field="purpose", expected=known, got=repr(purpose)
-        )
-    if not isinstance(granted, bool):
-        raise Rejected("granted must be true or false", field="granted", expected="true or false", got=repr(granted))
-    if not isinstance(reason, str) or not reason.strip():
-        raise Rejected("say why: who asked for it, and how", field="reason", expected="a text", got=repr(reason))
-    rows = identifier_rows(state, [key])
-    number = profile_of(key, record.time, rows)
-    if number is None:
-        raise Rejected(f"nobody is known as {key}", field="identifier", expected="a known identifier", got=key)
-    message_id = f"command-{record.offset}"
-    evidence = msgspec.json.encode({"by": command.by, "reason": reason, "method": "staff"})
-    changes.put(tables.CONSENT, (key, purpose, record.time, message_id, int(granted), evidence))
-    desk = Desk(engine, state, changes, context.tables)
-    working = desk.find(number)
-    if working is None:  # known from the events of others only; what was said must not be lost
-        own = sorted(row for row in rows.values() if row[1] == number)
-        working = desk.open(number, key, time=min(row[2] for row in own), day=context.day)
-        desk.person(working).identifiers = [row[0] for row in own]
-    person = desk.person(working)
-    person.statements = consent.union(person.statements, [(key, str(purpose), record.time, message_id, granted)])
-    working.written.add(PERSON)
-    since = consent.since(person.statements)
-    effect = consent.change(working.hot.consent, since, None if working.blank else working.hot.last_seen)
-    working.hot.consent = since
-    if engine.ends_more(effect):
-        repair({number}, {}, context, desk, changes)
-    else:
-        working.written |= engine.fold.clear(desk.load_all(working), effect.clear)
-        desk.evaluated(working, context.day)
-    desk.store(record.offset)
-    return {"identifier": key, "purpose": purpose, "granted": granted}
 
 
 def replay(context: Context, command: Command, _changes: Changes) -> dict[str, Any]:
@@ -137,7 +89,7 @@ def delete_user(context: Context, command: Command, changes: Changes) -> dict[st
 
 
 HANDLERS: dict[str, Handler] = {
-    "set_consent": set_consent,
+    **consent_commands.HANDLERS,
     **identity_commands.HANDLERS,
     "put_user": put_user,
     "delete_user": delete_user,

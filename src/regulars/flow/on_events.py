@@ -16,6 +16,7 @@ from regulars.core.log import Record
 from regulars.core.record import PERSON
 from regulars.core.state import ACCESS, ORDER, VERDICT, Changes, Row, StateReader
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
+from regulars.flow.consents import hear, revise
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import learn_facts
@@ -26,8 +27,9 @@ from regulars.flow.on_products import upsert
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.flow.refold import refold
 from regulars.profile import consent, orders
-from regulars.profile.consent import Statement
+from regulars.profile.hearing import SPEAKING
 from regulars.profile.orders import Change, Order
+from regulars.profile.statements import Statement
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -210,9 +212,8 @@ class _Batch:
                 if order is not None:
                     owner[id(event)] = number
                     order_events.setdefault(order, []).append(event)
-            if event.name == CONSENT or "consent" in event.context:
-                heard = consent.statements_of(event, self.engine.purposes).statements
-                statements.setdefault(number, []).extend(heard)
+            if event.name == CONSENT or not SPEAKING.isdisjoint(event.context):
+                statements.setdefault(number, []).extend(hear(event, self.engine, self.desk.changes))
         self.desk.prefetch({n: parts for n, parts in wanted.items() if n not in self.placed.new})
         refolds = apply_effects(self.placed, self.desk, self._state, day=self.day)
         for number, said in statements.items():
@@ -232,12 +233,9 @@ class _Batch:
 
     def _hear(self, number: int, said: list[Statement], events: list[Event]) -> bool:
         """Take in what identifiers said; True when only the history can tell what the profile is now."""
-        for s in said:
-            row = (s.identifier, s.purpose, s.time, s.message_id, int(s.granted), None)
-            self.desk.changes.put(tables.CONSENT, row)
         working = self._open(number, events)
         person = self.desk.person(working)
-        statements = consent.union(person.statements, said)
+        statements = self.engine.union(person.statements, said)
         if statements == person.statements:
             return False
         person.statements = statements
@@ -246,16 +244,7 @@ class _Batch:
 
     def apply_consent(self, working: Working) -> bool:
         """Bring the record in line with the statements; True when it must be read again from its history."""
-        hot = working.hot
-        since = consent.since(self.desk.person(working).statements)
-        effect = consent.change(hot.consent, since, None if working.blank else hot.last_seen)
-        hot.consent = since
-        if self.engine.ends_more(effect):
-            return True
-        if effect.clear:
-            working.written |= self.engine.fold.clear(self.desk.load_all(working), effect.clear)
-            self.desk.evaluated(working, self.day)
-        return False
+        return revise(self.engine, self.desk, working, self.day)
 
     # Folding ----------------------------------------------------------------------------------------------------
 

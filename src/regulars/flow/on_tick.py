@@ -3,9 +3,12 @@
 from typing import cast
 
 from regulars.core.state import Changes, StateReader
+from regulars.flow.consents import revise
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
+from regulars.flow.history import History
+from regulars.flow.refold import refold
 
 CHUNK = 2_000  # profiles per transaction
 
@@ -17,15 +20,29 @@ def due_profiles(state: StateReader, day: int, tables: Tables, *, limit: int = C
 
 
 def pass_time(
-    engine: Engine, state: StateReader, profiles: list[int], *, day: int, offset: int, tables: Tables
+    engine: Engine,
+    state: StateReader,
+    profiles: list[int],
+    *,
+    day: int,
+    offset: int,
+    tables: Tables,
+    history: History,
 ) -> Changes:
-    """Evaluate the live records of these profiles as of local day `day`."""
+    """Evaluate the live records of these profiles as of local day `day`; grants lapse."""
     changes = Changes()
     desk = Desk(engine, state, changes, tables)
     desk.prefetch(dict.fromkeys(profiles, engine.fold.timed_parts))
+    again = []
     for number in profiles:
         working = desk.find(number)
-        if working is not None:
+        if working is None:
+            continue
+        if 0 < working.hot.lapses <= day and revise(engine, desk, working, day):
+            again.append(number)
+        else:
             desk.passed(working, day)
+    for number in again:
+        refold(engine, desk, state, history.of(number, {}), day=day)
     desk.store(offset)
     return changes

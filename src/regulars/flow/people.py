@@ -132,9 +132,11 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
         return set()
     fold = desk.engine.fold
     mine, other = desk.person(ours), desk.person(theirs)
-    statements = consent.union(mine.statements, other.statements)
-    since = consent.since(statements)
-    again = any(consent.change(working.hot.consent, since, working.hot.last_seen) for working in (ours, theirs))
+    statements = desk.engine.union(mine.statements, other.statements)
+    before = {working: working.hot.consent for working in (ours, theirs)}
+    desk.engine.agree(ours.hot, statements, day)
+    since = ours.hot.consent
+    again = any(consent.change(old, since, working.hot.last_seen) for working, old in before.items())
     merged = fold.merge(desk.load_all(ours), desk.load_all(theirs))
     reach = merge_reach(desk.reach(ours), desk.reach(theirs))
     ours.parts = merged
@@ -144,7 +146,6 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
     mine.statements = statements
     join_facts(mine.facts, other.facts)
     hot = ours.hot
-    hot.consent = since
     both = ours.admitted.keys() & theirs.admitted.keys()
     ours.admitted = {purpose: max(ours.admitted[purpose], theirs.admitted[purpose]) for purpose in both}
     hot.first_seen = min(hot.first_seen, theirs.hot.first_seen)

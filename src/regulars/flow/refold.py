@@ -13,8 +13,8 @@ from regulars.flow.facts import learn_facts
 from regulars.flow.history import Past
 from regulars.flow.people import anchor_of
 from regulars.profile import consent, orders
-from regulars.profile.consent import Said
 from regulars.profile.orders import Change, Order
+from regulars.profile.statements import Said
 
 
 def refold(
@@ -26,7 +26,7 @@ def refold(
     """
     number, keys, past = history.number, history.keys, history.events
     before = desk.find(number)
-    statements = consent.union((), _said(state, desk.changes, history))
+    statements = engine.union((), _said(state, desk.changes, history))
     if not past and not statements:
         if before is not None:  # its identifiers were never the subject of an event: nothing is known of them
             desk.drop_content(before)
@@ -46,7 +46,7 @@ def refold(
     person.facts = {}
     old = working.hot
     hot = engine.fold.new(anchor_of(number, keys) or old.anchor, past[0].time if past else old.first_seen, day)
-    hot.consent = consent.since(statements)
+    engine.agree(hot, statements, day)
     if past:
         hot.last_seen = past[-1].time
     admitted = admitted_of(engine, hot.consent, past)

@@ -287,7 +287,9 @@ class Replay:
         if PERSON in stored:
             working.person = _person(stored[PERSON])
         hot = target.fold.new(old.anchor, old.first_seen, day)
-        hot.last_seen, hot.consent, hot.facts = old.last_seen, old.consent, old.facts
+        hot.last_seen, hot.facts = old.last_seen, old.facts
+        if working.person is not None:
+            target.agree(hot, working.person.statements, day)
         admitted = admitted_of(target, hot.consent, past.events)
         reach = _part(stored[REACH]) if REACH in stored else []
         currency = target.definitions.shop.currency
@@ -303,7 +305,7 @@ class Replay:
             (event.offset, event.index)
             for event in admitted
             if (event.offset, event.index) in past.unsealed
-            and not consent.allows(hot.consent, before(event.name), event.time)
+            and not consent.allows(old.consent, before(event.name), event.time)
         ]
 
     # What belongs to no record ----------------------------------------------------------------------------------
@@ -344,7 +346,9 @@ class Replay:
             day = self.target.calendar.day(clock)
             due = due_profiles(self._state, day, self._next, limit=self._portion)
             if due:
-                changes = pass_time(self.target, self._state, due, day=day, offset=offset, tables=self._next)
+                changes = pass_time(
+                    self.target, self._state, due, day=day, offset=offset, tables=self._next, history=self._history
+                )
                 only_next(changes, self._next)
                 self._state.commit(changes)
                 self._left = len(due)
@@ -404,6 +408,8 @@ _CARRIED = (PERSON, REACH)
 
 def _repurposed(current: Engine, target: Engine) -> bool:
     """Whether an event that was refused might be admitted now."""
+    if current.terms != target.terms:
+        return True
     names = {event.name for engine in (current, target) for event in engine.definitions.events}
     return any(current.admitting_purpose(name) != target.admitting_purpose(name) for name in names)
 

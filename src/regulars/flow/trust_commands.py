@@ -2,18 +2,15 @@
 
 from typing import Any
 
-import msgspec
-
-from regulars.core import state as tables
 from regulars.core.errors import Rejected
 from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person
 from regulars.core.record import PERSON
 from regulars.core.state import CONFIRMED, Changes
 from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
+from regulars.flow.consent_commands import known_purposes, say
 from regulars.flow.desk import Desk, Working
 from regulars.flow.people import anchor_of, apply_effects, place
-from regulars.profile import consent
 
 #: The rule of a link that a confirmation made.
 RULE = "Identifier Confirmed"
@@ -66,15 +63,12 @@ def _join(context: Context, args: dict[str, Any], changes: Changes) -> dict[str,
 
 
 def _agree(context: Context, args: dict[str, Any], changes: Changes) -> dict[str, Any]:
-    """What the link lists is agreed to, with the link as the proof."""
-    engine, record = context.engine, context.record
-    key = identifier_key(args.get("identifier"), engine)
-    purposes = args.get("purposes")
-    if not isinstance(purposes, list) or not purposes or not engine.purposes.issuperset(map(str, purposes)):
-        known = ", ".join(sorted(engine.purposes))
-        raise Rejected(
-            f"{purposes!r} are not purposes; known are {known}", field="purposes", expected=known, got=repr(purposes)
-        )
+    """What the link lists is agreed to, with the link as the proof; a double opt-in is complete."""
+    key = identifier_key(args.get("identifier"), context.engine)
+    listed = args.get("purposes")
+    purposes = known_purposes(context, listed if isinstance(listed, list) else [])
+    if not purposes:
+        raise Rejected("the link names no purpose", field="purposes", expected="purposes", got=repr(listed))
     evidence = {
         "method": "confirmation_link",
         "by": str(args.get("by") or ""),
@@ -82,23 +76,9 @@ def _agree(context: Context, args: dict[str, Any], changes: Changes) -> dict[str
         "asked_at": args.get("asked_at"),
         "proof": str(args["id"]),
     }
-    said = [(key, str(purpose), record.time, f"command-{record.offset}", True) for purpose in purposes]
-    for statement in said:
-        changes.put(tables.CONSENT, (*statement[:4], 1, msgspec.json.encode(evidence)))
     desk, working = _placed(context, (key,), changes)
-    person = desk.person(working)
-    person.statements = consent.union(person.statements, said)
-    working.written.add(PERSON)
-    since = consent.since(person.statements)
-    effect = consent.change(working.hot.consent, since, None if working.blank else working.hot.last_seen)
-    working.hot.consent = since
-    if engine.ends_more(effect):
-        repair({working.number}, {}, context, desk, changes)
-    else:
-        working.written |= engine.fold.clear(desk.load_all(working), effect.clear)
-        desk.evaluated(working, context.day)
-    desk.store(record.offset)
-    return {"identifier": key, "purposes": [str(purpose) for purpose in purposes]}
+    say(context, desk, working, key, dict.fromkeys(purposes, True), evidence, changes, confirmed=True)
+    return {"identifier": key, "purposes": purposes}
 
 
 def _placed(context: Context, keys: tuple[str, ...], changes: Changes) -> tuple[Desk, Working]:

@@ -128,7 +128,10 @@ class Updater:
         clock = max(self.clock, record.time)
         day = self.engine.calendar.day(clock)
         while profiles := due_profiles(self._state, day, self._tables):
-            changes = pass_time(self.engine, self._state, profiles, day=day, offset=record.offset, tables=self._tables)
+            changes = pass_time(
+                self.engine, self._state, profiles,
+                day=day, offset=record.offset, tables=self._tables, history=self.history,
+            )  # fmt: skip
             self._note(changes)
             self._state.commit(changes)
         self.clock = clock

@@ -1,44 +1,45 @@
 """Consent by purpose: from what each identifier said to one number per purpose, failing closed.
 
 A profile's consent is, per purpose, `since`: events from that instant on count, earlier ones never again. It is a
-function of the set of statements of all identifiers of the profile, so the order of arrival does not matter, and
-merging two profiles is the union of their statements.
+function of the set of statements of all identifiers of the profile, of the purposes' terms and of the clock, so the
+order of arrival does not matter, and merging two profiles is the union of their statements.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from regulars.core.definitions import CONTRACT
-from regulars.core.event import CONSENT, Event
+from regulars.core.definitions import CONTRACT, Purpose
+from regulars.profile.statements import CONFIRMED, RIDING, Said, Statement
 
-#: Marks the message id of a statement that rides on an ordinary event (Segment's `context.consent`).
-RIDING = "~"
-#: Of the grants that ride on the events of one slot the first counts, ms.
-SLOT_MS = 300_000
-#: How late a statement may come and still find every repetition of a grant, ms. Beyond it, what is missing narrows.
-HORIZON_MS = 7 * 86_400_000
-
-Said = tuple[str, str, int, str, bool]  # a Statement as it is stored
+DAY_MS = 86_400_000
 
 
-class Statement(NamedTuple):
-    """One identifier's yes or no to one purpose. The tuple is what `core.record.Person.statements` holds."""
+class Terms(msgspec.Struct, frozen=True):
+    """How the statements about one purpose are read."""
 
-    identifier: str
-    purpose: str
-    time: int  # ms
-    message_id: str
-    granted: bool
+    standing: bool = False  # holds without a statement, until somebody objects
+    expires: int | None = None  # how long a grant lasts, ms
+    confirmed: bool = False  # only confirmed grants count
+    within: str = ""  # the purpose that must hold, too
+
+    @property
+    def slot(self) -> int:
+        """Riding grants of one slot lapse together, ms."""
+        return min(self.expires or SLOT, SLOT)
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """What an event says about consent; `unknown` purposes and `malformed` answers are reported, not applied."""
+SLOT = 30 * DAY_MS
+PLAIN = Terms()
+NO_TERMS: Mapping[str, Terms] = {}
 
-    statements: tuple[Statement, ...] = ()
-    unknown: tuple[str, ...] = ()
-    malformed: tuple[str, ...] = ()
+
+class Standing(NamedTuple):
+    """What holds now, and the first instant at which time alone may change it (ms; None: never)."""
+
+    since: dict[str, int]
+    lapses: int | None
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -51,47 +52,133 @@ class Effect(msgspec.Struct, frozen=True):
         return bool(self.clear or self.refold)
 
 
-NOTHING_HEARD = Heard()
 NO_EFFECT = Effect()
 
 
-def since(statements: Iterable[Said]) -> dict[str, int]:
-    """Per allowed purpose, the start of the allowed interval that lasts until now, ms (decision record 1).
+def terms_of(purposes: Iterable[Purpose]) -> dict[str, Terms]:
+    """The terms of those purposes that are not plain consent."""
+    found = {}
+    for purpose in purposes:
+        terms = Terms(
+            standing=purpose.basis != "consent",
+            expires=None if purpose.expires_days is None else purpose.expires_days * DAY_MS,
+            confirmed=purpose.double_opt_in,
+            within=purpose.id.partition(":")[0] if purpose.partner else "",
+        )
+        if terms != PLAIN:
+            found[purpose.id] = terms
+    return found
+
+
+def since(statements: Iterable[Said], terms: Mapping[str, Terms] = NO_TERMS, now: int = 0) -> dict[str, int]:
+    """Per allowed purpose, the start of the allowed interval that lasts until now, ms (decision records 1 and 7).
 
     At an instant a purpose is allowed when the last statement of at least one identifier grants it and no identifier's
     last statement refuses it; of statements of one instant a refusal is the last. So `since` is the last instant at
-    which a refusal ended, or, where nobody ever refused, the first grant.
+    which a refusal ended, or, where nobody ever refused, the first grant. A grant that has lapsed says nothing more.
 
     >>> since([("a", "analytics", 5, "m1", True), ("b", "analytics", 9, "m2", True)])
     {'analytics': 5}
     """
-    spoken: dict[str, dict[str, list[tuple[int, bool]]]] = {}
-    for identifier, purpose, time, _, granted in statements:
-        spoken.setdefault(purpose, {}).setdefault(identifier, []).append((time, not granted))
-    result = {}
+    return standing(statements, terms, now).since
+
+
+def standing(statements: Iterable[Said], terms: Mapping[str, Terms], now: int) -> Standing:
+    """`since` and until when it stands."""
+    spoken: dict[str, dict[str, list[tuple[int, bool, str]]]] = {}
+    for identifier, purpose, time, message_id, granted in statements:
+        spoken.setdefault(purpose, {}).setdefault(identifier, []).append((time, not granted, message_id))
+    result = {purpose: 0 for purpose, own in terms.items() if own.standing}
+    lapses: int | None = None
     for purpose, voices in spoken.items():
-        start = _start(voices.values())
-        if start is not None:
-            result[purpose] = start
-    return result
-
-
-def _start(voices: Iterable[list[tuple[int, bool]]]) -> int | None:
-    first_grant: int | None = None
-    refusal_ended: int | None = None
-    for voice in voices:
-        voice.sort()
-        if voice[-1][1]:
-            return None
-        begin = voice[-1][0]
-        for time, refused in reversed(voice):
-            if refused:
-                refusal_ended = begin if refusal_ended is None else max(refusal_ended, begin)
-                break
-            begin = time
+        own = terms.get(purpose, PLAIN)
+        start, until = _start([_heard(voice, own) for voice in voices.values()], own, now)
+        if start is None:
+            result.pop(purpose, None)
         else:
-            first_grant = begin if first_grant is None else min(first_grant, begin)
-    return first_grant if refusal_ended is None else refusal_ended
+            result[purpose] = start
+            if until is not None:
+                lapses = until if lapses is None else min(lapses, until)
+    for purpose, own in terms.items():
+        if own.within and purpose in result:
+            if own.within in result:
+                result[purpose] = max(result[purpose], result[own.within])
+            else:
+                del result[purpose]
+    return Standing(result, lapses)
+
+
+class _Voice(NamedTuple):
+    """What one identifier's statements come to."""
+
+    refuses: bool
+    ended: int | None  # when its last refusal ended; None: it never refused
+    begin: int | None  # of the unbroken grant; None: it grants nothing
+    until: int | None  # when that lapses; None: never
+
+
+def _heard(voice: list[tuple[int, bool, str]], terms: Terms) -> _Voice:
+    if terms.confirmed:
+        voice = [said for said in voice if said[1] or said[2].startswith(CONFIRMED)]
+        if not voice:
+            return _Voice(refuses=False, ended=None, begin=None, until=None)
+    voice.sort()
+    if voice[-1][1]:
+        return _Voice(refuses=True, ended=None, begin=None, until=None)
+    after = next((at + 1 for at in range(len(voice) - 1, -1, -1) if voice[at][1]), 0)
+    begin, _, message_id = voice[after]
+    ended = begin if after else None
+    if terms.expires is None:
+        return _Voice(refuses=False, ended=ended, begin=begin, until=None)
+    # A signal that rides on events repeats an answer; it does not renew it.
+    first = begin - begin % terms.slot if message_id.startswith(RIDING) else begin
+    until = first + terms.expires
+    for time, _, again in voice[after + 1 :]:
+        if again.startswith(RIDING):
+            continue
+        if time >= until:
+            begin = time
+        until = max(until, time + terms.expires)
+    return _Voice(refuses=False, ended=ended, begin=begin, until=until)
+
+
+def _start(voices: list[_Voice], terms: Terms, now: int) -> tuple[int | None, int | None]:
+    """Start of the allowed interval, and the first instant at which a grant lapses."""
+    if any(voice.refuses for voice in voices):
+        return None, None
+    ended = max((voice.ended for voice in voices if voice.ended is not None), default=0)
+    if terms.standing:
+        return ended, None
+    live = [voice for voice in voices if voice.begin is not None and (voice.until is None or now < voice.until)]
+    if not live:
+        return None, None
+    begin = min(voice.begin for voice in live if voice.begin is not None)
+    return max(ended, begin), min((voice.until for voice in live if voice.until is not None), default=None)
+
+
+def pending(statements: Iterable[Said], terms: Mapping[str, Terms]) -> dict[str, dict[str, tuple[int, str]]]:
+    """Grants that wait for their confirmation: purpose -> identifier -> (time, message id) of the newest.
+
+    >>> pending([("email:a", "news", 5, "m1", True)], {"news": Terms(confirmed=True)})
+    {'news': {'email:a': (5, 'm1')}}
+    """
+    last: dict[tuple[str, str], tuple[int, bool, str]] = {}
+    confirmed: set[tuple[str, str]] = set()
+    for identifier, purpose, time, message_id, granted in sorted(statements, key=lambda said: (said[2], not said[4])):
+        if not terms.get(purpose, PLAIN).confirmed:
+            continue
+        voice = (identifier, purpose)
+        if not granted:
+            confirmed.discard(voice)
+        elif message_id.startswith(CONFIRMED):
+            confirmed.add(voice)
+        if not (granted and message_id.startswith(CONFIRMED)):
+            last[voice] = (time, granted, message_id)
+    found: dict[str, dict[str, tuple[int, str]]] = {}
+    for (identifier, purpose), (time, granted, message_id) in last.items():
+        if granted and (identifier, purpose) not in confirmed:
+            found.setdefault(purpose, {})[identifier] = (time, message_id)
+    return found
 
 
 def allows(since_map: Mapping[str, int], purpose: str, event_time: int) -> bool:
@@ -128,92 +215,7 @@ def change(old: Mapping[str, int], new: Mapping[str, int], last_event_time: int 
     return Effect(frozenset(clear), frozenset(refold)) if clear or refold else NO_EFFECT
 
 
-def statements_of(event: Event, purposes: Collection[str]) -> Heard:
-    """What the event's subject says about consent.
-
-    Two forms: the event `Consent Updated` with {"purposes": {purpose: bool}}, and Segment's
-    `context.consent.categoryPreferences`, which rides on every event
-    (https://segment.com/docs/privacy/consent-management/). A claim never speaks: only the verified subject does.
-    """
-    riding = event.context.get("consent")
-    if (event.name != CONSENT and not riding) or not event.subject:
-        return NOTHING_HEARD
-    said: list[tuple[str, Any, str]] = []
-    malformed: list[str] = []
-    if event.name == CONSENT:
-        _read(event.properties.get("purposes"), event.message_id, said, malformed)
-    if isinstance(riding, dict):
-        _read(riding.get("categoryPreferences"), RIDING + event.message_id, said, malformed)
-    found: list[Statement] = []
-    unknown: list[str] = []
-    for purpose, granted, message_id in said:
-        if not isinstance(granted, bool):
-            malformed.append(purpose[:100])
-        elif purpose == CONTRACT or purpose not in purposes:
-            unknown.append(purpose[:100])
-        else:
-            found.append(Statement(event.subject, purpose, event.time, message_id, granted))
-    return Heard(tuple(found), tuple(unknown), tuple(malformed))
-
-
-def _read(answers: Any, message_id: str, said: list[tuple[str, Any, str]], malformed: list[str]) -> None:
-    if isinstance(answers, dict):
-        said.extend((str(purpose), granted, message_id) for purpose, granted in answers.items())
-    elif answers is not None:
-        malformed.append("purposes")
-
-
-def union(known: Iterable[Said], heard: Iterable[Said]) -> list[Said]:
-    """The statements that can still matter, sorted, for `Person.statements`. Nothing new was said if it equals `known`.
-
-    Per identifier and purpose only the last refusal matters, and the grants after it: the first of them now, the others
-    if a later refusal is yet to arrive. Of riding grants the first of a slot is kept; of all grants that repeat the
-    first, those of the last `HORIZON_MS`. What is left out can only narrow. The table of statements keeps the history.
-    """
-    voices: dict[tuple[str, str], list[tuple[int, str, bool]]] = {}
-    for identifier, purpose, time, message_id, granted in {*known, *heard}:
-        voices.setdefault((identifier, purpose), []).append((time, message_id, granted))
-    return sorted(
-        (identifier, purpose, *statement)
-        for (identifier, purpose), voice in voices.items()
-        for statement in _matters(voice)
-    )
-
-
-def _matters(voice: list[tuple[int, str, bool]]) -> list[tuple[int, str, bool]]:
-    voice.sort()
-    refusals = [statement for statement in voice if not statement[2]]
-    kept = refusals[-1:]
-    refused = refusals[-1][0] if refusals else -1
-    old = voice[-1][0] - HORIZON_MS
-    slot_of_last, repeated = -1, False
-    for statement in voice:
-        time, message_id, granted = statement
-        slot = time // SLOT_MS
-        # Grants before the refusal but of its slot stay: they say which grant of the slot was the first.
-        if not granted or slot < refused // SLOT_MS:
-            continue
-        if message_id.startswith(RIDING):
-            if slot == slot_of_last:
-                continue
-            slot_of_last = slot
-        if time >= old or (time > refused and not repeated):
-            kept.append(statement)
-        repeated = repeated or time > refused
-    return kept
-
-
-def proof(known: Iterable[Said], heard: Iterable[Statement]) -> list[Statement]:
-    """Those of the new statements that belong in the history.
-
-    Each that was made for its own sake; of those that ride on events, each that changes what was said last before it.
-    """
-    told = list(known)
-    found = []
-    for statement in heard:
-        before = [s for s in told if s[:2] == statement[:2] and s[2] <= statement.time and s != statement]
-        last = max(before, key=lambda s: (s[2], not s[4]), default=None)
-        if not statement.message_id.startswith(RIDING) or last is None or last[4] != statement.granted:
-            found.append(statement)
-        told.append(statement)
-    return found
+__all__ = [
+    "CONFIRMED", "NO_TERMS", "RIDING", "Effect", "Said", "Standing", "Statement", "Terms", "allows", "change", "gate",
+    "pending", "since", "standing", "terms_of",
+]  # fmt: skip

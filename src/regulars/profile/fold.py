@@ -17,6 +17,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.definitions import CONTRACT, Definitions, Trait
 from regulars.core.event import ORDER_EVENTS, Event
 from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
+from regulars.core.sensitive import detector
 from regulars.profile import groups, purchases
 from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
 from regulars.profile.orders import Change, Order
@@ -94,8 +95,11 @@ class Fold:
         self.version = definitions.record_version
         self.purchases_purpose = purchases_purpose
         self._currency = definitions.shop.currency
+        self._standing = {purpose.id: 0 for purpose in definitions.purposes if purpose.basis != "consent"}
         self._day = calendar.day
         known = thresholds or {}
+        unwanted = detector(definitions.sensitive).category
+        explicit = {purpose.id for purpose in definitions.purposes if purpose.sensitive}
         self._at: list[_Slot] = []
         for at, members in enumerate(self.groups):
             for place, slot in enumerate(members):
@@ -104,6 +108,7 @@ class Fold:
                     currency=self._currency,
                     computed=computed,
                     thresholds=known.get(traits[slot].name, ()),
+                    unwanted=None if traits[slot].purpose in explicit else unwanted,
                 )
                 self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot], _is_timed(traits[slot])))
         self._by_slot = sorted(self._at)
@@ -152,8 +157,8 @@ class Fold:
     def new(self, anchor: str, time: int, day: int) -> Hot:
         """The hot record of a profile without events."""
         hot = Hot(
-            anchor=anchor, first_seen=time, last_seen=time, day=day, values=[], consent={}, segments=[], facts={},
-            due=0, version=self.version,
+            anchor=anchor, first_seen=time, last_seen=time, day=day, values=[], consent=dict(self._standing),
+            segments=[], facts={}, due=0, version=self.version,
         )  # fmt: skip
         hot.values = [at.monoid.value(at.monoid.zero(), day) for at in self._by_slot]
         return hot

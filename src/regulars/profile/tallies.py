@@ -21,13 +21,19 @@ _FACTOR = 1 << 16  # fixed point of the decay factors
 _HALF_LIVES = 10  # an affinity forgets weeks that weigh less than 2^-10
 
 
-def compile_tally(trait: Trait, *, currency: str, computed: Mapping[str, Computed]) -> Tally:
+def compile_tally(
+    trait: Trait,
+    *,
+    currency: str,
+    computed: Mapping[str, Computed],
+    unwanted: Callable[[str], object] | None = None,
+) -> Tally:
     """The tally of a trait of kind count, sum, affinity or lifecycle."""
     match trait.kind:
         case "count" | "sum":
             return _Total(trait, currency) if trait.window_days is None else _DailyTotal(trait, currency)
         case "affinity":
-            return _Affinity(trait, currency)
+            return _Affinity(trait, currency, unwanted)
         case "lifecycle":
             if trait.kind not in computed:
                 raise Misconfigured(f"trait {trait.name!r}: nothing computes the kind 'lifecycle' here")
@@ -180,7 +186,7 @@ class _Affinity(Measure):
     integers, rounded to 4 places; the value has the 20 largest of at least 1 %. A window counts in whole weeks.
     """
 
-    def __init__(self, trait: Trait, currency: str) -> None:
+    def __init__(self, trait: Trait, currency: str, unwanted: Callable[[str], object] | None = None) -> None:
         super().__init__(trait, currency)
         if self.leaves is None:
             raise Misconfigured(f"trait {trait.name!r}: an affinity needs `of`, the property that is its key")
@@ -203,6 +209,9 @@ class _Affinity(Measure):
         plain = "." not in trait.of and not trait.where and self._weigh is None
         self._plain = trait.of if plain else None
         self._known: dict[Any, str | None] = {}  # category as sent -> key
+        self._unwanted = unwanted  # keys of which this says yes are not counted
+        # Affinities that read the same keys of a basket share them; one that leaves some out has others.
+        self._shared_as = self._level if unwanted is None else -self._level
 
     def _weigher(self, path: str, of: str) -> Callable[[Properties, Properties], int]:
         self.money = reading.is_money(path)
@@ -256,7 +265,7 @@ class _Affinity(Measure):
             return {}
         else:
             weights = self.amounts_in(basket, self._weight_name)
-        keys = basket.keys(self.column.name, self._level, self._paths_in)
+        keys = basket.keys(self.column.name, self._shared_as, self._paths_in)
         sums: dict[str, int] = {}
         for at in chosen:
             weight = weights[at]
@@ -334,13 +343,16 @@ class _Affinity(Measure):
         elif type(leaf) is list and all(type(name) is str for name in leaf):
             path = tuple(leaf)
         else:
-            return reading.category(leaf, self._level)
+            return self._wanted(reading.category(leaf, self._level))
         if path in self._known:
             return self._known[path]
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        key = self._known[path] = reading.category(leaf, self._level)
+        key = self._known[path] = self._wanted(reading.category(leaf, self._level))
         return key
+
+    def _wanted(self, key: str | None) -> str | None:
+        return None if key is not None and self._unwanted is not None and self._unwanted(key) else key
 
 
 class _OrderDays(Measure):

@@ -7,7 +7,7 @@ Windows and caps truncate by place, never by value (see `profile.cells`). The wi
 bounds the keys of `distinct`, the cells of `affinity`, and the order days of `lifecycle`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from regulars.core.definitions import Trait
 from regulars.profile import joins, tallies
@@ -22,9 +22,17 @@ def is_tally(trait: Trait) -> bool:
 
 
 def compile_trait(
-    trait: Trait, *, currency: str, computed: Mapping[str, Computed], thresholds: Thresholds = None
+    trait: Trait,
+    *,
+    currency: str,
+    computed: Mapping[str, Computed],
+    thresholds: Thresholds = None,
+    unwanted: Callable[[str], object] | None = None,
 ) -> Monoid:
-    """The monoid of a trait; `currency` is the shop's. Raises Misconfigured when the definition lacks something."""
+    """The monoid of a trait; `currency` is the shop's. Raises Misconfigured when the definition lacks something.
+
+    An affinity counts no key of which `unwanted` says yes.
+    """
     if is_tally(trait):
-        return tallies.compile_tally(trait, currency=currency, computed=computed)
+        return tallies.compile_tally(trait, currency=currency, computed=computed, unwanted=unwanted)
     return joins.compile_join(trait, currency=currency, thresholds=thresholds)

@@ -10,7 +10,9 @@ from regulars.core.definitions import (
     Placement,
     Purpose,
     Segment,
+    Sensitive,
     Shop,
+    Signals,
     Source,
     Trait,
 )
@@ -43,6 +45,8 @@ class Draft(msgspec.Struct):
     segments: dict[str, Segment] = {}
     purposes: dict[str, Purpose] = {}
     offers: dict[str, Offer] = {}
+    signals: Signals = Signals()
+    sensitive: Sensitive = Sensitive()
     placements: dict[str, Placement] = {}
     named: dict[str, set[str]] = {}  # table -> ids that the folder mentions, right or wrong
     places: dict[tuple[str, str], TomlFile] = {}  # (table, id) -> its file

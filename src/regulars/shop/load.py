@@ -16,14 +16,16 @@ from regulars.core.definitions import (
     Placement,
     Purpose,
     Segment,
+    Sensitive,
     Shop,
+    Signals,
     Source,
     Trait,
 )
 from regulars.core.errors import Misconfigured, Rejected
+from regulars.core.sensitive import EDITION
 from regulars.shop.conditions import check_conditions
 from regulars.shop.draft import Draft
-from regulars.shop.identity import read_identity
 from regulars.shop.mistake import Mistake, nearest
 from regulars.shop.plan import EventEntry, json_schema
 from regulars.shop.reading import S, TomlFile
@@ -39,6 +41,8 @@ FILES = {
     "placements.toml": "placements",
 }
 KNOWN = ("shop.toml", "identity.toml", *FILES)
+#: What consent.toml holds beside purposes.
+BESIDE: dict[str, type[msgspec.Struct]] = {"signals": Signals, "sensitive": Sensitive}
 _KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "sources": (Source, "id"),
     "traits": (Trait, "name"),
@@ -100,14 +104,13 @@ def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]
 
 def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     shop = _single(opened.get("shop.toml"), "shop", Shop)
-    languages = (shop or Shop(name="")).languages
-    identity = read_identity(opened.get("identity.toml"), languages)
+    identity = _single(opened.get("identity.toml"), "identity", Identity, beside=("linking",))
     linking = _beside(opened.get("identity.toml"), "linking", Linking)
-    draft = Draft(shop=shop or Shop(name=""), identity=identity, linking=linking or Linking())
-    if "identity.toml" in opened:
-        draft.places["identity", ""] = opened["identity.toml"]
+    draft = Draft(shop=shop or Shop(name=""), identity=identity or Identity(), linking=linking or Linking())
     if shop is not None:
         check_shop(shop, opened["shop.toml"])
+    if identity is not None and "identity.toml" in opened:
+        draft.places["identity", ""] = opened["identity.toml"]
     for table in (*FILES.values(), "offers"):
         draft.named[table] = set()
     for name, file in opened.items():
@@ -115,16 +118,18 @@ def _draft(opened: Mapping[str, TomlFile]) -> Draft:
         if table == "events":
             _read_events(draft, file)
         elif table:
-            file.only(table)
+            file.only(table, *(BESIDE if table == "purposes" else ()))
             _read_entries(draft, table, file)
+            if table == "purposes":
+                _read_beside(draft, file)
     return draft
 
 
-def _single(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
-    """The one table of shop.toml."""
+def _single(file: TomlFile | None, table: str, kind: type[S], *, beside: tuple[str, ...] = ()) -> S | None:
+    """The one table of shop.toml or identity.toml that must be there."""
     if file is None:
         return None
-    file.only(table)
+    file.only(table, *beside)
     raw = file.data.get(table)
     if isinstance(raw, dict):
         return file.struct(kind, (table,), raw)
@@ -159,6 +164,21 @@ def _read_entries(draft: Draft, table: str, file: TomlFile) -> None:
             into[name] = entry
 
 
+def _read_beside(draft: Draft, file: TomlFile) -> None:
+    """The tables of consent.toml that hold no purposes."""
+    for table, kind in BESIDE.items():
+        raw = file.data.get(table)
+        if raw is None:
+            continue
+        draft.places[table, ""] = file
+        if isinstance(raw, dict):
+            entry = file.struct(kind, (table,), raw)
+            if entry is not None:
+                setattr(draft, table, entry)
+        else:
+            file.report((table,), f"expected a table [{table}]")
+
+
 def _read_events(draft: Draft, file: TomlFile) -> None:
     file.only("strict_plan", "events")
     strict = file.data.get("strict_plan", True)
@@ -188,24 +208,15 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         traits=tuple(draft.traits.values()),
         segments=tuple(draft.segments.values()),
         purposes=tuple(draft.purposes.values()),
+        signals=draft.signals,
+        sensitive=draft.sensitive,
         offers=tuple(draft.offers.values()),
         placements=tuple(draft.placements.values()),
-        identity=_identity(draft),
+        identity=draft.identity,
         linking=draft.linking,
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )
-
-
-def _identity(draft: Draft) -> Identity:
-    """The rules of who is who, with what other files say about them."""
-    shared = tuple(sorted(source.id for source in draft.sources.values() if source.shared))
-    return msgspec.structs.replace(draft.identity, shared_sources=shared, country=draft.shop.country)
-
-
-def _untitled(identity: Identity) -> Identity:
-    types = tuple(msgspec.structs.replace(one, title=()) for one in identity.types)
-    return msgspec.structs.replace(identity, types=types)
 
 
 def _record_version(draft: Draft) -> str:
@@ -219,8 +230,24 @@ def _record_version(draft: Draft) -> str:
             draft.shop.time_zone,
             draft.shop.currency,
             draft.shop.typical_gap_days,
-            _untitled(_identity(draft)),
+            draft.identity,
+            *_terms(draft),
+            *_left_out(draft),
         ],
         order="deterministic",
     )
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _terms(draft: Draft) -> list[Any]:
+    """What a yes to each purpose takes, where that is more than a yes."""
+    found = [(p.id, p.basis, p.expires_days, p.double_opt_in, p.partner) for p in draft.purposes.values()]
+    special = [one for one in found if one[1:] != ("consent", None, False, "")]
+    return [special] if special else []
+
+
+def _left_out(draft: Draft) -> list[Any]:
+    """What decides which categories no interest counts."""
+    if not any(trait.kind == "affinity" for trait in draft.traits.values()):
+        return []
+    return [EDITION, draft.sensitive, sorted(p.id for p in draft.purposes.values() if p.sensitive)]

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, Shop, Source, Trait
+from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import BUILT_IN, Draft
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.reading import TomlFile
+from regulars.shop.sensitive_rules import check_sensitive
 
 RECOMMENDERS = ("blend", "bought_together", "popular", "trending", "buy_again")
 #: What a key may do. A browser's key is public, so it can only collect and decide.
@@ -19,6 +21,7 @@ SCOPES = {"browser": ("collect", "decide"), "server": ("collect", "decide", "pro
 NEEDS_OF = ("sum", "last", "first", "max", "distinct", "affinity")
 _ID = re.compile(r"[a-z][a-z0-9_.-]*")
 _TRAIT_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PURPOSE = re.compile(rf"{_ID.pattern}(:{_ID.pattern})?")  # "partners:acme"
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 
 
@@ -33,8 +36,6 @@ def check_shop(shop: Shop, file: TomlFile) -> None:
         file.report(
             ("shop", "currency"), f"expected three capital letters (ISO 4217) as in 'EUR', got {shop.currency!r}"
         )
-    if not re.fullmatch("[A-Z]{2}", shop.country):
-        file.report(("shop", "country"), f"expected two capital letters (ISO 3166) as in 'DE', got {shop.country!r}")
     for language in shop.languages:
         if not _LANGUAGE.fullmatch(language):
             file.report(("shop", "languages"), f"expected languages as 'de' or 'de-AT', got {language!r}")
@@ -46,6 +47,7 @@ def check_draft(draft: Draft) -> None:
     """Everything that refers to something else refers to something that exists, and numbers make sense."""
     _check_names(draft)
     _check_sources(draft)
+    _check_identity(draft)
     _check_linking(draft)
     for name, event in draft.events.items():
         _known(draft, "events", name, "purpose", event.purpose, "purposes")
@@ -55,6 +57,8 @@ def check_draft(draft: Draft) -> None:
         _known(draft, "segments", segment.id, "purpose", segment.purpose, "purposes")
         if not segment.when.strip():
             draft.report("segments", segment.id, "when", 'empty; say who belongs to it, as in "orders_365d >= 3"')
+    check_consent(draft)
+    check_sensitive(draft)
     for purpose in draft.purposes.values():
         _within(draft, "purposes", purpose.id, "demo_share", purpose.demo_share, 0, 1)
     for offer in draft.offers.values():
@@ -65,9 +69,9 @@ def check_draft(draft: Draft) -> None:
 
 def _check_names(draft: Draft) -> None:
     for table, name in draft.places:
-        if table in ("events", "identity"):
+        if table in ("events", "identity", "signals", "sensitive"):
             continue
-        pattern = _TRAIT_NAME if table == "traits" else _ID
+        pattern = {"traits": _TRAIT_NAME, "purposes": _PURPOSE}.get(table, _ID)
         if not pattern.fullmatch(name):
             rest = "digits and _" if table == "traits" else "digits, _, - and ."
             draft.report(table, name, "", f"the name {name!r} must be small letters, {rest}, beginning with a letter")
@@ -115,6 +119,26 @@ def _check_source(draft: Draft, source: Source) -> None:
             draft.report(
                 "sources", source.id, "write_key", "is of browser sources; a server key is not stored in files"
             )
+
+
+def _check_identity(draft: Draft) -> None:
+    identity = draft.identity
+    file = draft.places.get(("identity", ""))
+    if file is None:
+        return
+    for kind in identity.unique:
+        if kind not in identity.person:
+            message = f"{kind!r} is not a person type; those are {listed(identity.person)}"
+            file.report(("identity", "unique"), message, nearest(kind, identity.person))
+    for kind in set(identity.person) & set(identity.device):
+        file.report(("identity", "device"), f"{kind!r} cannot be a person type and a device type")
+    for kind in (*identity.person, *identity.device):
+        if not re.fullmatch("[a-z][a-z0-9_]*", kind):
+            file.report(("identity",), f"the type {kind!r} must be small letters, digits and _")
+    if not identity.person:
+        file.report(("identity", "person"), "name at least one person type")
+    if identity.max_component < 2:
+        file.report(("identity", "max_component"), f"expected at least 2, got {identity.max_component}")
 
 
 def _check_linking(draft: Draft) -> None:

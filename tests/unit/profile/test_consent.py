@@ -3,7 +3,9 @@
 from typing import Any
 
 from regulars.core.event import CONSENT, Event
-from regulars.profile.consent import RIDING, Effect, Statement, change, gate, proof, since, statements_of, union
+from regulars.profile.consent import Effect, change, gate, since
+from regulars.profile.hearing import hear
+from regulars.profile.statements import RIDING, Statement, proof, union
 
 PURPOSES = {"analytics", "marketing"}
 COOKIE = "anonymous_id:c1"
@@ -14,7 +16,7 @@ def event(name: str = CONSENT, *, properties: Any = None, context: Any = None, c
 
 
 def test_a_consent_event_speaks_for_its_own_subject_only() -> None:
-    heard = statements_of(
+    heard = hear(
         event(properties={"purposes": {"analytics": True, "marketing": False}}, claims=("user_id:ana",)), PURPOSES
     )
     assert heard.statements == (
@@ -24,20 +26,18 @@ def test_a_consent_event_speaks_for_its_own_subject_only() -> None:
 
 
 def test_unknown_purposes_and_answers_that_are_no_yes_or_no_are_reported_not_applied() -> None:
-    heard = statements_of(
-        event(properties={"purposes": {"fun": True, "analytics": "yes", "contract": False}}), PURPOSES
-    )
+    heard = hear(event(properties={"purposes": {"fun": True, "analytics": "yes", "contract": False}}), PURPOSES)
     assert heard.statements == ()
     assert heard.unknown == ("fun", "contract")
     assert heard.malformed == ("analytics",)
-    assert statements_of(event(properties={"purposes": ["analytics"]}), PURPOSES).malformed == ("purposes",)
+    assert hear(event(properties={"purposes": ["analytics"]}), PURPOSES).malformed == ("purposes",)
 
 
 def test_consent_rides_on_ordinary_events() -> None:
     context = {"consent": {"categoryPreferences": {"analytics": True}}}
-    heard = statements_of(event("Page Viewed", context=context), PURPOSES)
+    heard = hear(event("Page Viewed", context=context), PURPOSES)
     assert heard.statements == (Statement(COOKIE, "analytics", 1_000, RIDING + "m1", True),)
-    assert statements_of(event("Page Viewed"), PURPOSES).statements == ()
+    assert hear(event("Page Viewed"), PURPOSES).statements == ()
 
 
 def test_a_withdrawal_ends_the_past_and_a_new_grant_starts_from_zero() -> None:

@@ -167,7 +167,7 @@ def _purposes(visit: Visit, profiles: int) -> list[Purpose]:
         share = yes / profiles if profiles else 0.0
         title = visit.words.of(purpose.title, purpose.id)
         bar = plots.share(share, title=f"{title}: {visit.formats.percent(share)}")
-        text = visit.words.of(purpose.text, "")
+        text = visit.words.of(purpose.wording.text, "")
         found.append(Purpose(title, text, yes, profiles - yes, share, bar))
     return found
 

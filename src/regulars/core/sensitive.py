@@ -1,0 +1,89 @@
+"""Sensitive inferences: words by which a trait, a segment or a category tells of health, faith and the like.
+
+The kinds are those of article 9 of the GDPR. Whole words count, in German and English, also as the first part of a
+compound. Words that are mostly harmless in a shop (race, christian, krebs) are left out: a shop adds its own.
+"""
+
+import re
+from functools import lru_cache
+
+from regulars.core.definitions import Sensitive
+
+#: Grows with the words: what records hold is built anew.
+EDITION = 1
+_KINDS = {
+    "health": "diabet* insulin* blutzucker* hiv aids krebserkrank* krebspatient* onkolog* cancer tumor* chemotherap* "
+    "depression* antidepress* burnout psychiatr* psychisch* mental_health disabled disabilit* behinderung* "
+    "schwerbehindert* inkontinenz* incontinence krankheit* erkrank* illness* disease* impoten* potenzmittel* viagra "
+    "erectile suchtkrank* alkoholiker* alcoholic* alcoholism allergi* allergen*",
+    "pregnancy": "pregnan* schwanger* maternity umstandsmode umstandskleid* mother_to_be fertility infertil* "
+    "kinderwunsch* ovulation* eisprung* contracepti* verhütung* abortion* geburtsvorbereit*",
+    "faith": "religi* muslim* islam* jewish jüdisch* judaism catholic* katholi* protestant* evangelisch* church "
+    "churches kirche* mosque* moschee* synagog* kosher koscher* halal ramadan konfession* faith gebetsteppich* koran "
+    "quran torah buddhis* hindu* atheis* kommunion*",
+    "sexual orientation": "gay lesbian* lesbisch* schwul* homosexu* bisexu* queer lgbt* transgender* "
+    "sexual_orientation sexuelle_orientierung sexualität*",
+    "ethnic origin": "ethni* racial migrationshintergrund* hautfarbe*",
+    "political opinion": "politi* parteimitglied* parteizugehör* wahlverhalten voting_behavio*",
+    "union membership": "gewerkschaft* trade_union* labor_union* labour_union* union_member* betriebsrat*",
+}
+#: In the name of a trait or segment these tell of a person's health; as a department ("Health & Beauty") they do not.
+_NAMING = "health gesundheit* gesundheits* medical* medicine* medication* medizin* medikament* arznei* apotheke*"
+_DEPARTMENT = re.compile(
+    r"\b(health|gesundheit\w*) (and |und )?(beauty|care|personal care|wellness|schönheit|pflege|körperpflege)\b"
+)
+_SEPARATORS = re.compile(r"[\W_]+")
+_HUMPS = re.compile(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ])")
+
+
+class Detector:
+    """Finds sensitive words of a shop.
+
+    >>> Detector().category("Baby > Schwangerschaft"), Detector().category("Health & Beauty")
+    ('pregnancy', '')
+    >>> Detector().name("healthScore"), Detector().name("health_beauty_30d")
+    ('health', '')
+    """
+
+    def __init__(self, own: Sensitive | None = None) -> None:
+        shop = own or Sensitive()
+        kinds = {**_KINDS, "what the shop lists": " ".join(_word(word) for word in shop.words)}
+        self._kinds = [(kind, _pattern(words)) for kind, words in kinds.items() if words]
+        self._naming = _pattern(_NAMING)
+        self._categories = tuple(_plain(category) for category in shop.categories)
+
+    def category(self, text: str) -> str:
+        """The kind of what a category path or a value tells of; "" when of nothing sensitive."""
+        plain = _plain(text)
+        for kind, pattern in self._kinds:
+            if pattern.search(plain):
+                return kind
+        listed = any(plain == own or plain.startswith(own + " ") for own in self._categories)
+        return "what the shop lists" if listed else ""
+
+    def name(self, text: str) -> str:
+        """The same of a name or a title, which say more."""
+        found = self.category(text)
+        if found:
+            return found
+        return "health" if self._naming.search(_DEPARTMENT.sub(" ", _plain(text))) else ""
+
+
+@lru_cache(maxsize=16)
+def detector(own: Sensitive) -> Detector:
+    """The detector of a shop's words."""
+    return Detector(own)
+
+
+def _plain(text: str) -> str:
+    return _SEPARATORS.sub(" ", _HUMPS.sub(" ", text)).strip().casefold()
+
+
+def _word(text: str) -> str:
+    return "_".join(_plain(text).split()) + ("*" if text.endswith("*") else "")
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    listed = sorted(words.split())
+    forms = [re.escape(_plain(word.rstrip("*"))) + (r"\w*" if word.endswith("*") else "") for word in listed]
+    return re.compile(rf"\b(?:{'|'.join(forms)})\b")
