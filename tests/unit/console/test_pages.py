@@ -7,6 +7,7 @@ import pytest
 
 from regulars.console.house import asset
 from regulars.core.state import CONSENT, FAILED
+from regulars.runtime.consents import asked
 from tests.unit.console.corner import PAGES, Corner, agrees, call, send
 
 # Customers -----------------------------------------------------------------------------------------------------------
@@ -96,6 +97,31 @@ def test_consent_noted_by_staff_holds_at_once_and_keeps_its_proof(own_corner: Co
     assert isinstance(rows[-1][5], bytes)
     assert b'"by":"gil"' in rows[-1][5]
     assert b"by telephone" in rows[-1][5]
+
+
+def test_those_who_note_consent_see_what_was_said_with_its_proof_and_others_do_not(own_corner: Corner) -> None:
+    path = f"/console/customers/{own_corner.profile('user_id:ben')}"
+    fields = {"purpose": "analytics", "granted": "no", "reason": "by <b>letter</b>"}
+    send(own_corner.as_("gil"), path, f"{path}/consent", **fields)
+    for name in ("gil", "pia"):
+        page = own_corner.as_(name).get(path).text
+        assert "noted by staff" in page
+        assert "by &lt;b&gt;letter&lt;/b&gt;" in page
+    assert "letter" not in own_corner.as_("mia").get(path).text
+
+
+def test_a_yes_weighs_as_much_as_a_no(own_corner: Corner) -> None:
+    page = own_corner.as_("gil").get(f"/console/customers/{own_corner.profile('user_id:ben')}").text
+    assert page.count('<button name="granted" value=') == 2
+    assert '<button name="granted" value="yes">' in page
+    assert '<button name="granted" value="no">' in page
+    house = own_corner.app.state["house"]
+    macros = house.templates.get_template("_choices.html").module
+    shown = macros.choices(asked(own_corner.services.definitions, "de"), "/me", "", house.words("de"))
+    assert "Angebote für Sie" in shown
+    assert shown.count('value="yes">Ja, ich stimme zu') == shown.count('value="no">Nein, ich stimme nicht zu') == 2
+    for preselecting in ("checked", "selected", "autofocus", "primary"):
+        assert preselecting not in shown
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from regulars.console import plots
 from regulars.console.clauses import Clause, Reader
+from regulars.console.consents import Agreement, Statement, agreements, said
 from regulars.console.people import name_of, number_of, record
 from regulars.console.preview import preview
 from regulars.console.timeline import moments
@@ -52,14 +53,6 @@ class Leaning(msgspec.Struct, frozen=True):
     shares: list[tuple[str, float, Markup]]
 
 
-class Agreement(msgspec.Struct, frozen=True):
-    """A purpose and whether it is allowed."""
-
-    id: str
-    title: str
-    since: int | None
-
-
 class Belonging(msgspec.Struct, frozen=True):
     """A segment and why the customer is in it or not."""
 
@@ -94,6 +87,7 @@ class Page(msgspec.Struct, frozen=True):
     grounds: list[Ground]
     leanings: list[Leaning]
     agreements: list[Agreement]
+    statements: list[Statement]
     segments: list[Belonging]
     facts: list[tuple[str, str]]
 
@@ -148,10 +142,10 @@ async def set_consent(request: Request[Any, Any, Any], visit: Asked, profile: Fr
     """Note what a customer said about a purpose; carried out as a command under the user's name."""
     data = await visit.form(request)
     number = number_of(visit.house, profile)
-    purpose, said, reason = fields(data, "purpose", "granted", "reason")
+    purpose, answer, reason = fields(data, "purpose", "granted", "reason")
     _, person = visit.house.customers.records(number)
     key = subject_of(person.identifiers, visit.house.definitions.identity)
-    granted = {"yes": True, "no": False}.get(said)
+    granted = {"yes": True, "no": False}.get(answer)
     args = {"identifier": key, "purpose": purpose, "granted": granted, "reason": reason}
     try:
         await carry_out(visit, "set_consent", args)
@@ -167,7 +161,7 @@ async def set_consent(request: Request[Any, Any, Any], visit: Asked, profile: Fr
             problem=str(error),
             done=False,
         )
-    return see(f"/console/customers/{profile_name(number)}?done={'granted' if said == 'yes' else 'refused'}")
+    return see(f"/console/customers/{profile_name(number)}?done={'granted' if answer == 'yes' else 'refused'}")
 
 
 def _page(visit: Visit, number: int) -> Page:
@@ -187,10 +181,8 @@ def _page(visit: Visit, number: int) -> Page:
         bought=_bought(visit, number),
         grounds=_grounds(visit, hot, reader) if fits else [],
         leanings=_leanings(visit, hot) if fits else [],
-        agreements=[
-            Agreement(purpose.id, visit.words.of(purpose.title, purpose.id), hot.consent.get(purpose.id))
-            for purpose in house.definitions.purposes
-        ],
+        agreements=agreements(visit, hot, person),
+        statements=said(visit, person),
         segments=_segments(visit, hot, reader) if fits else [],
         facts=_facts(person) if visit.may("identifiers") else [],
     )
