@@ -14,6 +14,7 @@ from regulars.core.definitions import Purpose, Trait
 from regulars.core.log import EVENTS, TICK, NewRecord
 from regulars.core.record import HOT, Hot, part_id
 from regulars.core.state import IDENTIFIER
+from regulars.flow.customer import Customers
 from regulars.flow.engine import Engine
 from regulars.flow.updater import Updater
 from tests.property.test_flow import DAY, DEFINITIONS, START, calls, picture
@@ -93,3 +94,48 @@ def test_nothing_that_rests_on_a_lapsed_grant_is_left(sent: list[dict[str, Any]]
         for segment in ENGINE.definitions.segments:
             if segment.purpose != "contract" and segment.purpose not in hot.consent:
                 assert segment.id not in hot.segments
+
+
+@quick
+@given(calls(), st.integers(7, 30))
+def test_a_decision_after_a_lapse_uses_nothing_of_it_before_any_tick_came(
+    sent: list[dict[str, Any]], days: int
+) -> None:
+    state = folded([tick(START + 14 * DAY), *(record(call, START + 14 * DAY) for call in sent)], at_once=4)
+    now = START + (14 + days) * DAY
+    customers = Customers(ENGINE, state)
+    for row in state.select(IDENTIFIER):
+        number = int(str(row[1]))
+        customer = customers.of(
+            number, usable_record=True, key=str(row[0]), events=(), now=now, day=ENGINE.calendar.day(now)
+        )
+        assert customer.hot.consent.keys() <= {"stock"}
+        for slot, trait in enumerate(ENGINE.definitions.traits):
+            if trait.purpose not in ("contract", "stock"):
+                assert not customer.hot.values[slot], trait.name
+        assert not set(customer.hot.segments) & {"lookers", "bikers"}
+
+
+@quick
+@given(calls(), calls(), st.integers(0, 14))
+def test_a_withdrawal_ends_for_good_what_was_before_whatever_comes_after(
+    sent: list[dict[str, Any]], more: list[dict[str, Any]], day: int
+) -> None:
+    """Also what comes late, by other identifiers, with merges and later grants."""
+    said = {"analytics": False, "personalisation": False, "stock": False}
+    at = START + day * DAY
+    stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat()
+    no = {
+        "type": "track", "event": "Consent Updated", "messageId": "no", "timestamp": stamp, "userId": "ana",
+        "properties": {"purposes": said},
+    }  # fmt: skip
+    later = [{**call, "messageId": f"later-{call['messageId']}"} for call in more]
+    received = START + 15 * DAY
+    records = [record(call, received) for call in [*sent, no, *later]]
+    state = folded([tick(received), *records], at_once=3)
+    rows = {str(row[0]): int(str(row[1])) for row in state.select(IDENTIFIER)}
+    data = state.parts([part_id(rows["user_id:ana"], HOT)])
+    hot = msgspec.msgpack.decode(next(iter(data.values())), type=Hot)
+    assert all(since > at for since in hot.consent.values())
+    counted = sum(call.get("event") == "Product Viewed" and _time(call) > at for call in [*sent, *later])
+    assert (hot.values[ENGINE.fold.slots["stock_views"]] or 0) <= counted
