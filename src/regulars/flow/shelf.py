@@ -1,5 +1,6 @@
 """The shelf: what deciding needs of the catalogue, held in memory and refreshed as products change."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import cast
 
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 
 from regulars.catalog.rows import from_row
 from regulars.core.catalog import CatalogItem
-from regulars.core.state import FOLDED, PRODUCT, StateReader
+from regulars.core.state import CLOCK, FOLDED, PRODUCT, Cell, Row, StateReader
 from regulars.recommend.interactions import Catalogue
 
 #: Rows of one read while the whole catalogue is looked through.
 CHUNK = 2_000
+#: Rows of one read of what was seen already, in passing: answering customers goes on beside it.
+FEW = 250
+#: How far the shop's clock is ahead of an instant that nothing comes to any more; ms.
+SETTLED_MS = 10_000
 #: Items whose titles and prices are kept ready.
 MOST_ITEMS = 20_000
 
@@ -40,11 +45,13 @@ class Shelf:
         self._state = state
         self._unavailable: set[str] = set()
         self._items: dict[str, CatalogItem | None] = {}
-        self._after = ""  # of the first look through the whole catalogue: the last id seen
+        self._after = ""  # the last id seen, where rows are read list by list
         self._complete = False
-        self._newest = -1  # ms
+        self._newest = -1  # ms: everything of an instant before it was seen
         self._folded = -1
-        self._rest = 0
+        self._again: deque[int] = deque()  # instants that may have got more rows since they were read
+        self._behind = False  # many rows are new
+        self._whole = False  # nothing can come to the newest instant any more
         self.version = 0  # grows when availability changed
         self.changes = 0  # grows when anything may have changed
         self._mask: tuple[int, Catalogue, NDArray[np.bool_]] | None = None
@@ -54,15 +61,25 @@ class Shelf:
         if not self._complete:
             return self._look_through()
         folded = cast(int, self._state.meta(FOLDED) or 0)
-        if self._rest or folded == self._folded:
-            self._rest = max(self._rest - 1, 0)
+        if folded == self._folded and not self._again:
             return False
-        rows = self._state.select(PRODUCT, at_least={"updated": self._newest}, order=("updated",))
-        self._take((cast(str, row[0]), cast(int, row[1]), cast(bytes, row[3])) for row in rows)
         self._folded = folded
-        # What carries the newest time is read again each time: after a large import of one instant, less often.
-        self._rest = len(rows) // CHUNK
-        return False
+        clock = cast(int, self._state.meta(CLOCK) or 0)
+        newer = self._read({}, {"updated": self._newest + 1}, "updated", CHUNK)
+        if newer:
+            last = cast(int, newer[-1][1])
+            # The instant before is whole now, and may have got rows after it was read; the last one may get more.
+            self._again.extend(one for one in (self._newest, last) if one not in self._again)
+            if self._again[0] == self._newest:
+                self._after = ""
+            self._newest, self._whole = last, False
+            self._behind = self._behind or len(newer) == CHUNK
+        elif not self._again:
+            if self._whole:
+                return False
+            self._again.append(self._newest)
+            self._whole = clock > self._newest + SETTLED_MS
+        return self._look_again()
 
     def items(self, ids: Iterable[str]) -> dict[str, CatalogItem]:
         """Those of the items that the catalogue has."""
@@ -94,19 +111,40 @@ class Shelf:
         return self._mask[2]
 
     def _look_through(self) -> bool:
-        rows = self._state.select(PRODUCT, at_least={"id": self._after}, order=("id",), limit=CHUNK)
-        self._take((cast(str, row[0]), cast(int, row[1]), cast(bytes, row[3])) for row in rows)
+        if self._newest < 0:
+            # What changes from here on is newer, wherever the look through the catalogue has come.
+            newest = self._state.select(PRODUCT, order=("-updated",), limit=1)
+            self._newest = cast(int, newest[0][1]) if newest else 0
+        rows = self._read({}, {"id": self._after}, "id", CHUNK)
         if len(rows) < CHUNK:
-            self._complete = True
+            self._complete, self._after = True, ""
             return False
         self._after = cast(str, rows[-1][0])
         return True
 
-    def _take(self, rows: Iterable[tuple[str, int, bytes]]) -> None:
+    def _look_again(self) -> bool:
+        """Rows of instants already seen, up to a full list: a large import of one instant is not read at once."""
+        most = CHUNK if self._behind else FEW
+        while self._again:
+            rows = self._read({"updated": self._again[0]}, {"id": self._after}, "id", most)
+            if len(rows) == most:
+                self._after = cast(str, rows[-1][0])
+                return self._behind
+            self._again.popleft()
+            self._after = ""
+        self._behind = False
+        return False
+
+    def _read(self, where: Mapping[str, Cell], at_least: Mapping[str, Cell], order: str, most: int) -> list[Row]:
+        rows = self._state.select(PRODUCT, where, at_least=at_least, order=(order,), limit=most)
+        if rows:
+            self._take((cast(str, row[0]), cast(bytes, row[3])) for row in rows)
+        return rows
+
+    def _take(self, rows: Iterable[tuple[str, bytes]]) -> None:
         unavailable = set(self._unavailable)
         self.changes += 1
-        for identifier, updated, data in rows:
-            self._newest = max(self._newest, updated)
+        for identifier, data in rows:
             self._items.pop(identifier, None)
             if _is_available(_availability(data)):
                 unavailable.discard(identifier)
