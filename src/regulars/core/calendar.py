@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
 _QUARTER_MS = 900_000  # every zone's offset changes on a quarter of an hour
 _EPOCH = date(1970, 1, 1)
 
@@ -31,6 +32,17 @@ class Calendar:
         if offset is None:
             offset = self._offset(quarter)
         return (instant + offset) // DAY_MS
+
+    def hour_and_weekday(self, instant: int) -> tuple[int, int]:
+        """The local hour (0 to 23) and weekday (1 is Monday) of `instant` (ms).
+
+        >>> Calendar("Europe/Berlin").hour_and_weekday(1_511_999_999_000)  # Thursday, 2017-11-30 00:59:59 local
+        (0, 4)
+        """
+        quarter = instant // _QUARTER_MS
+        offset = self._offsets.get(quarter)
+        local = instant + (self._offset(quarter) if offset is None else offset)
+        return local % DAY_MS // _HOUR_MS, (local // DAY_MS + 3) % 7 + 1  # day 0 was a Thursday
 
     def start(self, day: int) -> int:
         """The instant (ms) at which local day `day` begins."""

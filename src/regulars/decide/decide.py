@@ -144,13 +144,13 @@ def _per_placement(table: OfferTable, plan: Plan, row: list[object], codes: byte
 
 def row_of(table: OfferTable, facts: Facts, placement: str | None = None, channel: str | None = None) -> list[object]:
     """The row that conditions are tested on, at the shop's hour and weekday."""
-    local = table.calendar.local(facts.now)
+    hour, weekday = table.calendar.hour_and_weekday(facts.now)
     hot = facts.hot
     return table.rows.row(
         hot.values,
         frozenset(hot.segments),
         channel=channel,
         placement=placement,
-        hour=local.hour,
-        weekday=local.isoweekday(),
+        hour=hour,
+        weekday=weekday,
     )

@@ -1,6 +1,7 @@
 """Codes as sentences, in German and English. Sentences for customers say what they would expect to be known."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 LANGUAGES = ("en", "de")
@@ -95,6 +96,7 @@ def aisle(path: str) -> str:
     return name.capitalize() if name.isupper() else name
 
 
+@lru_cache(maxsize=500)
 def spoken(wanted: str | None, header: str, known: tuple[str, ...]) -> str:
     """The language to answer in: what the call says, else the first wish of the browser that the shop speaks.
 
