@@ -41,6 +41,22 @@ def statements(
     )
 
 
+def chains(marks: tuple[str, ...]) -> st.SearchStrategy[list[Said]]:
+    """Grants of one voice that follow one another; a refusal among them comes late, if one comes."""
+    days = st.integers(0, 30).map(lambda at: at * 10 * DAY)
+    grants = st.lists(st.tuples(days, st.sampled_from(marks)), min_size=3, max_size=14)
+    refusals = st.lists(days, max_size=1)
+    return st.tuples(grants, refusals).map(
+        lambda both: (
+            [(NAMES[0], "lapsing", time, mark + "m", True) for time, mark in both[0]]
+            + [(NAMES[0], "lapsing", time, "no", False) for time in both[1]]
+        )
+    )
+
+
+CHAINS = chains(("", CONFIRMED, RIDING)) | chains((RIDING,))
+
+
 @given(statements(), st.randoms(), NOW)
 def test_the_order_of_arrival_does_not_matter(said: list[Said], random: object, now: int) -> None:
     shuffled = said[:]
@@ -146,28 +162,34 @@ def test_a_legitimate_interest_holds_until_somebody_objects(said: list[Said], no
         assert found["standing"] == 0
 
 
-@given(statements(), NOW)
-def test_a_partner_gets_nothing_without_its_own_yes_and_the_yes_to_partners(said: list[Said], now: int) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from(["partners", "partners:acme"]), st.integers(0, 5), st.booleans()), max_size=5)
+)
+def test_a_partner_gets_nothing_without_its_own_yes_and_the_yes_to_partners(told: list[tuple[str, int, bool]]) -> None:
+    said: list[Said] = [("user_id:ana", purpose, day * DAY, "m", granted) for purpose, day, granted in told]
+    now = 6 * DAY
     found = since(said, TERMS, now)
-    if "partners:acme" in found:
-        assert found["partners:acme"] >= found["partners"]
-        own = [s for s in said if s[1] == "partners:acme"]
-        assert since(own, {}, now)["partners:acme"] <= found["partners:acme"]
+    alone = since(said, {}, now)
+    if {"partners", "partners:acme"} <= alone.keys():
+        assert found["partners:acme"] == max(alone["partners"], alone["partners:acme"])
+    else:
+        assert "partners:acme" not in found
     no_to_all = [*said, ("user_id:ana", "partners", 10**15, "no", False)]
     assert not {"partners", "partners:acme"} & since(no_to_all, TERMS, now).keys()
 
 
-@given(statements(), st.lists(st.integers(1, 13), max_size=4), NOW)
-def test_what_is_forgotten_only_narrows(said: list[Said], cuts: list[int], now: int) -> None:
+@given(statements() | CHAINS, st.lists(st.integers(1, 13), max_size=4))
+def test_what_is_forgotten_only_narrows(said: list[Said], cuts: list[int]) -> None:
     kept: list[Said] = []
     for begin, end in pairwise([0, *sorted(cuts), len(said)]):
         kept = union(kept, said[begin:end], SLOTS)
-    full, found = since(said, TERMS, now), since(kept, TERMS, now)
-    assert found.keys() <= full.keys()
-    assert all(start >= full[purpose] for purpose, start in found.items())
+    for at in range(0, 400, 10):
+        full, found = since(said, TERMS, at * DAY), since(kept, TERMS, at * DAY)
+        assert found.keys() <= full.keys()
+        assert all(start >= full[purpose] for purpose, start in found.items())
 
 
-@given(statements())
+@given(statements() | CHAINS)
 def test_what_comes_in_order_is_not_forgotten(said: list[Said]) -> None:
     kept: list[Said] = []
     for one in sorted(said, key=lambda s: (s[2], s)):
@@ -179,3 +201,22 @@ def test_what_comes_in_order_is_not_forgotten(said: list[Said]) -> None:
 
 def test_the_horizon_is_shorter_than_a_slot() -> None:
     assert min(SLOTS.values()) > HORIZON_MS
+
+
+def test_a_grant_that_is_stated_again_and_again_is_one_grant() -> None:
+    kept: list[Said] = []
+    for day in range(0, 401, 50):
+        kept = union(kept, [(NAMES[0], "lapsing", day * DAY, f"m{day}", True)], SLOTS)
+    assert since(kept, TERMS, 430 * DAY)["lapsing"] == 0
+
+
+def test_a_refusal_that_comes_late_leaves_a_riding_answer_no_longer_than_all_statements_do() -> None:
+    riding: list[Said] = [(NAMES[0], "lapsing", day * DAY, f"{RIDING}m{day}", True) for day in (31, 45, 59, 75, 110)]
+    refusal: Said = (NAMES[0], "lapsing", 40 * DAY, "no", False)
+    kept: list[Said] = []
+    for said in [*riding, refusal]:
+        kept = union(kept, [said], SLOTS)
+    assert ((NAMES[0], "lapsing", 45 * DAY, f"{RIDING}m45", True)) not in kept
+    for day in range(40, 200):
+        full = since([*riding, refusal], TERMS, day * DAY)
+        assert since(kept, TERMS, day * DAY).keys() == full.keys(), day
