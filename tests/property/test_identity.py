@@ -85,10 +85,10 @@ class Shop:
             self.ledger[link.a, link.b, link.time, link.message_id] = link
 
 
-def make_event(number: int, time: int, keys: Sequence[str]) -> Event:
+def make_event(number: int, time: int, keys: Sequence[str], source: str = "shop") -> Event:
     subject = subject_of(keys, IDENTITY)
     assert subject
-    return Event(f"m{number:03}", "shop", "Page Viewed", time, time, subject, tuple(keys), (), {}, {}, {})
+    return Event(f"m{number:03}", source, "Page Viewed", time, time, subject, tuple(keys), (), {}, {}, {})
 
 
 KEY_SETS = st.one_of(
@@ -142,10 +142,12 @@ def check(shop: Shop, events: Sequence[Event], links: Sequence[Link], *, ledger:
         while target not in numbers:
             target, hops = shop.redirects[target], hops + 1
             assert hops < 50
-    refused = {(link.a, link.b) for link, _ in truth.refused if is_person(link.b, IDENTITY)}
+    refused = {(link.a, link.b) for link, _ in truth.refused if is_person(link.b, shop.identity)}
     # Between two burned keys nothing is noted any more.
     refused = {(a, b) for a, b in refused if b"x" not in (shop.rows[a][3], shop.rows[b][3])}
-    told = {(x.a, x.b) for x in shop.ledger.values() if x.status.startswith("refused") and is_person(x.b, IDENTITY)}
+    told = {
+        (x.a, x.b) for x in shop.ledger.values() if x.status.startswith("refused") and is_person(x.b, shop.identity)
+    }
     told = {(a, b) for a, b in told if b"x" not in (shop.rows[a][3], shop.rows[b][3])}
     assert told == refused
     if ledger and not any(row[3] == b"x" for row in shop.rows.values()):
@@ -153,8 +155,8 @@ def check(shop: Shop, events: Sequence[Event], links: Sequence[Link], *, ledger:
         assert resolve(stored, seen(events), shop.identity).persons == truth.persons
 
 
-def all_links(events: Sequence[Event]) -> list[Link]:
-    return [link for event in events for link in links_of(event, IDENTITY)]
+def all_links(events: Sequence[Event], identity: Identity = IDENTITY) -> list[Link]:
+    return [link for event in events for link in links_of(event, identity)]
 
 
 @given(histories(), st.integers(0, 1000), st.sampled_from([IDENTITY, SMALL]))

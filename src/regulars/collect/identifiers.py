@@ -4,12 +4,15 @@ import re
 from typing import Any
 
 from regulars.collect.call import Call
+from regulars.collect.phones import e164
 from regulars.core.definitions import Identity
-from regulars.core.identifier import format_key, rank, usable
+from regulars.core.identifier import MAX_LENGTH, cleaned, hashed, is_blocked, usable
 
 #: Letters, digits, dashes: nothing to normalise.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,256}\Z").match
 _REMEMBERED = 100_000  # identifiers kept ready: the visitors of an hour
+#: Identifiers of one event; a device of more is no device.
+MAX_IDENTIFIERS = 50
 
 
 class Identifiers:
@@ -17,12 +20,14 @@ class Identifiers:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._types = frozenset((*identity.person, *identity.device))
-        self._person = frozenset(identity.person)
-        self._ranks = {kind: rank(f"{kind}:", identity) for kind in self._types}
+        self._types = frozenset(identity.by_id)
+        self._device = frozenset(identity.device)
+        self._group = frozenset(identity.group)
+        self._hashed = identity.hashed
+        self._traits = tuple(t for t in ("email", "phone", *identity.hashes, *identity.group) if t in self._types)
+        self._properties = tuple((one.id, one.property) for one in identity.types if one.property)
         # Most ids are plain letters and digits; the short way through gives what `core.identifier` gives.
-        self._opaque = self._types - {"email", "phone"}
-        self._blocked = frozenset(value.casefold() for value in identity.blocked)
+        self._opaque = {one.id for one in identity.types if one.normalise == ("trim",) and not one.hash_of}
         # (type, value as sent) -> (rank, key), or None for what identifies nobody.
         self._found: dict[tuple[str, str | int], tuple[int, str] | None] = {}
 
@@ -37,16 +42,38 @@ class Identifiers:
         if call.previous_id is not None:
             self._take("anonymous_id", call.previous_id, keys, claims, public=public)
         if call.context is not None and call.context.external_ids:
-            for external in call.context.external_ids:
+            for external in call.context.external_ids[:MAX_IDENTIFIERS]:
                 if external.type is not None and external.id is not None:
                     self._take(external.type, external.id, keys, claims, public=public)
         if traits:
-            for kind in ("email", "phone"):
-                value = traits.get(kind)
-                if isinstance(value, str):
-                    self._take(kind, value, keys, claims, public=public)
-        subject = min(keys)[1] if keys else None
+            self._named(traits, tuple((kind, kind) for kind in self._traits), keys, claims, public=public)
+        if self._properties and call.properties:
+            self._named(call.properties, self._properties, keys, claims, public=public)
+        if not keys:
+            return None, [], [key for _, key in claims]
+        first = min(keys)[1]
+        subject = None if self._group and first.partition(":")[0] in self._group else first
         return subject, [key for _, key in keys], [key for _, key in claims]
+
+    def key(self, kind: str, value: str) -> str | None:
+        """The key of a value as somebody wrote it; None when it identifies nobody."""
+        found = self._look(kind, value)
+        return found[1] if found else None
+
+    def _named(
+        self,
+        facts: dict[str, Any],
+        names: tuple[tuple[str, str], ...],
+        keys: list[tuple[int, str]],
+        claims: list[tuple[int, str]],
+        *,
+        public: bool,
+    ) -> None:
+        """Identifiers among traits or properties, (type, name of the fact)."""
+        for kind, name in names:
+            value = facts.get(name)
+            if isinstance(value, str) or (type(value) is int and (kind, name) in self._properties):
+                self._take(kind, value, keys, claims, public=public)
 
     def _take(
         self, kind: str, value: str | int, keys: list[tuple[int, str]], claims: list[tuple[int, str]], *, public: bool
@@ -57,23 +84,37 @@ class Identifiers:
             found = self._look(kind, value)
         if found is None:
             return
-        into = claims if public and kind in self._person else keys
+        into = claims if public and kind not in self._device else keys
         if found not in into:
             into.append(found)
+            if kind in self._hashed and into is keys:
+                # The hashed form goes along, so that who is known by it alone is the same person.
+                self._take(self._hashed[kind], hashed(found[1], "").partition(":")[2], keys, claims, public=public)
 
     def _look(self, kind: str, value: str | int) -> tuple[int, str] | None:
+        if kind not in self._types:
+            return None
+        text = str(value)
+        if len(text) > MAX_LENGTH * 2:  # it would be read anew each time, and is not worth to be kept
+            return None
         found = None
-        if kind in self._types:
-            text = str(value)
-            if kind in self._opaque and _PLAIN(text):
-                key = f"{kind}:{text}"
-                good = bool(text.strip("0-")) and text.casefold() not in self._blocked
-            else:
-                key = format_key(kind, text)
-                good = usable(key, self._identity)
-            if good:
-                found = self._ranks[kind], key
+        if kind in self._opaque and _PLAIN(text):
+            key = f"{kind}:{text}"
+            good = bool(text.strip("0-")) and not is_blocked(kind, text, self._identity)
+        else:
+            key = f"{kind}:{self._spelt(kind, text)}"
+            good = usable(key, self._identity)
+        if good:
+            found = self._identity.ranks[kind], key
         if len(self._found) >= _REMEMBERED:
             self._found.clear()
         self._found[kind, value] = found
         return found
+
+    def _spelt(self, kind: str, text: str) -> str:
+        """A value in its one spelling; empty for what is none."""
+        rules = self._identity.by_id[kind].normalise
+        value = cleaned(text, (rule for rule in rules if rule != "phone"))
+        if "phone" in rules and value and len(value) <= MAX_LENGTH:
+            return e164(value, self._identity.country) or ""
+        return value

@@ -8,7 +8,6 @@ import msgspec
 from regulars.core import state as tables
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
-from regulars.core.identifier import format_key, usable
 from regulars.core.log import Record
 from regulars.core.state import Changes, StateReader
 from regulars.core.verdict import Verdict, pack
@@ -47,8 +46,8 @@ Handler = Callable[[Context, Command, Changes], dict[str, Any]]
 def identifier_key(value: object, engine: Engine) -> str:
     """The key of an identifier that a command names; raises Rejected when it can name nobody."""
     kind, colon, rest = str(value or "").partition(":")
-    key = format_key(kind, rest)
-    if not colon or not usable(key, engine.definitions.identity):
+    key = engine.identifiers.key(kind, rest) if colon else None
+    if key is None:
         raise Rejected(
             f"{value!r} is not an identifier",
             field="identifier",

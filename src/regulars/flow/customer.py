@@ -7,7 +7,7 @@ import msgspec
 
 from regulars.core.errors import Rejected
 from regulars.core.event import ORDER_EVENTS, Event
-from regulars.core.identifier import format_key, is_device, rank, usable
+from regulars.core.identifier import is_device, rank
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, part_id, profile_number
 from regulars.core.state import IDENTIFIER, ORDER, PART, StateReader, Table
 from regulars.flow.engine import Engine
@@ -50,15 +50,15 @@ def asking(
 ) -> Asking:
     """Who asks. A browser is believed about itself only: what it says about persons is left out."""
     identity = engine.definitions.identity
-    keys = []
+    keys: list[str | None] = []
     if user_id is not None and verified:
-        keys.append(format_key("user_id", str(user_id)))
+        keys.append(engine.identifiers.key("user_id", str(user_id)))
     if identifier is not None and verified:
         kind, _, value = identifier.partition(":")
-        keys.append(format_key(kind, value))
+        keys.append(engine.identifiers.key(kind, value))
     if anonymous_id is not None:
-        keys.append(format_key("anonymous_id", str(anonymous_id)))
-    usables = [key for key in keys if usable(key, identity) and (verified or is_device(key, identity))]
+        keys.append(engine.identifiers.key("anonymous_id", str(anonymous_id)))
+    usables = [key for key in keys if key is not None and (verified or is_device(key, identity))]
     if not usables:
         wanted = "a userId, an anonymousId or an identifier" if verified else "an anonymousId"
         raise Rejected(

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from regulars.collect.identifiers import Identifiers
 from regulars.collect.segment import Decoder
 from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
@@ -32,6 +33,7 @@ class Engine:
         self.definitions = definitions
         self.calendar = Calendar(definitions.shop.time_zone)
         self.decoder = Decoder(definitions)
+        self.identifiers = Identifiers(definitions.identity)
         self.rows = Rows(definitions)
         self.segments = SegmentSet(definitions, self.rows)
         self.offers: dict[str, Condition] = {

@@ -12,7 +12,7 @@ import msgspec
 
 from regulars.core.definitions import Identity
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person, rank
+from regulars.core.identifier import is_device, is_person, is_reference, rank
 from regulars.core.record import profile_number
 from regulars.profile.links import (
     SLOT_MS,
@@ -24,6 +24,8 @@ from regulars.profile.links import (
     holding_in,
     holding_out,
     is_burned,
+    is_hash,
+    pairs_of,
     ties_in,
 )
 
@@ -62,9 +64,12 @@ def assign(events: Sequence[Event], rows: Mapping[str, IdRow], identity: Identit
     fresh: dict[str, list[int]] = {}
     puts: dict[str, IdRow] = {}
     holdings: dict[bytes, Holding] = {}
+    shares = any(identity.shares)
     for place, event in enumerate(events):
         keys = event.identifiers
-        if len(keys) == 1:
+        if shares and not _shared_known(event, known, identity):
+            unresolved.append(place)
+        elif len(keys) == 1:
             key = keys[0]
             row = known.get(key)
             if row is None:
@@ -134,8 +139,7 @@ def _nothing_new(
         return True
     if len(persons) > 1:
         persons.sort(key=lambda key: (rank(key, identity), key))
-        first = known[persons[0]]
-        if not all(_is_tied(event, first, known[other]) for other in persons[1:]):
+        if not all(_is_tied(event, known[a], known[b], identity) for a, b in pairs_of(persons, identity)):
             return False
     return not devices or _no_new_login(Link(persons[0], "", time, "", ""), devices, known, puts, holdings)
 
@@ -183,18 +187,32 @@ def _login(holding: Holding, key: str, time: int) -> bool | None:
     return None
 
 
-def _is_tied(event: Event, row: IdRow, other: IdRow) -> bool:
+def _is_tied(event: Event, row: IdRow, other: IdRow, identity: Identity) -> bool:
     """Whether the first evidence of the pair is known and not later than this event."""
     one, two = is_burned(row[3]), is_burned(other[3])
     if one and two:
         return True
-    owners, name = (row[3], other[0]) if not one else (other[3], row[0])
+    # A reference that one key named is known on its own side only.
+    aside = one or (not two and is_reference(other[0], identity))
+    owners, name = (other[3], row[0]) if aside else (row[3], other[0])
+    sure = -1.0 if is_hash(row[0], other[0], identity) else 0.0
     for tie in ties_in(owners):
         if tie.other == name:
             if event.time < tie.until:
                 return True
-            return tie.time >= 0 and evidence_order(tie) <= (0.0, event.time, event.message_id)
+            return tie.time >= 0 and evidence_order(tie) <= (sure, event.time, event.message_id)
     return False
+
+
+def _shared_known(event: Event, known: Mapping[str, IdRow], identity: Identity) -> bool:
+    """Whether every device that the event shows to be shared is known as belonging to nobody."""
+    sources, devices = identity.shares
+    for key in event.identifiers:
+        if (event.source in sources or key in devices) and is_device(key, identity):
+            row = known.get(key)
+            if row is None or not is_burned(row[3]):
+                return False
+    return True
 
 
 def _open(events: Sequence[Event], assignment: Assignment, fresh: dict[str, list[int]]) -> Assignment:

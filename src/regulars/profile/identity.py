@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from regulars.core.definitions import Identity
-from regulars.core.identifier import is_device, is_person
+from regulars.core.identifier import hashed, is_device, is_person, is_reference, rank
 from regulars.core.record import profile_number
-from regulars.profile.links import REVOKED, Holding, Link, Tie, evidence_order, hold
+from regulars.profile.links import REVOKED, SHARED, Holding, Link, Tie, evidence_order, hold
 
 #: Reasons for which a link is refused.
-CONFLICT, TOO_MANY, BURNED_KEY, SHARED_DEVICE = "conflict", "too_many", "burned", "shared_device"
+CONFLICT, LIMIT, TOO_MANY, BURNED_KEY, SHARED_DEVICE = "conflict", "limit", "too_many", "burned", "shared_device"
+#: A reference that more persons than this name is no order of anybody: a test, a default of some system.
+MAX_NAMERS = 10
 Pair = tuple[str, str]
 
 
@@ -67,10 +69,16 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
     burned = burned_keys(ties, identity)
     groups, reasons = connect((key for key in seen if is_person(key, identity)), ties, burned, identity)
     holdings = {device: hold(Holding([], [], {}), evidence) for device, evidence in logins.items()}
-    shared = {device for device, holding in holdings.items() if holding.shared()}
+    marked = {device for device, evidence in logins.items() if any(link.status == SHARED for link in evidence)}
+    marked |= identity.shares[1] & logins.keys()
+    shared = marked | {device for device, holding in holdings.items() if holding.shared()}
     holdings = {device: holding for device, holding in holdings.items() if device not in shared}
     refused = [(tie.link(pair), reasons[pair]) for pair, tie in ties.items() if pair in reasons]
-    refused += [(min(logins[d], key=canonical), SHARED_DEVICE) for d in shared]
+    refused += [
+        (min(named, key=canonical), SHARED_DEVICE)
+        for device in shared
+        if (named := [link for link in logins[device] if link.status != SHARED])
+    ]
     persons = _persons(groups, holdings, seen, identity)
     numbers = {key: person.number for person in persons for key in person.keys}
     numbers.update((person.anchor, person.number) for person in persons if not person.keys)
@@ -83,55 +91,106 @@ def canonical(link: Link) -> tuple[int, str, str, str]:
 
 
 def burned_keys(ties: Iterable[Pair], identity: Identity) -> set[str]:
-    """Person keys that were tied to more others than a person may have: the till's own card, a test address."""
+    """Keys that were tied to more others than a person may have: the till's own card, a test address."""
     degree: dict[str, int] = {}
-    for a, b in ties:
-        degree[a] = degree.get(a, 0) + 1
-        degree[b] = degree.get(b, 0) + 1
-    return {key for key, others in degree.items() if others > identity.max_component}
+    references: set[str] = set()
+    for pair in ties:
+        for key, other in (pair, pair[::-1]):
+            if is_reference(key, identity):
+                references.add(key)
+            if not is_reference(other, identity):  # a customer may have any number of orders
+                degree[key] = degree.get(key, 0) + 1
+    return {
+        key for key, others in degree.items() if others > (MAX_NAMERS if key in references else identity.max_component)
+    }
 
 
 def connect(
     keys: Iterable[str], ties: Mapping[Pair, Tie], burned: set[str], identity: Identity
 ) -> tuple[list[list[str]], dict[Pair, str]]:
-    """The groups of person keys that the ties join, in canonical order, and the reason of each tie that is refused."""
-    parent = {key: key for key in keys}
-    size = dict.fromkeys(parent, 1)
-    # The value of each unique type in a group: two different ones never meet.
-    unique: dict[str, dict[str, str]] = {k: {t: k} for k in parent if (t := k.partition(":")[0]) in identity.unique}
-    refused: dict[Pair, str] = {}
+    """The groups of person keys that the ties join, in canonical order, and the reason of each tie that is refused.
 
-    def root(key: str) -> str:
+    Canonical: the surest evidence first, then the earliest, then the identifiers of higher priority.
+    """
+    made = _Groups(keys, identity)
+    refused: dict[Pair, str] = {}
+    standing = [(evidence_order(tie), _place(pair, identity), pair) for pair, tie in ties.items() if tie.time >= 0]
+    for _, _, pair in sorted(standing):
+        reason = BURNED_KEY if pair[0] in burned or pair[1] in burned else made.join(*pair)
+        if reason:
+            refused[pair] = reason
+    return made.all(), refused
+
+
+class _Groups:
+    """Keys that were joined, what limits count of each group, and why a further join is refused."""
+
+    def __init__(self, keys: Iterable[str], identity: Identity) -> None:
+        self._identity = identity
+        self._parent = {key: key for key in keys}
+        self._size = {key: 0 if is_reference(key, identity) else 1 for key in self._parent}
+        self._held: dict[str, dict[str, frozenset[str]]] = {}  # of each limited type the values
+        for key in self._parent:
+            kind, value = _counted(key, identity)
+            if kind in identity.limits:
+                self._held[key] = {kind: frozenset((value,))}
+
+    def _root(self, key: str) -> str:
+        parent = self._parent
         while parent[key] != key:
             parent[key] = parent[parent[key]]
             key = parent[key]
         return key
 
-    standing = [(evidence_order(tie), pair) for pair, tie in ties.items() if tie.time >= 0]
-    for _, pair in sorted(standing):
-        if pair[0] in burned or pair[1] in burned:
-            refused[pair] = BURNED_KEY
-            continue
-        if pair[0] not in parent or pair[1] not in parent:
-            continue
-        one, other = root(pair[0]), root(pair[1])
+    def join(self, a: str, b: str) -> str:
+        """Join two keys; otherwise the reason why not. Keys that are not known here stay as they are."""
+        if a not in self._parent or b not in self._parent:
+            return ""
+        one, other = self._root(a), self._root(b)
         if one == other:
-            continue
-        mine, theirs = unique.get(one, {}), unique.get(other, {})
-        if any(theirs.get(kind, value) != value for kind, value in mine.items()):
-            refused[pair] = CONFLICT
-        elif size[one] + size[other] > identity.max_component:
-            refused[pair] = TOO_MANY
-        else:
-            if size[one] < size[other]:
-                one, other = other, one
-            parent[other] = one
-            size[one] += size[other]
-            unique[one] = {**mine, **theirs}
-    groups: dict[str, list[str]] = {}
-    for key in parent:
-        groups.setdefault(root(key), []).append(key)
-    return [sorted(group) for group in groups.values()], refused
+            return ""
+        limits, size = self._identity.limits, self._size
+        both = _together(self._held.get(one, {}), self._held.get(other, {}))
+        beyond = [limits[kind] for kind, values in both.items() if len(values) > limits[kind]]
+        if beyond:
+            return CONFLICT if 1 in beyond else LIMIT
+        if size[one] + size[other] > self._identity.max_component:
+            return TOO_MANY
+        if size[one] < size[other]:
+            one, other = other, one
+        self._parent[other] = one
+        size[one] += size[other]
+        self._held[one] = both
+        return ""
+
+    def all(self) -> list[list[str]]:
+        """The groups, each sorted."""
+        groups: dict[str, list[str]] = {}
+        for key in self._parent:
+            groups.setdefault(self._root(key), []).append(key)
+        return [sorted(group) for group in groups.values()]
+
+
+def _counted(key: str, identity: Identity) -> tuple[str, str]:
+    """Type and value of a key as limits count them: a value and its hashed form are one."""
+    kind, _, value = key.partition(":")
+    if kind in identity.hashes:
+        return identity.hashes[kind], value
+    if kind in identity.hashed:
+        return kind, hashed(key, identity.hashed[kind]).partition(":")[2]
+    return kind, value
+
+
+def _together(mine: Mapping[str, frozenset[str]], theirs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    both = dict(mine)
+    for kind, values in theirs.items():
+        both[kind] = both[kind] | values if kind in both else values
+    return both
+
+
+def _place(pair: Pair, identity: Identity) -> int:
+    """Of links of one message those to identifiers of lower priority come last: they are dropped first."""
+    return max(rank(pair[0], identity), rank(pair[1], identity))
 
 
 def _persons(

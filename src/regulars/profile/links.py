@@ -12,7 +12,7 @@ import msgspec
 
 from regulars.core.definitions import Identity
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person, rank
+from regulars.core.identifier import hashed, is_device, is_person, is_reference, rank
 
 #: Of the logins of one person on one device within a slot the first counts, ms: fewer writes, same owners.
 SLOT_MS = 300_000
@@ -25,6 +25,8 @@ MAX_CHANGES = 1000
 #: A withdrawal until then is for good, ms.
 FOREVER = 1 << 62
 REVOKED, WITHDRAWN = "revoked", "withdrawn"  # the row that withdraws; a row that stands no longer because of it
+SHARED = "shared"  # a mark on a device, no link: it was named where devices are shared
+HASH = "hash"  # the rule that joins a value with its hashed form: they are one identifier
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
@@ -51,7 +53,7 @@ def evidence_order(evidence: "Link | Tie") -> tuple[float, int, str]:
     >>> evidence_order(sure) < evidence_order(likely)
     True
     """
-    return 1.0 - evidence.score, evidence.time, evidence.message_id
+    return -1.0 if evidence.rule == HASH else 1.0 - evidence.score, evidence.time, evidence.message_id
 
 
 class Tie(msgspec.Struct, array_like=True, gc=False):
@@ -180,6 +182,8 @@ def hold(holding: Holding, links: Iterable[Link]) -> Holding:
     logins = [(time, holding.keys[place]) for time, place in holding.logins]
     until, keys = dict(holding.until), set(holding.keys)
     for link in links:
+        if link.status == SHARED:
+            continue
         keys.add(link.a)
         if link.status == REVOKED:
             until[link.a] = max(until.get(link.a, 0), link.until)
@@ -226,16 +230,49 @@ def links_in(key: str, owners: bytes) -> list[Link]:
 
 
 def links_of(event: Event, identity: Identity) -> list[Link]:
-    """The links of an event: from its first person key to each other one and to the device. Claims link nothing."""
+    """The links of an event: from its first person key to each other one and to the device. Claims link nothing.
+
+    A device that is shared (by its source, or by name) is marked so instead: a link to itself of status "shared".
+    """
     identifiers = event.identifiers
-    if len(identifiers) < 2:
+    sources, devices = identity.shares
+    if len(identifiers) < 2 and not (sources or devices):
         return []
-    persons = sorted({k for k in identifiers if is_person(k, identity)}, key=lambda key: (rank(key, identity), key))
-    if not persons:
-        return []
-    first = persons[0]
-    rule = event.name
-    found = [Link(min(first, k), max(first, k), event.time, event.message_id, rule) for k in persons[1:]]
-    devices = sorted({k for k in identifiers if is_device(k, identity)})
-    found.extend(Link(first, device, event.time, event.message_id, rule) for device in devices)
+    found: list[Link] = []
+    persons = persons_of(identifiers, identity)
+    for a, b in pairs_of(persons, identity):
+        rule = HASH if b.partition(":")[0] in identity.hashes and is_hash(a, b, identity) else event.name
+        found.append(Link(min(a, b), max(a, b), event.time, event.message_id, rule))
+    for device in sorted({k for k in identifiers if is_device(k, identity)}):
+        if event.source in sources or device in devices:
+            found.append(Link(device, device, event.time, event.message_id, event.name, 0, SHARED))
+        elif persons:
+            found.append(Link(persons[0], device, event.time, event.message_id, event.name))
     return found
+
+
+def persons_of(identifiers: Iterable[str], identity: Identity) -> list[str]:
+    """The person keys and references of an event, by priority."""
+    return sorted({k for k in identifiers if is_person(k, identity)}, key=lambda key: (rank(key, identity), key))
+
+
+def pairs_of(persons: list[str], identity: Identity) -> list[tuple[str, str]]:
+    """Which of an event's person keys are linked: the first with each other one, a value with its hashed form."""
+    if len(persons) < 2 or is_reference(persons[0], identity):  # orders alone join nobody
+        return []
+    hashes = identity.hashes
+    if not hashes:
+        return [(persons[0], other) for other in persons[1:]]
+    found = []
+    for other in persons[1:]:
+        kind = hashes.get(other.partition(":")[0])
+        bases = (key for key in persons if key.partition(":")[0] == kind) if kind else ()
+        base = next((key for key in bases if is_hash(key, other, identity)), persons[0])
+        found.append((base, other))
+    return found
+
+
+def is_hash(key: str, other: str, identity: Identity) -> bool:
+    """Whether the second key is the hashed form of the first."""
+    kind = other.partition(":")[0]
+    return identity.hashes.get(kind) == key.partition(":")[0] and hashed(key, kind) == other

@@ -19,7 +19,7 @@ import msgspec
 
 from regulars.core.definitions import Identity
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person
+from regulars.core.identifier import is_device, is_person, is_reference
 from regulars.core.record import profile_number
 from regulars.profile.assignment import Assignment, IdRow, profile_of
 from regulars.profile.effects import Effects, compare
@@ -27,6 +27,7 @@ from regulars.profile.identity import SHARED_DEVICE, TOO_MANY, Pair, burned_keys
 from regulars.profile.links import (
     BURNED,
     REVOKED,
+    SHARED,
     WITHDRAWN,
     Holding,
     Link,
@@ -42,6 +43,8 @@ from regulars.profile.links import (
 
 #: So many times `max_component` keys are looked at around a batch; what would need more is refused.
 REACH = 5
+#: So many orders that several identifiers named are looked at.
+MAX_REFERENCES = 2_000
 #: A profile of more identifiers than this takes no further devices.
 MAX_MEMBERS = 5_000
 
@@ -130,10 +133,13 @@ class _Evidence:
     def weigh(self, facts: Facts) -> None:
         """The holdings of the devices with what is new."""
         self.turned_away = []
+        listed = self.identity.shares[1]
         for device in self.devices:
             owners = facts.owners(device)
             self.holdings[device] = None
             if not is_burned(owners):
+                if device in listed or any(link.status == SHARED for link in self.logins.get(device, ())):
+                    continue
                 stored = holding_in(owners)
                 holding = hold(stored, [x for x in self.logins.get(device, ()) if self._may_hold(x, stored, facts)])
                 self.holdings[device] = None if holding.shared() else holding
@@ -164,20 +170,39 @@ def wanted(facts: Facts, events: Sequence[Event], given: Iterable[Link], identit
     return Want(frozenset(), frozenset(missing_numbers)) if missing_numbers else None
 
 
-def _around(facts: Facts, evidence: _Evidence) -> tuple[set[str], bool]:
-    """The person keys tied to those of the batch, refused ties included; and whether there are too many of them."""
-    persons = evidence.persons
-    found = set(persons)
-    edge = list(found)
-    most = len(found) + REACH * evidence.identity.max_component
+def _around(facts: Facts, evidence: _Evidence) -> tuple[set[str], set[str]]:
+    """The person keys tied to those of the batch, refused ties included; and the batch's keys that have too many."""
+    found: set[str] = set()
+    beyond: set[str] = set()
+    for start in sorted(evidence.persons):
+        if start in found or start in beyond:
+            continue
+        reached = _reached(start, facts, evidence.identity)
+        if reached is None:
+            beyond.add(start)
+        else:
+            found |= reached
+    return found, beyond
+
+
+def _reached(start: str, facts: Facts, identity: Identity) -> set[str] | None:
+    """Everybody whom ties lead to from a key; None when they are more than can be one person."""
+    found = {start}
+    edge = [start]
+    persons = references = 0
     while edge:
-        for tie in ties_in(facts.owners(edge.pop())):
+        key = edge.pop()
+        if is_reference(key, identity):
+            references += 1
+        else:
+            persons += 1
+        if persons > REACH * identity.max_component or references > MAX_REFERENCES:
+            return None
+        for tie in ties_in(facts.owners(key)):
             if tie.other not in found:
                 found.add(tie.other)
                 edge.append(tie.other)
-        if len(found) > most:
-            return set(persons), True
-    return found, False
+    return found
 
 
 def _numbers(facts: Facts, evidence: _Evidence, around: Iterable[str]) -> set[int]:
@@ -192,16 +217,15 @@ def settle(facts: Facts, events: Sequence[Event], given: Iterable[Link], identit
     """Apply the unresolved events of the batch and given (links of status "revoked")."""
     evidence = facts.evidence(events, given, identity)
     evidence.weigh(facts)
-    around, too_many = _around(facts, evidence)
+    around, beyond = _around(facts, evidence)
     numbers = _numbers(facts, evidence, around)
-    book = _Ties(facts, evidence, around, too_many=too_many)
+    book = _Ties(facts, evidence, around, beyond)
     groups = book.groups
     # Persons whose ties nobody touched keep their keys, but devices and so their anchor may change.
     grouped = {key for group in groups for key in group}
     for number in sorted(numbers):
         rest = [key for key in facts.members[number] if is_person(key, identity) and key not in grouped]
-        if rest:
-            groups.append(rest)
+        groups += _with_their_holders(rest, groups, book.owners, facts, identity)
     after = _rows(facts, evidence, groups, numbers, book.owners)
     before = {key: row for key in after if (row := facts.rows[key])}
     effects = compare(before, after, evidence.devices, _numbers_of(facts, after))
@@ -218,20 +242,36 @@ def settle(facts: Facts, events: Sequence[Event], given: Iterable[Link], identit
     return settlement
 
 
+def _with_their_holders(
+    rest: list[str], groups: list[list[str]], owners: Mapping[str, bytes], facts: Facts, identity: Identity
+) -> list[list[str]]:
+    """Put references that one key named where that key is; the other keys of the profile stay together."""
+    place = {key: group for group in groups for key in group}
+    together: list[str] = []
+    alone: list[list[str]] = []
+    for key in rest:
+        holder = next((tie.other for tie in ties_in(facts.owners(key)) if tie.time >= 0), None)
+        if holder is None or not is_reference(key, identity):
+            together.append(key)
+        elif is_burned(owners.get(holder, facts.owners(holder))):
+            alone.append([key])
+        elif holder in place:
+            place[holder].append(key)
+        else:
+            together.append(key)
+    return [*alone, together] if together else alone
+
+
 class _Ties:
     """The ties around the batch with what is new, the groups that they make, and their stored form."""
 
-    def __init__(self, facts: Facts, evidence: _Evidence, around: set[str], *, too_many: bool) -> None:
+    def __init__(self, facts: Facts, evidence: _Evidence, around: set[str], beyond: set[str]) -> None:
         identity = evidence.identity
         self.stored: dict[Pair, Tie] = {}
         self.ties: dict[Pair, Tie] = {}
         self.owners: dict[str, bytes] = {}
         self.groups: list[list[str]] = []
         self.turned_away: list[Link] = []
-        if too_many:
-            self.turned_away = [link for links in evidence.ties.values() for link in links if link.status != REVOKED]
-            self.groups = [[key] for key in sorted(evidence.persons) if facts.rows[key] is None]
-            return
         burned = {key for key in around if is_burned(facts.owners(key))}
         for key in around:
             for tie in ties_in(facts.owners(key)):
@@ -239,19 +279,35 @@ class _Ties:
                 self.stored[pair] = tie
                 self.ties[pair] = tie.copy(pair[1])
         for pair, links in evidence.ties.items():
-            if pair in self.ties or not (pair[0] in burned and pair[1] in burned):
+            if pair[0] in beyond or pair[1] in beyond:
+                self.turned_away += [link for link in links if link.status != REVOKED]
+            elif pair in self.ties or not (pair[0] in burned and pair[1] in burned):
                 tie = self.ties.setdefault(pair, Tie(pair[1], -1, "", ""))
                 for link in sorted(links, key=lambda link: link.status != REVOKED):
                     tie.learn(link)
         burned |= burned_keys(self.ties, identity)
         self.groups, refused = connect(around, self.ties, burned, identity)
+        self.groups += [[key] for key in sorted(beyond) if facts.rows[key] is None]
+        namers = _namers(self.ties, identity)
         of_key: dict[str, list[Tie]] = {}
         for pair, tie in self.ties.items():
             withdrawn = REVOKED if tie.time < 0 else ""
             tie.status = f"refused:{refused[pair]}" if pair in refused else withdrawn
             for key, other in (pair, pair[::-1]):
+                if namers.get(other) == 1 and other not in burned:
+                    continue  # a reference that joins nobody burdens nobody's row
                 of_key.setdefault(key, []).append(tie.copy(other))
         self.owners = {key: BURNED if key in burned else ties_out(of_key.get(key, ())) for key in around}
+
+
+def _namers(ties: Iterable[Pair], identity: Identity) -> dict[str, int]:
+    """How many keys named each reference."""
+    found: dict[str, int] = {}
+    for pair in ties:
+        for key in pair:
+            if is_reference(key, identity):
+                found[key] = found.get(key, 0) + 1
+    return found
 
 
 def _rows(
@@ -326,7 +382,7 @@ def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link],
         known = set(holding_in(facts.owners(device)).keys)
         status = "" if evidence.holdings[device] else f"refused:{SHARED_DEVICE}"
         for link in sorted(logins, key=lambda link: (link.time, link.message_id)):
-            if link.a not in known and link.status != REVOKED and link not in evidence.turned_away:
+            if link.a not in known and link.status not in (REVOKED, SHARED) and link not in evidence.turned_away:
                 known.add(link.a)
                 links.append(msgspec.structs.replace(link, status=status))
     return links, [link for link in links if link.status.startswith("refused:")], replaced

@@ -12,7 +12,6 @@ from regulars.collect.tail import KIND as TAIL
 from regulars.collect.tail import subject_hashes
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
-from regulars.core.identifier import format_key
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
 from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader, Table
 from regulars.flow.engine import Engine
@@ -67,9 +66,10 @@ class Customers:
         kind, colon, value = name.partition(":")
         number = profile_from_name(name) if not colon and name.startswith("p_") else None
         if colon:
-            key = format_key(kind, value)
-            rows = identifier_rows(state, [key])
-            number = profile_of(key, self._services.clock(), rows)
+            key = self.engine.identifiers.key(kind, value)
+            if key is not None:
+                rows = identifier_rows(state, [key])
+                number = profile_of(key, self._services.clock(), rows)
         for _ in range(16):  # redirects are short: a profile that went into another one points to it
             if number is None:
                 break

@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.definitions import Identity, Linking, Offer, Placement, Purpose, Segment, Shop, Source, Trait
+from regulars.core.definitions import Linking, Offer, Placement, Purpose, Segment, Shop, Source, Trait
 from regulars.core.errors import Rejected
+from regulars.shop.identity import IdentityEntry, SharedEntry, TypeEntry
 from regulars.shop.load import BESIDE
 from regulars.shop.plan import EventEntry
 from regulars.shop.reading import entry_type
@@ -19,14 +20,25 @@ _ENTRIES: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "offers": ("offers", entry_type(Offer, "id")),
     "events": ("events", entry_type(EventEntry)),
 }
-_SINGLE: dict[str, type[msgspec.Struct]] = {"shop": entry_type(Shop), "identity": entry_type(Identity)}
+_SINGLE: dict[str, type[msgspec.Struct]] = {"shop": entry_type(Shop)}
 #: Kinds of file: the name without ".toml", and "offers" for any file in offers/.
-FILE_KINDS = (*_SINGLE, *_ENTRIES)
+FILE_KINDS = (*_SINGLE, "identity", *_ENTRIES)
+
+
+class _IdentityFile(msgspec.Struct):
+    """identity.toml as a whole."""
+
+    identity: IdentityEntry = msgspec.field(default_factory=IdentityEntry)
+    types: dict[str, TypeEntry] = {}
+    shared: SharedEntry = msgspec.field(default_factory=SharedEntry)
 
 
 def schema(file_kind: str) -> dict[str, Any]:
     """The JSON Schema of a kind of file."""
-    if file_kind in _SINGLE:
+    if file_kind == "identity":
+        content, table = msgspec.json.schema(_IdentityFile), "identity"
+        body = content["$defs"]["_IdentityFile"]["properties"]["identity"]
+    elif file_kind in _SINGLE:
         content, table = msgspec.json.schema(_SINGLE[file_kind]), file_kind
         body = {"$ref": content["$ref"]}
     elif file_kind in _ENTRIES:
@@ -40,6 +52,7 @@ def schema(file_kind: str) -> dict[str, Any]:
         )
     properties: dict[str, Any] = {table: body}
     if file_kind == "identity":
+        properties = content["$defs"].pop("_IdentityFile")["properties"]
         beside = msgspec.json.schema(entry_type(Linking))
         properties["linking"] = {"$ref": beside["$ref"]}
         content["$defs"] |= beside["$defs"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from regulars.core.definitions import CONTRACT, Definitions, Offer, Trait
+from regulars.core.definitions import CONTRACT, Definitions, IdentifierType, Offer, Trait
 
 
 def explain(definitions: Definitions, language: str = "en") -> str:
@@ -17,7 +17,7 @@ def explain(definitions: Definitions, language: str = "en") -> str:
         ("Segments", [f"{s.id}: {s.when}" for s in definitions.segments]),
         ("Placements", list(_placements(definitions))),
         ("Offers", [_offer(offer) for offer in definitions.offers]),
-        ("Identifiers", [f"persons: {', '.join(identity.person)}", f"devices: {', '.join(identity.device)}"]),
+        ("Identifiers", [_identifier(identity.by_id[name]) for name in identity.ranks]),
         ("Linking", [_linking(definitions)]),
     ]
     clock = "its clock follows the records" if shop.clock == "records" else "its clock is the wall's"
@@ -32,6 +32,12 @@ def _linking(definitions: Definitions) -> str:
     linking = definitions.linking
     purpose = "everybody" if linking.purpose == CONTRACT else f"who allows {linking.purpose}"
     return f"{purpose}; linked from {linking.automatic:.1%} on, shown to staff from {linking.review:.1%} on"
+
+
+def _identifier(one: IdentifierType) -> str:
+    limit = ", one of a person" if one.unique else f", at most {one.limit} of a person" if one.limit else ""
+    hashes = f", the hash of {one.hash_of}" if one.hash_of else ""
+    return f"{one.id} ({one.kind}){limit}{hashes}"
 
 
 def _title(titles: dict[str, str], name: str, language: str) -> str:

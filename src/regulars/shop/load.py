@@ -26,6 +26,7 @@ from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.sensitive import EDITION
 from regulars.shop.conditions import check_conditions
 from regulars.shop.draft import Draft
+from regulars.shop.identity import read_identity
 from regulars.shop.mistake import Mistake, nearest
 from regulars.shop.plan import EventEntry, json_schema
 from regulars.shop.reading import S, TomlFile
@@ -104,13 +105,14 @@ def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]
 
 def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     shop = _single(opened.get("shop.toml"), "shop", Shop)
-    identity = _single(opened.get("identity.toml"), "identity", Identity, beside=("linking",))
+    languages = (shop or Shop(name="")).languages
+    identity = read_identity(opened.get("identity.toml"), languages)
     linking = _beside(opened.get("identity.toml"), "linking", Linking)
-    draft = Draft(shop=shop or Shop(name=""), identity=identity or Identity(), linking=linking or Linking())
+    draft = Draft(shop=shop or Shop(name=""), identity=identity, linking=linking or Linking())
+    if "identity.toml" in opened:
+        draft.places["identity", ""] = opened["identity.toml"]
     if shop is not None:
         check_shop(shop, opened["shop.toml"])
-    if identity is not None and "identity.toml" in opened:
-        draft.places["identity", ""] = opened["identity.toml"]
     for table in (*FILES.values(), "offers"):
         draft.named[table] = set()
     for name, file in opened.items():
@@ -125,11 +127,11 @@ def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     return draft
 
 
-def _single(file: TomlFile | None, table: str, kind: type[S], *, beside: tuple[str, ...] = ()) -> S | None:
-    """The one table of shop.toml or identity.toml that must be there."""
+def _single(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
+    """The one table of shop.toml."""
     if file is None:
         return None
-    file.only(table, *beside)
+    file.only(table)
     raw = file.data.get(table)
     if isinstance(raw, dict):
         return file.struct(kind, (table,), raw)
@@ -212,11 +214,22 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         sensitive=draft.sensitive,
         offers=tuple(draft.offers.values()),
         placements=tuple(draft.placements.values()),
-        identity=draft.identity,
+        identity=_identity(draft),
         linking=draft.linking,
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )
+
+
+def _identity(draft: Draft) -> Identity:
+    """The rules of who is who, with what other files say about them."""
+    shared = tuple(sorted(source.id for source in draft.sources.values() if source.shared))
+    return msgspec.structs.replace(draft.identity, shared_sources=shared, country=draft.shop.country)
+
+
+def _untitled(identity: Identity) -> Identity:
+    types = tuple(msgspec.structs.replace(one, title=()) for one in identity.types)
+    return msgspec.structs.replace(identity, types=types)
 
 
 def _record_version(draft: Draft) -> str:
@@ -230,7 +243,7 @@ def _record_version(draft: Draft) -> str:
             draft.shop.time_zone,
             draft.shop.currency,
             draft.shop.typical_gap_days,
-            draft.identity,
+            _untitled(_identity(draft)),
             *_terms(draft),
             *_left_out(draft),
         ],

@@ -36,6 +36,8 @@ def check_shop(shop: Shop, file: TomlFile) -> None:
         file.report(
             ("shop", "currency"), f"expected three capital letters (ISO 4217) as in 'EUR', got {shop.currency!r}"
         )
+    if not re.fullmatch("[A-Z]{2}", shop.country):
+        file.report(("shop", "country"), f"expected two capital letters (ISO 3166) as in 'DE', got {shop.country!r}")
     for language in shop.languages:
         if not _LANGUAGE.fullmatch(language):
             file.report(("shop", "languages"), f"expected languages as 'de' or 'de-AT', got {language!r}")
@@ -47,7 +49,6 @@ def check_draft(draft: Draft) -> None:
     """Everything that refers to something else refers to something that exists, and numbers make sense."""
     _check_names(draft)
     _check_sources(draft)
-    _check_identity(draft)
     _check_linking(draft)
     for name, event in draft.events.items():
         _known(draft, "events", name, "purpose", event.purpose, "purposes")
@@ -119,26 +120,6 @@ def _check_source(draft: Draft, source: Source) -> None:
             draft.report(
                 "sources", source.id, "write_key", "is of browser sources; a server key is not stored in files"
             )
-
-
-def _check_identity(draft: Draft) -> None:
-    identity = draft.identity
-    file = draft.places.get(("identity", ""))
-    if file is None:
-        return
-    for kind in identity.unique:
-        if kind not in identity.person:
-            message = f"{kind!r} is not a person type; those are {listed(identity.person)}"
-            file.report(("identity", "unique"), message, nearest(kind, identity.person))
-    for kind in set(identity.person) & set(identity.device):
-        file.report(("identity", "device"), f"{kind!r} cannot be a person type and a device type")
-    for kind in (*identity.person, *identity.device):
-        if not re.fullmatch("[a-z][a-z0-9_]*", kind):
-            file.report(("identity",), f"the type {kind!r} must be small letters, digits and _")
-    if not identity.person:
-        file.report(("identity", "person"), "name at least one person type")
-    if identity.max_component < 2:
-        file.report(("identity", "max_component"), f"expected at least 2, got {identity.max_component}")
 
 
 def _check_linking(draft: Draft) -> None:
