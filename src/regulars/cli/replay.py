@@ -32,7 +32,13 @@ def command(*, shop: Path, again: bool, data: Path | None) -> None:
     definitions = load(settings.shop)
     body = {"definitions": base64.b64encode(msgspec.msgpack.encode(definitions)).decode(), "again": again}
     otherwise = f"`regulars serve {shop}` builds changed records by itself when it starts"
-    if not ask(settings, "/v1/replay", body, otherwise=otherwise)["needed"]:
+    answer = ask(settings, "/v1/replay", body, otherwise=otherwise)
+    if answer["identity_changed"]:
+        click.echo(
+            "the rules of who is who (identity.toml) have changed: they hold for what comes from now on; "
+            "who was joined before stays joined"
+        )
+    if not answer["needed"]:
         click.echo("nothing to do: the records are built by these definitions; --again builds them all the same")
         return
     reader = read_state(existing_folder(settings))

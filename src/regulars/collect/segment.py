@@ -8,7 +8,7 @@ import msgspec
 from regulars.collect.body import BATCHES, EVENT_BYTES, may_hold_large_number, plain, split
 from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call
 from regulars.collect.clock import event_time
-from regulars.collect.identifiers import Identifiers
+from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.names import Names
 from regulars.collect.numbers import out_of_range
 from regulars.collect.plan import Failure, Plan, failed, shown
@@ -126,6 +126,10 @@ class Decoder:
         failure = self._plan.failure(name, properties)
         if failure is not None:
             return failure
+        if call.context is not None and len(call.context.external_ids or ()) > MAX_IDENTIFIERS:
+            count = len(call.context.external_ids or ())
+            wanted = f"at most {MAX_IDENTIFIERS} identifiers of one customer"
+            return Failure("invalid_value", "context.externalIds", wanted, f"{count} identifiers")
         # An unknown source is as little trusted as a browser.
         public = self._public.get(record.source, True)
         subject, keys, claims = self._identifiers.of(call, traits, public=public)

@@ -39,6 +39,8 @@ IDENTIFIER = _table("identifier", "key:text profile:int first_seen:int owners:bl
 LINK = _table(
     "link", "a:text b:text time:int message_id:text rule:text until:int status:text score:real note:text", 4, "b"
 )
+#: When a person key was named with which groups of a type (profile.links.Holding).
+GROUPED = _table("grouped", "member:text kind:text holdings:blob", 2)
 CONSENT = _table("consent", "identifier:text purpose:text time:int message_id:text granted:int evidence:blob", 4)
 REDIRECT = _table("redirect", "profile:int target:int")
 ORDER = _table(
@@ -96,7 +98,7 @@ ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a com
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
-    LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B,
+    GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

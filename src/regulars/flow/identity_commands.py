@@ -6,13 +6,14 @@ import msgspec
 
 from regulars.core import state as tables
 from regulars.core.errors import Rejected
-from regulars.core.identifier import is_device, is_person
+from regulars.core.identifier import is_device, is_group, is_person
 from regulars.core.state import Changes
 from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
 from regulars.flow.desk import Desk
+from regulars.flow.groups import leave_group
 from regulars.flow.people import Placed, apply_effects, identifier_rows, relink
 from regulars.profile.assignment import IdRow
-from regulars.profile.links import FOREVER, REVOKED, Link, holding_in, is_burned, ties_in
+from regulars.profile.links import FOREVER, HASH, REVOKED, Link, holding_in, is_burned, ties_in
 
 #: Links of one command: what is folded between two batches of events.
 MAX_LINKS = 500
@@ -150,10 +151,20 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
             expected="milliseconds, or nothing: for good",
             got=repr(until),
         )
+    if str(rows[0][4]) == HASH:
+        raise Rejected(
+            f"{first} and {second} are one address in two forms; unlink the address from the other identifier",
+            field="b",
+            expected="another identifier",
+            got=b,
+        )
     reason = str(command.args.get("reason") or "")[:_LONGEST_NOTE]
     link = Link(
         first, second, record.time, f"command-{record.offset}", f"unlink by {command.by}", until, REVOKED, 1.0, reason
     )
+    if is_group(second, engine.definitions.identity):
+        leave_group(link, state, changes)
+        return {"a": first, "b": second, "profiles": []}
     _, refolds = _settled([link], context, changes)
     return {"a": first, "b": second, "profiles": sorted(refolds)}
 

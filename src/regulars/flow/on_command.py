@@ -53,8 +53,10 @@ def replay(context: Context, command: Command, _changes: Changes) -> dict[str, A
             raise Rejected(f"the definitions cannot be used: {error}", field="definitions") from error
     again = command.args.get("again") is True
     context.wanted, context.again = found, again
+    rules_changed = found.identity != context.engine.definitions.identity
     return {
         "definitions": found.record_version,
+        "identity_changed": rules_changed,
         "needed": again or found.record_version != context.engine.definitions.record_version,
     }
 

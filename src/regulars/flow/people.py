@@ -11,6 +11,7 @@ from regulars.core.state import IDENTIFIER, LINK, ORDER, REDIRECT, Changes, Stat
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import join_facts
+from regulars.flow.groups import note_groups
 from regulars.flow.reaches import merge_reach
 from regulars.profile import consent
 from regulars.profile.assignment import Assignment, IdRow, assign, holders_of, keys_of
@@ -40,6 +41,7 @@ def identifier_rows(state: StateReader, keys: Iterable[str]) -> dict[str, IdRow]
 def place(events: Sequence[Event], engine: Engine, state: StateReader, changes: Changes) -> Placed:
     """Say the profile of each event; new rows go into `changes`."""
     identity = engine.definitions.identity
+    note_groups(events, identity, state, changes)
     rows = identifier_rows(state, keys_of(events))
     assignment = assign(events, rows, identity)
     for row in assignment.puts.values():

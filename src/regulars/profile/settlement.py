@@ -43,6 +43,8 @@ from regulars.profile.links import (
 
 #: So many times `max_component` keys are looked at around a batch; what would need more is refused.
 REACH = 5
+#: So many links in a row are followed: a chain that is longer comes from no customer.
+MAX_STEPS = 64
 #: So many orders that several identifiers named are looked at.
 MAX_REFERENCES = 2_000
 #: A profile of more identifiers than this takes no further devices.
@@ -190,19 +192,23 @@ def _reached(start: str, facts: Facts, identity: Identity) -> set[str] | None:
     found = {start}
     edge = [start]
     persons = references = 0
-    while edge:
-        key = edge.pop()
-        if is_reference(key, identity):
-            references += 1
-        else:
-            persons += 1
-        if persons > REACH * identity.max_component or references > MAX_REFERENCES:
-            return None
-        for tie in ties_in(facts.owners(key)):
-            if tie.other not in found:
-                found.add(tie.other)
-                edge.append(tie.other)
-    return found
+    for _ in range(MAX_STEPS):
+        following: list[str] = []
+        for key in edge:
+            if is_reference(key, identity):
+                references += 1
+            else:
+                persons += 1
+            if persons > REACH * identity.max_component or references > MAX_REFERENCES:
+                return None
+            for tie in ties_in(facts.owners(key)):
+                if tie.other not in found:
+                    found.add(tie.other)
+                    following.append(tie.other)
+        edge = following
+        if not edge:
+            return found
+    return None
 
 
 def _numbers(facts: Facts, evidence: _Evidence, around: Iterable[str]) -> set[int]:

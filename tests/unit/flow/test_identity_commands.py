@@ -3,11 +3,15 @@
 from typing import Any
 
 import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core import state as tables
+from regulars.core.identifier import hashed
 from regulars.core.log import NewRecord
+from regulars.flow.groups import members_of, memberships
 from regulars.flow.updater import Updater
 from tests.property.test_flow import ENGINE
 from tests.property.test_unlink import CLOCK, RECEIVED, command, record
@@ -98,3 +102,43 @@ def test_a_command_that_cannot_be_read_changes_nothing() -> None:
         state, answer = told(*PEOPLE, command("link", **wrong))
         assert "error" in answer
         assert state.select(tables.LINK) == before
+
+
+HASH = hashed(MAIL, "email_sha256")
+
+
+def test_an_address_is_not_unlinked_from_its_own_hash() -> None:
+    _, answer = told(*PEOPLE, command("unlink", a=MAIL, b=HASH, reason="x"))
+    assert "one address in two forms" in answer["error"]
+
+
+def named(message_id: str, user: str, household: str, day: int) -> NewRecord:
+    call = {
+        "type": "track",
+        "event": "Product Viewed",
+        "messageId": message_id,
+        "userId": user,
+        "timestamp": f"2023-11-{day}T12:00:00.000Z",
+        "context": {"externalIds": [{"type": "household", "id": household}]},
+    }
+    return record([call])
+
+
+MOVES = (named("1", "ana", "H1", 15), named("2", "ben", "H1", 16), named("3", "ana", "H2", 17))
+IDENTITY = ENGINE.definitions.identity
+
+
+@given(st.permutations(MOVES))
+@settings(max_examples=6, deadline=None)
+def test_a_household_is_kept_from_until_and_joins_nobody(moves: list[NewRecord]) -> None:
+    state, _ = told(*moves)
+    assert profiles(state)[ANA] != profiles(state)[BEN]
+    ana = memberships([ANA], IDENTITY, state)
+    assert [(one.group, one.end is None) for one in ana] == [("household:H1", False), ("household:H2", True)]
+    assert ana[0].end == ana[1].start
+    assert [one.member for one in members_of("household:H1", IDENTITY, state)] == [ANA, BEN]
+
+
+def test_a_membership_can_be_taken_back() -> None:
+    state, _ = told(*MOVES, command("unlink", a=ANA, b="household:H2", reason="moved back"))
+    assert [(one.group, one.end) for one in memberships([ANA], IDENTITY, state)] == [("household:H1", None)]

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from regulars.core.definitions import identity_of_lists
 from regulars.core.errors import Misconfigured
+from regulars.core.state import DEFINITIONS
 
 
 def _add_status_to_links(connection: sqlite3.Connection) -> None:
@@ -55,12 +57,25 @@ def _noted_moves(_connection: sqlite3.Connection) -> None:
     """4 -> 5: moves that wait beside the memberships (`moved`, made empty): an older program would not see them."""
 
 
+def _identifier_types(connection: sqlite3.Connection) -> None:
+    """5 -> 6: types of identifiers instead of three lists of names; a table for households."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (DEFINITIONS,)).fetchone()
+    stored = msgspec.msgpack.decode(row[0]) if row else {}
+    lists = stored.get("identity", {}) if isinstance(stored, dict) else {}
+    if "person" in lists:
+        named = [tuple(lists.get(name, ())) for name in ("person", "device", "unique")]
+        rest = {name: lists[name] for name in ("max_component", "blocked") if name in lists}
+        stored["identity"] = {**msgspec.to_builtins(identity_of_lists(*named)), **rest}
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(stored), DEFINITIONS))
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
     _how_sure_a_link_is,
     _erasures,
     _noted_moves,
+    _identifier_types,
 )
 VERSION = len(STEPS)
 

@@ -9,9 +9,10 @@ import pytest
 
 from regulars.adapters.state.migrations import VERSION
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
+from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected, Unavailable
 from regulars.core.record import unpack_profiles
-from regulars.core.state import ANSWER, CHANGED, FOLDED, LINK, META, PART, SCHEMA, Changes
+from regulars.core.state import ANSWER, CHANGED, DEFINITIONS, FOLDED, LINK, META, PART, SCHEMA, Changes
 from regulars.flow.generation import A
 from regulars.flow.members import Moves, members
 
@@ -195,3 +196,19 @@ def dump(path: Path) -> list[str]:
         return list(connection.iterdump())
     finally:
         connection.close()
+
+
+def test_the_lists_of_identifier_types_of_version_5_are_types(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    lists = {"person": ["card"], "device": ["cookie"], "unique": ["card"], "max_component": 9, "blocked": ["x"]}
+    old = {"shop": {"name": "Corner"}, "identity": lists}
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (DEFINITIONS, msgspec.msgpack.encode(old)))
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(5), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    identity = msgspec.convert(state.meta(DEFINITIONS), Definitions).identity
+    assert (identity.person, identity.device, identity.limits) == (("card",), ("cookie",), {"card": 1})
+    assert (identity.max_component, identity.blocked) == (9, ("x",))
+    state.close()
