@@ -24,7 +24,8 @@ class Identifiers:
         self._device = frozenset(identity.device)
         self._group = frozenset(identity.group)
         self._hashed = identity.hashed
-        self._traits = tuple(t for t in ("email", "phone", *identity.hashes, *identity.group) if t in self._types)
+        traits = (t for t in ("email", "phone", *identity.hashes, *identity.group) if t in self._types)
+        self._traits = tuple((kind, kind) for kind in traits)
         self._properties = tuple((one.id, one.property) for one in identity.types if one.property)
         # Most ids are plain letters and digits; the short way through gives what `core.identifier` gives.
         self._opaque = {one.id for one in identity.types if one.normalise == ("trim",) and not one.hash_of}
@@ -46,7 +47,7 @@ class Identifiers:
                 if external.type is not None and external.id is not None:
                     self._take(external.type, external.id, keys, claims, public=public)
         if traits:
-            self._named(traits, tuple((kind, kind) for kind in self._traits), keys, claims, public=public)
+            self._named(traits, self._traits, keys, claims, public=public)
         if self._properties and call.properties:
             self._named(call.properties, self._properties, keys, claims, public=public)
         if not keys:
@@ -72,6 +73,8 @@ class Identifiers:
         """Identifiers among traits or properties, (type, name of the fact)."""
         for kind, name in names:
             value = facts.get(name)
+            if value is None:
+                continue
             if isinstance(value, str) or (type(value) is int and (kind, name) in self._properties):
                 self._take(kind, value, keys, claims, public=public)
 
@@ -89,7 +92,9 @@ class Identifiers:
             into.append(found)
             if kind in self._hashed and into is keys:
                 # The hashed form goes along, so that who is known by it alone is the same person.
-                self._take(self._hashed[kind], hashed(found[1], "").partition(":")[2], keys, claims, public=public)
+                form = self._identity.ranks[self._hashed[kind]], hashed(found[1], self._hashed[kind])
+                if form not in keys:
+                    keys.append(form)
 
     def _look(self, kind: str, value: str | int) -> tuple[int, str] | None:
         if kind not in self._types:

@@ -7,12 +7,13 @@ if assignment.unresolved: settlement.settle(...)
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
 from regulars.core.definitions import Identity
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person, is_reference, rank
+from regulars.core.identifier import is_device, is_person, is_reference
 from regulars.core.record import profile_number
 from regulars.profile.links import (
     SLOT_MS,
@@ -26,6 +27,7 @@ from regulars.profile.links import (
     is_burned,
     is_hash,
     pairs_of,
+    persons_of,
     ties_in,
 )
 
@@ -123,25 +125,34 @@ def _nothing_new(
 ) -> bool:
     """Whether an event of several keys tells what is known; a device's repeated login is noted in `puts`."""
     time = event.time
-    persons: list[str] = []
-    devices: list[str] = []
-    for key in event.identifiers:
-        if is_person(key, identity):
-            persons.append(key)
-        elif is_device(key, identity):
-            devices.append(key)
-        else:
-            continue
+    persons, devices, pairs = _read(event.identifiers, identity)
+    for key in (*persons, *devices):
         row = known.get(key)
         if row is None or time < row[2]:
             return False
     if not persons:
         return True
-    if len(persons) > 1:
-        persons.sort(key=lambda key: (rank(key, identity), key))
-        if not all(_is_tied(event, known[a], known[b], identity) for a, b in pairs_of(persons, identity)):
+    for one, other, sure, aside in pairs:
+        if not _is_tied(event, known[one], known[other], sure=sure, aside=aside):
             return False
     return not devices or _no_new_login(Link(persons[0], "", time, "", ""), devices, known, puts, holdings)
+
+
+@lru_cache(maxsize=20_000)
+def _read(
+    identifiers: tuple[str, ...], identity: Identity
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str, float, bool], ...]]:
+    """Person keys and devices of an event, and what it ties: (key, key, order of such evidence, whether a reference).
+
+    The same customer comes with the same identifiers again and again.
+    """
+    persons = persons_of(identifiers, identity)
+    devices = tuple(key for key in identifiers if is_device(key, identity))
+    pairs = tuple(
+        (one, other, -1.0 if is_hash(one, other, identity) else 0.0, is_reference(other, identity))
+        for one, other in pairs_of(persons, identity)
+    )
+    return tuple(persons), devices, pairs
 
 
 def _no_new_login(
@@ -187,15 +198,15 @@ def _login(holding: Holding, key: str, time: int) -> bool | None:
     return None
 
 
-def _is_tied(event: Event, row: IdRow, other: IdRow, identity: Identity) -> bool:
-    """Whether the first evidence of the pair is known and not later than this event."""
+def _is_tied(event: Event, row: IdRow, other: IdRow, *, sure: float, aside: bool) -> bool:
+    """Whether the first evidence of the pair is known and not later than this event.
+
+    `aside`: the other is a reference; one that a single key named is known on its own side only.
+    """
     one, two = is_burned(row[3]), is_burned(other[3])
     if one and two:
         return True
-    # A reference that one key named is known on its own side only.
-    aside = one or (not two and is_reference(other[0], identity))
-    owners, name = (other[3], row[0]) if aside else (row[3], other[0])
-    sure = -1.0 if is_hash(row[0], other[0], identity) else 0.0
+    owners, name = (other[3], row[0]) if one or (aside and not two) else (row[3], other[0])
     for tie in ties_in(owners):
         if tie.other == name:
             if event.time < tie.until:

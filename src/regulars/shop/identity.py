@@ -199,7 +199,7 @@ def _check_hash(one: IdentifierType, identity: Identity, file: TomlFile) -> None
         if one.id in _BUILT_IN and one.hash_of == _BUILT_IN[one.id].hash_of:
             message += f"; with {one.hash_of} switched off, say [types.{one.id}] enabled = false"
         file.report(path, message, near)
-    elif identity.hashed[one.hash_of] != one.id:
-        file.report(
-            path, f"{one.hash_of} has a hashed form already: {identity.hashed[one.hash_of]}; keep one of the two"
-        )
+        return
+    first = next(other.id for other in identity.types if other.hash_of == one.hash_of)
+    if first != one.id:
+        file.report(path, f"{one.hash_of} has a hashed form already: {first}; leave one of them out (enabled = false)")

@@ -142,7 +142,8 @@ def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
 
 def _explained(field: FieldInfo, value: Any, error: str) -> tuple[str, str]:
     """The converter's message in words of the folder, and a suggestion."""
-    choices = [c for c in get_args(field.type) if isinstance(c, str)] if get_origin(field.type) is Literal else []
+    options = get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
+    choices = [c for option in options if get_origin(option) is Literal for c in get_args(option) if isinstance(c, str)]
     if choices:
         return f"expected one of {listed(choices)}, got {shown(value)}", nearest(str(value), choices)
     wanted = error.partition(", got")[0].partition(" - at")[0].removeprefix("Expected ")

@@ -11,6 +11,7 @@ from regulars.adapters.state.sqlite import SqliteState
 from regulars.core import state as tables
 from regulars.core.identifier import hashed
 from regulars.core.log import NewRecord
+from regulars.core.record import HOT, Hot, part_id
 from regulars.flow.groups import members_of, memberships
 from regulars.flow.updater import Updater
 from tests.property.test_flow import ENGINE
@@ -142,3 +143,20 @@ def test_a_household_is_kept_from_until_and_joins_nobody(moves: list[NewRecord])
 def test_a_membership_can_be_taken_back() -> None:
     state, _ = told(*MOVES, command("unlink", a=ANA, b="household:H2", reason="moved back"))
     assert [(one.group, one.end) for one in memberships([ANA], IDENTITY, state)] == [("household:H1", None)]
+
+
+def test_a_link_never_widens_consent() -> None:
+    said = [
+        command("set_consent", identifier=who, purpose="personalisation", granted=granted, reason="by telephone")
+        for who, granted in ((ANA, False), (CARD, True))
+    ]
+    for first, second in (said, said[::-1]):
+        alone, _ = told(*PEOPLE, first, second)
+        together, _ = told(*PEOPLE, first, second, link({"a": CARD, "b": ANA, "score": 0.93}))
+        assert "personalisation" in consent_of(alone, CARD)
+        assert "personalisation" not in consent_of(together, CARD)
+
+
+def consent_of(state: SqliteState, key: str) -> dict[str, int]:
+    data = state.parts([part_id(profiles(state)[key], HOT)])
+    return msgspec.msgpack.decode(next(iter(data.values())), type=Hot).consent
