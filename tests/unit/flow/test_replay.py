@@ -200,10 +200,10 @@ def test_an_edited_folder_is_picked_up_by_command() -> None:
     corner = shop_of_ten()
     edited = base64.b64encode(msgspec.msgpack.encode(EDITED)).decode()
     corner.fold(command("replay", definitions=edited))
-    assert corner.answer() == (True, {"definitions": "2", "needed": True})
+    assert corner.answer() == (True, {"definitions": "2", "identity_changed": False, "needed": True})
     assert corner.values("c1")["revenue"] == 120_000
     corner.fold(command("replay", definitions=edited))
-    assert corner.answer() == (True, {"definitions": "2", "needed": False})
+    assert corner.answer() == (True, {"definitions": "2", "identity_changed": False, "needed": False})
 
 
 def test_definitions_that_cannot_be_used_are_refused_and_change_nothing() -> None:
