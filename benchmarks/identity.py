@@ -18,12 +18,15 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
 from regulars.analyst.linking import Pair, find, verdict
-from regulars.core.definitions import Linking
+from regulars.core.definitions import Identity, Linking
 from regulars.profile.particulars import Particulars, particulars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
 
+from benchmarks import identity_traps as traps
 from benchmarks.report import emit
 
 COLUMNS = {
@@ -45,11 +48,31 @@ def main() -> int:
     """Measure, print a table and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer profiles with traps")
-    parser.parse_args()
+    quick = bool(parser.parse_args().quick)
     figures: dict[str, float] = {}
     figures |= febrl("febrl3", records("dataset3.csv"), None)
     figures |= febrl("febrl4", records("dataset4a.csv"), records("dataset4b.csv"))
+    figures |= trapped(2_000 if quick else 20_000)
     return 0 if emit("identity", figures, BUDGETS) else 1
+
+
+def trapped(people: int) -> dict[str, float]:
+    """Figures of the rules of identity on visits with traps."""
+    stream = traps.visits(people)
+    usual = Identity()
+    told = (traps.CASHIER.partition(":")[2], traps.HOTLINE.partition(":")[2])
+    declared = msgspec.structs.replace(usual, blocked=(*usual.blocked, *told))
+    rules: dict[str, list[object]] = {
+        "regulars": traps.regulars(stream, usual),
+        "declared": traps.regulars(stream, declared),
+        "segment": traps.segment(stream),
+        "posthog": traps.posthog(stream),
+        "unomi": traps.unomi(stream),
+    }
+    figures = {"traps_people": float(people), "traps_visits": float(len(stream))}
+    for name, profiles in rules.items():
+        figures |= {f"traps_{name}_{key}": value for key, value in traps.figures(stream, profiles).items()}
+    return figures
 
 
 def records(file: str) -> Records:

@@ -32,8 +32,16 @@ def page() -> str:
     """The whole page."""
     context = click.Context(program, info_name="regulars")
     commands = ((name, program.get_command(context, name)) for name in program.list_commands(context))
-    sections = [_section(name, command) for name, command in commands if command is not None and not command.hidden]
+    known = [(name, command) for name, command in commands if command is not None and not command.hidden]
+    sections = [_section(*one) for name, command in known for one in _leaves(name, command)]
     return "\n".join([HEAD, *sections])
+
+
+def _leaves(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
+    """The command itself, or those of a group."""
+    if not isinstance(command, click.Group):
+        return [(name, command)]
+    return [leaf for below, one in sorted(command.commands.items()) for leaf in _leaves(f"{name} {below}", one)]
 
 
 def _section(name: str, command: click.Command) -> str:

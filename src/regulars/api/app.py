@@ -13,7 +13,18 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from regulars.api import catalog, commands, confirmations, consent, decide, documents, intake, operations, profiles
+from regulars.api import (
+    catalog,
+    commands,
+    confirmations,
+    consent,
+    decide,
+    documents,
+    identity,
+    intake,
+    operations,
+    profiles,
+)
 from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send, serve
 from regulars.api.hot import Route
@@ -34,6 +45,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *catalog.HANDLERS,
     *commands.HANDLERS,
     *consent.HANDLERS,
+    *identity.HANDLERS,
     *confirmations.HANDLERS,
     *documents.HANDLERS,
 )

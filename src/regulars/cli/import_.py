@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 - the options of an import
     again: bool,
     data: Path | None,
 ) -> int:
-    """Import orders, order lines, events or products from CSV, NDJSON or Parquet.
+    """Import orders, order lines, events, products or customers from CSV, NDJSON or Parquet.
 
     A stopped import goes on where it was, and what is sent twice counts once.
     """
@@ -137,7 +137,13 @@ def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _noun(kind: str) -> str:
-    return {"orders": "orders", "order-lines": "orders", "events": "events", "products": "items"}[kind]
+    return {
+        "orders": "orders",
+        "order-lines": "orders",
+        "events": "events",
+        "products": "items",
+        "customers": "customers",
+    }[kind]
 
 
 @contextmanager

@@ -42,6 +42,25 @@ LINE: dict[str, tuple[str, ...]] = {
     "brand": ("manufacturer", "marke"),
 }
 EVENT: dict[str, tuple[str, ...]] = {"event": ("event_name", "event_type", "action", "ereignis")}
+#: Of a customer file; the names are those of the facts that linking compares (core.definitions.PARTICULARS).
+CUSTOMER: dict[str, tuple[str, ...]] = {
+    "record_id": ("crm_id", "id", "customer_id", "customer_number", "kundennummer", "kundennr", "kunde"),
+    "timestamp": ("updated_at", "changed_at", "modified_at", "geaendert_am", "geändert_am", "stand"),
+    "first_name": ("given_name", "forename", "vorname"),
+    "last_name": ("surname", "family_name", "nachname", "familienname"),
+    "name": ("full_name",),
+    "birth_date": ("birthday", "date_of_birth", "dob", "geburtsdatum", "geburtstag"),
+    "street": ("address", "address_1", "strasse", "straße", "anschrift"),
+    "house_number": ("street_number", "hausnummer", "hausnr"),
+    "address_extra": ("address_2", "adresszusatz"),
+    "postcode": ("postal_code", "zip", "zip_code", "plz", "postleitzahl"),
+    "city": ("town", "suburb", "ort", "stadt", "wohnort"),
+    "region": ("state", "province", "bundesland"),
+    "country": ("land",),
+    "language": ("sprache",),
+    "contact_email": ("email", "e_mail", "email_address", "mail"),
+    "contact_phone": ("phone", "mobile", "telephone", "telefon", "handy"),
+}
 
 
 class Columns:

@@ -98,7 +98,7 @@ def events(rows: Rows, *, time_zone: str, mapping: Mapping[str, str] | None = No
     for line, row in rows:
         try:
             if isinstance(row, dict) and _is_call(row):
-                yield Call(line, 1, dict(row) if row.get("messageId") else _identified(dict(row)))
+                yield Call(line, 1, dict(row) if row.get("messageId") else identified(dict(row)))
             else:
                 yield Call(line, 1, _event(_said(row, columns), zone))
         except Rejected as error:
@@ -116,9 +116,7 @@ def _event(said: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     if not isinstance(name, str):
         raise wrong("event", "the name of the event", name)
     call = _who_and_when(said, zone)
-    return _identified(
-        {"type": "track", "event": name, **call, "properties": {k: plain(k, v) for k, v in said.items()}}
-    )
+    return identified({"type": "track", "event": name, **call, "properties": {k: plain(k, v) for k, v in said.items()}})
 
 
 def _order(said: dict[str, Any], lines: list[dict[str, Any]], currency: str, zone: ZoneInfo) -> dict[str, Any]:
@@ -133,7 +131,7 @@ def _order(said: dict[str, Any], lines: list[dict[str, Any]], currency: str, zon
     properties.setdefault("currency", currency)
     if lines:
         properties["products"] = lines
-    return _identified({"type": "track", "event": "Order Completed", **call, "properties": properties})
+    return identified({"type": "track", "event": "Order Completed", **call, "properties": properties})
 
 
 def _order_of_lines(group: list[_Part], currency: str, zone: ZoneInfo) -> dict[str, Any]:
@@ -186,7 +184,8 @@ def _who_and_when(said: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     return call
 
 
-def _identified(call: dict[str, Any]) -> dict[str, Any]:
+def identified(call: dict[str, Any]) -> dict[str, Any]:
+    """The call with a message id made of its content, where it has none."""
     if "messageId" not in call:
         try:
             content = msgspec.json.encode(call, order="deterministic")

@@ -21,6 +21,7 @@ from regulars.console.pages import (
     confirm,
     customer,
     customers,
+    duplicates,
     failed,
     health,
     overview,
@@ -62,7 +63,7 @@ def app(services: Services) -> Litestar:
         route_handlers=[
             home, static, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS, *customers.HANDLERS,
             *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
-            *account.HANDLERS, *confirm.HANDLERS,
+            *account.HANDLERS, *confirm.HANDLERS, *duplicates.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
         exception_handlers={Exception: _explain},

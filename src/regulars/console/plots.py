@@ -135,3 +135,16 @@ def _svg(kind: str, height: int, label: str, parts: Sequence[str]) -> Markup:
         + "".join(parts)
         + "</svg>"
     )
+
+
+def step(before: float, after: float, low: float, high: float, *, title: str) -> Markup:
+    """One step of a waterfall between `low` and `high`, with a line at zero."""
+    span = (high - low) or 1.0
+    zero, left = 100 * -low / span, 100 * (min(before, after) - low) / span
+    width = max(100 * abs(after - before) / span, 0.6)
+    kind = "for" if after >= before else "against"
+    return Markup(
+        '<svg class="step" height="16" role="img" aria-label="{title}"><title>{title}</title>'
+        '<line class="zero" x1="{zero}%" x2="{zero}%" y1="0" y2="16"/>'
+        '<rect class="{kind}" x="{left}%" y="3" width="{width}%" height="10" rx="2"/></svg>'
+    ).format(title=title, zero=f"{zero:.2f}", kind=kind, left=f"{left:.2f}", width=f"{width:.2f}")

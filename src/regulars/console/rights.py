@@ -4,7 +4,7 @@ from typing import Literal
 
 Right = Literal[
     "overview", "segments", "customers", "identifiers", "consent", "failed", "failed_bodies", "health", "access_log",
-    "users",
+    "users", "duplicates",
 ]  # fmt: skip
 
 ROLES = ("admin", "marketer", "agent", "privacy")
@@ -19,6 +19,7 @@ _ROLES_WITH: dict[Right, frozenset[str]] = {
     "health": frozenset({"admin", "marketer", "privacy"}),
     "access_log": frozenset({"admin", "privacy"}),
     "users": frozenset({"admin"}),
+    "duplicates": frozenset({"admin", "agent", "privacy"}),  # decide whether two records are one person
 }
 
 

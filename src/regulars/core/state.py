@@ -93,12 +93,14 @@ LAKE_DROP = _table("lake_drop", "offset:int idx:int data:blob", 2)
 ERASURE = _table("erasure", "id:text offset:int phase:text data:blob", 1, "offset")
 #: Identifiers on their way out, until nothing holds them any more (msgpack of core.erasure.Stretch, empty: for ever).
 ERASING = _table("erasing", "identifier:text erasure:text offset:int data:blob", 1)
+#: Pairs that may be one person; status "open", "later", "accepted" or "rejected"; evidence: core.proposal.Proposal.
+PROPOSAL = _table("proposal", "a:text b:text status:text score:real evidence:blob by:text time:int", 2, "status", "b")
 ANSWER = _table("answer", "offset:int ok:int body:blob")  # what became of a command, kept for a day
 
 TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
-    GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B,
+    GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

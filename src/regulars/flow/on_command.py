@@ -8,7 +8,7 @@ import msgspec
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes
-from regulars.flow import consent_commands, identity_commands, trust_commands
+from regulars.flow import consent_commands, identity_commands, linking_commands, trust_commands
 from regulars.flow.commanding import Command, Context, Handler
 from regulars.flow.engine import Engine
 
@@ -93,6 +93,7 @@ def delete_user(context: Context, command: Command, changes: Changes) -> dict[st
 HANDLERS: dict[str, Handler] = {
     **consent_commands.HANDLERS,
     **identity_commands.HANDLERS,
+    **linking_commands.HANDLERS,
     "put_user": put_user,
     "delete_user": delete_user,
     "replay": replay,

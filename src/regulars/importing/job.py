@@ -1,6 +1,7 @@
 """An import: rows of a file become calls, calls become bodies, bodies go to a sink; where it stopped, it goes on."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import msgspec
 
 from regulars.catalog import RowError, parse_rows
+from regulars.collect.customers import RECORD, customers
 from regulars.collect.rows import BadRow, Call, events, order_lines, orders
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.importing.files import BrokenRow, Progress, Row, read
 from regulars.importing.sinks import Sink
 
-KINDS = ("orders", "order-lines", "events", "products")
+KINDS = ("orders", "order-lines", "events", "products", "customers")
 #: Events and bytes of one body; the server takes 4 MB.
 BODY_EVENTS, BODY_BYTES = 1_000, 3_000_000
 PRODUCT_ROWS = 1_000
@@ -97,6 +99,18 @@ def _calls(
     shop = definitions.shop
     if kind == "events":
         return events(rows, time_zone=shop.time_zone, mapping=mapping)
+    if kind == "customers":
+        person = definitions.identity.person
+        if RECORD not in person and not set(person) & set(mapping.values()):
+            raise Rejected(
+                f"the ids of a customer file need a type of identifier: add [types.{RECORD}] with kind = 'person' to "
+                "identity.toml, or name a type with --map COLUMN=TYPE",
+                field="identity.toml",
+                expected=RECORD,
+                got=", ".join(person),
+            )
+        now = time.time_ns() // 1_000_000
+        return customers(rows, time_zone=shop.time_zone, now=now, types=person, mapping=mapping)
     make: Callable[..., Iterator[Call | BadRow]] = orders if kind == "orders" else order_lines
     return make(rows, currency=shop.currency, time_zone=shop.time_zone, mapping=mapping)
 

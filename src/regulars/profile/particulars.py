@@ -6,7 +6,7 @@ nothing ("n/a", zeros) is missing: a missing value speaks neither for nor agains
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -71,6 +71,24 @@ def particulars(said: Mapping[str, object]) -> Particulars:
         email=email(said.get("email")),
         phone=phone(said.get("phone")),
     )
+
+
+def stated(facts: Mapping[str, object], keys: Iterable[str], names: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    """What a profile says, as it was written: the first fact of each name; e-mail and phone also by identifiers.
+
+    >>> stated({"vorname": "Ana"}, ["email:ana@example.org"], {"first": ("first_name", "vorname")})
+    {'first': 'Ana', 'email': 'ana@example.org'}
+    """
+    said: dict[str, object] = {}
+    for field, called in names.items():
+        value = next((facts[one] for one in called if facts.get(one) not in (None, "")), None)
+        if value is not None:
+            said[field] = value
+    for key in sorted(keys):
+        kind, _, rest = key.partition(":")
+        if kind in ("email", "phone"):
+            said.setdefault(kind, rest)
+    return said
 
 
 def plain(value: object) -> str | None:

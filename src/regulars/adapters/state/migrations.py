@@ -69,6 +69,10 @@ def _identifier_types(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(stored), DEFINITIONS))
 
 
+def _proposals(_connection: sqlite3.Connection) -> None:
+    """6 -> 7: a table for pairs that may be one person (`proposal`, made empty)."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -76,6 +80,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _erasures,
     _noted_moves,
     _identifier_types,
+    _proposals,
 )
 VERSION = len(STEPS)
 

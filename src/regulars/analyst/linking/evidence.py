@@ -5,17 +5,10 @@ from typing import Literal
 import msgspec
 
 from regulars.analyst.linking.model import DIFFERS, PART
+from regulars.core.proposal import Reason
 
 #: What may become of a pair: a link, a question to staff, or nothing.
 Verdict = Literal["link", "review", "drop"]
-
-
-class Evidence(msgspec.Struct, frozen=True, array_like=True):
-    """What one field says: its weight in bits; above zero it speaks for one person."""
-
-    field: str
-    level: str  # "missing" where one side says nothing
-    weight: float
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -25,7 +18,7 @@ class Pair(msgspec.Struct, frozen=True):
     b: str
     probability: float
     prior: float  # weight in bits before anything was compared: how rare duplicates are
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Reason, ...]
 
     def level(self, field: str) -> str:
         """How near the two are in a field."""

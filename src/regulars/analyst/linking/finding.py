@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from regulars.analyst.linking.evidence import Evidence, Pair
+from regulars.analyst.linking.evidence import Pair
 from regulars.analyst.linking.model import (
     BLOCKS,
     CERTAIN,
@@ -26,6 +26,7 @@ from regulars.analyst.linking.model import (
     usable,
 )
 from regulars.core.errors import Misconfigured
+from regulars.core.proposal import Reason
 from regulars.profile.particulars import FIELDS, Particulars
 
 if TYPE_CHECKING:
@@ -174,13 +175,13 @@ class _Job:
         return sorted(pairs, key=lambda pair: (-pair.probability, pair.a, pair.b))
 
     @staticmethod
-    def _evidence(one: Comparison, values: dict[str, Any]) -> Evidence:
+    def _evidence(one: Comparison, values: dict[str, Any]) -> Reason:
         gamma = int(values[f"gamma_{one.field}"])
         if gamma < 0:
-            return Evidence(one.field, "missing", 0.0)
+            return Reason(one.field, "missing", 0.0)
         weight = float(values[f"mw_{one.field}"]) + float(values.get(f"mw_tf_adj_{one.field}") or 0.0)
         # splink counts levels from the farthest, 0.
-        return Evidence(one.field, one.codes[len(one.codes) - 1 - gamma], round(weight, 3))
+        return Reason(one.field, one.codes[len(one.codes) - 1 - gamma], round(weight, 3))
 
     def _step(self, what: str) -> None:
         self.progress(what, self.done, self.steps)

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from regulars.analyst.linking import Evidence, Pair, find, verdict
+from regulars.analyst.linking import Pair, find, verdict
 from regulars.analyst.linking.model import COMPARISONS
+from regulars.core.proposal import Reason
 from tests.unit.analyst.linking.people import file, person, records
 
 
@@ -88,7 +89,7 @@ def test_the_evidence_adds_up_to_the_probability() -> None:
     ],
 )
 def test_what_becomes_of_a_pair(first: str, birth: str, probability: float, expected: str) -> None:
-    pair = Pair("a", "b", probability, -12.0, (Evidence("first", first, 1.0), Evidence("birth", birth, 1.0)))
+    pair = Pair("a", "b", probability, -12.0, (Reason("first", first, 1.0), Reason("birth", birth, 1.0)))
     assert decided(pair) == expected
 
 
