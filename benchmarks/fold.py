@@ -14,7 +14,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +170,9 @@ def timed(state: SqliteState, durations: list[float]) -> None:
     """Note how long each commit takes; seconds."""
     commit: Callable[..., None] = state.commit
 
-    def noted(changes: Changes, *, meta: Any = None) -> None:
+    def noted(changes: Changes, *, meta: Any = None, meanwhile: Iterable[object] = ()) -> None:
         began = time.perf_counter()
-        commit(changes, meta=meta)
+        commit(changes, meta=meta, meanwhile=meanwhile)
         durations.append(time.perf_counter() - began)
 
     state.commit = noted  # type: ignore[method-assign]

@@ -257,3 +257,12 @@ def test_every_declared_table_can_be_written_and_read(state: State) -> None:
         row = row_of(table, 1, 1)
         state.commit(puts(table, row))
         assert row in state.select(table, order=(table.names()[-1],))
+
+
+def test_while_the_disk_is_waited_for_other_work_goes_on(state: State) -> None:
+    steps = iter(range(10**9))
+    state.commit(puts(MEMBERSHIP, ("regulars", 1, 0)), meta={FOLDED: 1}, meanwhile=steps)
+    assert next(steps) > 0
+    state.commit(puts(MEMBERSHIP, ("regulars", 2, 0)), meta={FOLDED: 2}, meanwhile=iter(()))
+    assert state.count(MEMBERSHIP) == {None: 2}
+    assert state.meta(FOLDED) == 2

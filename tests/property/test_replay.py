@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -68,9 +68,11 @@ def _moves_are_often_put_in_place() -> Iterator[None]:
 class Watched(SqliteState):
     """A state that after every commit is whole by the definitions that it says it has."""
 
-    def commit(self, changes: Changes, *, meta: Mapping[str, object] | None = None) -> None:
+    def commit(
+        self, changes: Changes, *, meta: Mapping[str, object] | None = None, meanwhile: Iterable[object] = ()
+    ) -> None:
         """Commit, and look at what everybody can see now."""
-        super().commit(changes, meta=meta)
+        super().commit(changes, meta=meta, meanwhile=meanwhile)
         assert_whole(self)
 
 

@@ -194,8 +194,14 @@ class StateReader(Protocol):
 class State(StateReader, Protocol):
     """The single writer's view."""
 
-    def commit(self, changes: Changes, *, meta: Mapping[str, object] | None = None) -> None:
-        """Apply everything and the META values in one transaction, durable on return (fsync)."""
+    def commit(
+        self, changes: Changes, *, meta: Mapping[str, object] | None = None, meanwhile: Iterable[object] = ()
+    ) -> None:
+        """Apply everything and the META values in one transaction, durable on return (fsync).
+
+        While the disk is waited for, steps of `meanwhile` are taken, as many as fit. They must not touch this state,
+        nor fail: the transaction may be through by then.
+        """
         ...
 
     def checkpoint(self) -> None:

@@ -6,24 +6,23 @@ from typing import cast
 
 import msgspec
 
-from regulars.collect.dedup import SeenIndex, SeenStep, keys_of
+from regulars.collect.dedup import SeenIndex
 from regulars.collect.runs import Step
-from regulars.collect.tail import TailIndex, subject_hashes
-from regulars.core import log as kinds
+from regulars.collect.tail import TailIndex
 from regulars.core import state as tables
-from regulars.core.event import CONSENT, IDENTIFY, ORDER_EVENTS, Event, FailedEvent
+from regulars.core.event import CONSENT, IDENTIFY, ORDER_EVENTS, Event
 from regulars.core.log import Record
 from regulars.core.record import PERSON
-from regulars.core.state import ACCESS, ORDER, VERDICT, Changes, Row, StateReader
-from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
+from regulars.core.state import ORDER, VERDICT, Changes, Row, StateReader
+from regulars.core.verdict import ADMITTED, REFUSED
 from regulars.flow.consents import hear, revise
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import learn_facts
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
+from regulars.flow.intake import Codes, Intake
 from regulars.flow.on_decision import concerns, on_decisions
-from regulars.flow.on_products import upsert
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.flow.refold import refold
 from regulars.profile import consent, orders
@@ -62,10 +61,13 @@ class OnEvents:
     ) -> None:
         self.engine = engine
         self._state = state
-        self._seen = seen
-        self._tail = tail
+        self._intake = Intake(engine, state, seen, tail)
         self._history = history
         self._tables = tables or Tables()
+
+    def look_ahead(self, record: Record) -> None:
+        """Decode a record that will be folded soon."""
+        self._intake.look_ahead(record)
 
     def fold(self, records: Sequence[Record], *, day: int, late: Sequence[tuple[int, int]] = ()) -> Folding:
         """Everything that the records change; `day` is the shop's day by its clock.
@@ -73,8 +75,8 @@ class OnEvents:
         `late` are earlier events (offset, index) that a back-fill admitted: the verdicts tell the sealer.
         """
         changes = Changes()
-        events, verdicts = self._read(records, changes)
-        steps = self._count_once(events, verdicts, records)
+        events, verdicts = self._intake.read(records, changes)
+        steps = self._intake.count_once(events, verdicts, records)
         live = [event for event in events if verdicts[event.offset].codes[event.index] == ADMITTED]
         for step in steps:
             step.write(changes)
@@ -102,69 +104,6 @@ class OnEvents:
             changes.put(VERDICT, (records[0].offset, last, _encode(listed)))
         return folding
 
-    def _read(self, records: Iterable[Record], changes: Changes) -> tuple[list[Event], dict[int, "_Codes"]]:
-        events: list[Event] = []
-        verdicts: dict[int, _Codes] = {}
-        decode = self.engine.decoder.decode
-        day_of = self.engine.calendar.day
-        add = changes.add
-        products: list[Record] = []
-        for record in records:
-            if record.kind == kinds.EVENTS:
-                results = decode(record)
-                codes = verdicts[record.offset] = _Codes(record.offset, len(results))
-                for result in results:
-                    if isinstance(result, Event):
-                        events.append(result)
-                    else:
-                        codes.codes[result.index] = FAILED
-                        _keep_failed(result, changes)
-                        add("failed", day_of(result.received_at), result.reason, 1)
-            elif record.kind == kinds.PRODUCTS:
-                products.append(record)
-            elif record.kind == kinds.ACCESS:
-                said = msgspec.json.decode(record.body)
-                row = (record.offset, record.time, str(said["user"]), str(said["action"]), str(said["subject"]))
-                changes.put(ACCESS, row)
-        if products:
-            upsert(products, self._state, changes, currency=self.engine.definitions.shop.currency)
-        return events, verdicts
-
-    def _count_once(
-        self, events: Sequence[Event], verdicts: Mapping[int, "_Codes"], records: Sequence[Record]
-    ) -> tuple[Step, ...]:
-        if not events:
-            return ()
-        offsets = [event.offset for event in events]
-        indexes = [event.index for event in events]
-        keys = keys_of((event.source, event.message_id) for event in events)
-        step: SeenStep = self._seen.fold(keys, offsets, indexes, received_at=records[-1].time)
-        fresh: list[Event] = []
-        for event, duplicate in zip(events, step.duplicates.tolist(), strict=True):
-            if duplicate:
-                verdicts[event.offset].codes[event.index] = DUPLICATE
-            else:
-                fresh.append(event)
-        if not fresh:
-            return (step,)
-        hashes = subject_hashes(event.subject for event in fresh)
-        tail = self._tail.fold(hashes, [e.offset for e in fresh], [e.index for e in fresh])
-        return (step, tail)
-
-
-class _Codes:
-    """The verdicts of one record while its batch is folded."""
-
-    __slots__ = ("codes", "late", "offset")
-
-    def __init__(self, offset: int, events: int) -> None:
-        self.offset = offset
-        self.codes = bytearray(events)
-        self.late: list[tuple[int, int]] = []
-
-    def frozen(self) -> Verdict:
-        return Verdict(self.offset, bytes(self.codes), None, self.late or None)
-
 
 class _Batch:
     """One batch on its way through consent and fold."""
@@ -175,7 +114,7 @@ class _Batch:
         desk: Desk,
         placed: Placed,
         events: Sequence[Event],
-        verdicts: Mapping[int, _Codes],
+        verdicts: Mapping[int, Codes],
         day: int,
     ) -> None:
         self.engine = flow.engine
@@ -385,13 +324,3 @@ class _Batch:
         late = refold(self.engine, self.desk, self._state, past, day=self.day, without=without)
         sink = next(iter(self.verdicts.values()))
         sink.late.extend(late)
-
-
-def _keep_failed(failed: FailedEvent, changes: Changes) -> None:
-    changes.put(
-        tables.FAILED,
-        (
-            failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name,
-            failed.reason, failed.field, failed.expected, failed.got, failed.body,
-        ),
-    )  # fmt: skip

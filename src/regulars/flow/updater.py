@@ -1,12 +1,13 @@
 """The updater: the one writer. It folds the log's records in order, one transaction per batch, the offset included."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from regulars.collect.dedup import SeenIndex
 from regulars.collect.tail import TailIndex
 from regulars.core import log as kinds
 from regulars.core.definitions import Definitions
+from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.log import Log, Record
 from regulars.core.state import CLOCK, DEFINITIONS, EPOCH, FOLDED, LATE, RUN, Changes, State
@@ -57,6 +58,7 @@ class Updater:
         self.epoch = cast(int, state.meta(EPOCH) or 0)  # grows when other definitions or records serve
         self.events = 0  # folded by this process
         self._waiting: list[Record] = []
+        self._following: list[Record] = []  # read while the disk was waited for
         self._replay: Replay | None = None
         if isinstance(definitions, Engine):
             self._define(definitions.definitions, definitions)
@@ -99,7 +101,8 @@ class Updater:
 
     def _step(self) -> int:
         if not self._waiting:
-            self._waiting = self._log.read(self.offset, records=self._records, size=BATCH_BYTES)
+            self._waiting = self._following or self._read(self.offset)
+            self._following = []
             if not self._waiting:
                 return 0
             self.tail.trim(self._log.first())
@@ -107,7 +110,7 @@ class Updater:
         first = records[0]
         if first.kind in _BATCHED:
             end = next((at for at, record in enumerate(records) if record.kind not in _BATCHED), len(records))
-            self._fold(records[:end])
+            self._fold(records[:end], more=end == len(records) and self._is_full(records))
         else:
             end = 1
             if first.kind == kinds.TICK:
@@ -117,12 +120,35 @@ class Updater:
         self._waiting = records[end:]
         return end
 
-    def _fold(self, records: list[Record]) -> None:
+    def _is_full(self, records: Sequence[Record]) -> bool:
+        """Whether a read ended at a bound, so that there is probably more."""
+        return len(records) >= self._records or sum(len(record.body) for record in records) > BATCH_BYTES // 2
+
+    def _read(self, offset: int) -> list[Record]:
+        return self._log.read(offset, records=self._records, size=BATCH_BYTES)
+
+    def _fold(self, records: list[Record], *, more: bool) -> None:
+        """Fold a batch; `more`: others probably wait behind it."""
         late = [] if self.replaying else self._state.select(LATE, limit=LATE_EVENTS)
         folding = self._on_events.fold(records, day=self.day(records[0]), late=cast(list[tuple[int, int]], late))
-        self._commit(folding.changes, records[-1].offset)
+        last = records[-1].offset
+        self._commit(folding.changes, last, meanwhile=self._look_ahead(last) if more else ())
         folding.accept()
         self.events += folding.events
+
+    def _look_ahead(self, offset: int) -> Iterator[object]:
+        """Read what follows and decode it, a record a step; a step fails later where it would fail now."""
+        if not self._following:
+            try:
+                self._following = self._read(offset)
+            except Unavailable:
+                return
+        yield None
+        for record in self._following:
+            if record.kind not in _BATCHED:
+                return  # it may change the definitions
+            self._on_events.look_ahead(record)
+            yield None
 
     def _tick(self, record: Record) -> None:
         clock = max(self.clock, record.time)
@@ -144,9 +170,9 @@ class Updater:
             self._define(context.wanted, None, again=context.again)
         self._commit(changes, record.offset)
 
-    def _commit(self, changes: Changes, offset: int) -> None:
+    def _commit(self, changes: Changes, offset: int, *, meanwhile: Iterable[object] = ()) -> None:
         self._note(changes)
-        self._state.commit(changes, meta={FOLDED: offset, CLOCK: self.clock})
+        self._state.commit(changes, meta={FOLDED: offset, CLOCK: self.clock}, meanwhile=meanwhile)
         self.offset = offset
 
     def _note(self, changes: Changes) -> None:

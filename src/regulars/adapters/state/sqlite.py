@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
@@ -161,6 +162,7 @@ class SqliteState(_Reads):
         in_memory = str(path) == ":memory:"
         self._path: Path | str = ":memory:" if in_memory else Path(path)
         self._lock = threading.Lock()
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._connection = (
             sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=512)
             if isinstance(self._path, str)
@@ -178,13 +180,15 @@ class SqliteState(_Reads):
             self._connection.execute(f"PRAGMA max_page_count = {max(max_bytes // page, 1)}")
         self._checkpointer = Checkpointer(self._path, self._lock) if isinstance(self._path, Path) else None
 
-    def commit(self, changes: Changes, *, meta: Mapping[str, object] | None = None) -> None:
+    def commit(
+        self, changes: Changes, *, meta: Mapping[str, object] | None = None, meanwhile: Iterable[object] = ()
+    ) -> None:
         """Apply everything and the META values in one transaction, durable on return (fsync)."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 _apply(self._connection, changes, meta or {})
-                self._connection.execute("COMMIT")
+                self._finish(meanwhile)
             except BaseException as error:
                 if self._connection.in_transaction:
                     self._connection.rollback()
@@ -196,6 +200,19 @@ class SqliteState(_Reads):
         if self._checkpointer:
             self._checkpointer.wrote(_wal_bytes(changes))
 
+    def _finish(self, meanwhile: Iterable[object]) -> None:
+        """COMMIT, which waits for the disk: beside it, steps of `meanwhile` until it is done."""
+        if meanwhile == ():
+            self._connection.execute("COMMIT")
+            return
+        done = self._beside.submit(self._connection.execute, "COMMIT")
+        try:
+            for _ in meanwhile:
+                if done.done():
+                    break
+        finally:
+            done.result()
+
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database and cut it back; a reader amid a query puts the cut off."""
         if self._checkpointer:
@@ -203,6 +220,7 @@ class SqliteState(_Reads):
 
     def close(self) -> None:
         """Release files."""
+        self._beside.shutdown()
         if self._checkpointer:
             self._checkpointer.stop()
         with self._lock:

@@ -1,0 +1,109 @@
+"""The first steps of a batch: decode records, keep what failed, and count every event once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from regulars.collect.dedup import SeenIndex, SeenStep, keys_of
+from regulars.collect.runs import Step
+from regulars.collect.tail import TailIndex, subject_hashes
+from regulars.core import log as kinds
+from regulars.core import state as tables
+from regulars.core.event import Event, FailedEvent
+from regulars.core.log import Record
+from regulars.core.state import ACCESS, Changes, StateReader
+from regulars.core.verdict import DUPLICATE, FAILED, Verdict
+from regulars.flow.engine import Engine
+from regulars.flow.on_products import upsert
+
+
+class Codes:
+    """The verdicts of one record while its batch is folded."""
+
+    __slots__ = ("codes", "late", "offset")
+
+    def __init__(self, offset: int, events: int) -> None:
+        self.offset = offset
+        self.codes = bytearray(events)
+        self.late: list[tuple[int, int]] = []
+
+    def frozen(self) -> Verdict:
+        """As it is stored."""
+        return Verdict(self.offset, bytes(self.codes), None, self.late or None)
+
+
+class Intake:
+    """Reads records by one version of the definitions."""
+
+    def __init__(self, engine: Engine, state: StateReader, seen: SeenIndex, tail: TailIndex) -> None:
+        self.engine = engine
+        self._state = state
+        self._seen = seen
+        self._tail = tail
+        self._decoded: dict[int, list[Event | FailedEvent]] = {}  # ahead of time, by offset
+
+    def look_ahead(self, record: Record) -> None:
+        """Decode a record that will be read soon."""
+        if record.kind == kinds.EVENTS and record.offset not in self._decoded:
+            self._decoded[record.offset] = self.engine.decoder.decode(record)
+
+    def read(self, records: Iterable[Record], changes: Changes) -> tuple[list[Event], dict[int, Codes]]:
+        """The events, and the verdicts of each record; what else the records say goes into `changes`."""
+        events: list[Event] = []
+        verdicts: dict[int, Codes] = {}
+        decode = self.engine.decoder.decode
+        day_of = self.engine.calendar.day
+        add, ahead = changes.add, self._decoded
+        products: list[Record] = []
+        for record in records:
+            if record.kind == kinds.EVENTS:
+                results = ahead.pop(record.offset, None) or decode(record)
+                codes = verdicts[record.offset] = Codes(record.offset, len(results))
+                for result in results:
+                    if isinstance(result, Event):
+                        events.append(result)
+                    else:
+                        codes.codes[result.index] = FAILED
+                        _keep_failed(result, changes)
+                        add("failed", day_of(result.received_at), result.reason, 1)
+            elif record.kind == kinds.PRODUCTS:
+                products.append(record)
+            elif record.kind == kinds.ACCESS:
+                said = msgspec.json.decode(record.body)
+                row = (record.offset, record.time, str(said["user"]), str(said["action"]), str(said["subject"]))
+                changes.put(ACCESS, row)
+        if products:
+            upsert(products, self._state, changes, currency=self.engine.definitions.shop.currency)
+        return events, verdicts
+
+    def count_once(
+        self, events: Sequence[Event], verdicts: Mapping[int, Codes], records: Sequence[Record]
+    ) -> tuple[Step, ...]:
+        """Mark in `verdicts` which events came before; what the indexes have to write."""
+        if not events:
+            return ()
+        offsets = [event.offset for event in events]
+        indexes = [event.index for event in events]
+        keys = keys_of((event.source, event.message_id) for event in events)
+        step: SeenStep = self._seen.fold(keys, offsets, indexes, received_at=records[-1].time)
+        fresh: list[Event] = []
+        for event, duplicate in zip(events, step.duplicates.tolist(), strict=True):
+            if duplicate:
+                verdicts[event.offset].codes[event.index] = DUPLICATE
+            else:
+                fresh.append(event)
+        if not fresh:
+            return (step,)
+        hashes = subject_hashes(event.subject for event in fresh)
+        tail = self._tail.fold(hashes, [e.offset for e in fresh], [e.index for e in fresh])
+        return (step, tail)
+
+
+def _keep_failed(failed: FailedEvent, changes: Changes) -> None:
+    changes.put(
+        tables.FAILED,
+        (
+            failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name,
+            failed.reason, failed.field, failed.expected, failed.got, failed.body,
+        ),
+    )  # fmt: skip
