@@ -228,6 +228,21 @@ def test_decisions_lie_in_parts_of_their_own_and_are_erased_with_their_profile(l
     assert (left.rows, left.first) == (1, 42)
 
 
+def test_the_newest_decisions_of_an_anchor_come_page_by_page(lake: Lake) -> None:
+    days = [1, 2, 3]
+    made = [decision(day, "user_id:ana") for day in days] + [decision(9, "user_id:bo")]
+    timed = [
+        LoggedDecision(one.offset, msgspec.structs.replace(one.record, time=day * DAY_MS))
+        for one, day in zip(made, [*days, 3], strict=True)
+    ]
+    parts = lake.seal_decisions(timed, days=[*days, 3])
+    first = lake.decisions(["user_id:ana"], parts, limit=2)
+    assert [one.id for one in first] == ["d3", "d2"]
+    assert first[0].chosen == [("home.hero", 0, 0.5, False, ["p1"])]
+    rest = lake.decisions(["user_id:ana"], parts, limit=2, before=first[-1].time)
+    assert [one.id for one in rest] == ["d1"]
+
+
 def test_sweeping_removes_what_is_not_listed_and_nothing_else(lake: Lake) -> None:
     listed, dropped = seal(lake, [event(1)]), seal(lake, [event(2)])
     assert lake.sweep(listed) == [dropped[0].file]

@@ -19,7 +19,7 @@ from regulars.analyst.protocol import IDLE_EXIT, LENGTH, Compacted, ProfilesWrit
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
-from regulars.core.lake import Drop, Dropped
+from regulars.core.lake import Drop, Dropped, PastDecision
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -78,6 +78,11 @@ class AnalystClient:
     def timeline(self, subjects: Sequence[str], *, limit: int = 50, before: int | None = None) -> list[Event]:
         """The newest sealed events of these subjects, newest first; `before` (ms) continues where a page ended."""
         return self.ask("timeline", {"subjects": list(subjects), "limit": limit, "before": before}, list[Event])
+
+    def decisions(self, subjects: Sequence[str], *, limit: int = 50, before: int | None = None) -> list[PastDecision]:
+        """The newest sealed decisions about these anchors, newest first; `before` as for `timeline`."""
+        args = {"subjects": list(subjects), "limit": limit, "before": before}
+        return self.ask("decisions", args, list[PastDecision])
 
     def count(self, conditions: Sequence[str], *, as_of: int) -> list[int]:
         """Profiles that fulfil each condition (`Condition.sql()`), as of a shop-local day; "TRUE" counts all."""

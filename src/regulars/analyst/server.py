@@ -19,7 +19,7 @@ from regulars.core.errors import RegularsError, Rejected
 METHODS = frozenset(
     {
         "seal", "history", "timeline", "query", "count", "overlap", "sample", "compact", "update_profiles", "sweep",
-        "verify", "train", "drop",
+        "verify", "train", "drop", "decisions",
     }
 )  # fmt: skip
 DEFECT_EXIT = 70  # EX_SOFTWARE of sysexits.h

@@ -21,7 +21,7 @@ from regulars.analyst.sealing import Decoder, Harvest
 from regulars.core.calendar import Calendar
 from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
-from regulars.core.lake import EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile
+from regulars.core.lake import DECISION_PART, EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile, PastDecision
 from regulars.core.record import HOT, Hot, part_id, unpack_profiles
 from regulars.core.state import CHANGED, EPOCH, FOLDED, MANIFEST, Table
 from regulars.flow import generation
@@ -99,6 +99,12 @@ class Workbench:
     def timeline(self, subjects: Sequence[str], limit: int, before: int | None) -> list[Event]:
         """The newest of them."""
         return self._reading(lambda: self.lake.newest(subjects, self.listed(EVENT_PART), limit=limit, before=before))
+
+    def decisions(self, subjects: Sequence[str], limit: int, before: int | None) -> list[PastDecision]:
+        """The newest decisions about these anchors."""
+        return self._reading(
+            lambda: self.lake.decisions(subjects, self.listed(DECISION_PART), limit=limit, before=before)
+        )
 
     def query(self, name: str, arguments: Mapping[str, Any]) -> list[Any]:
         """The rows of a named query."""

@@ -24,6 +24,7 @@ from regulars.api import (
     intake,
     operations,
     profiles,
+    rights,
 )
 from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send, serve
@@ -47,6 +48,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *consent.HANDLERS,
     *identity.HANDLERS,
     *confirmations.HANDLERS,
+    *rights.HANDLERS,
     *documents.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")

@@ -1,6 +1,9 @@
 """Ask the server that runs on a shop's data, as whoever may read its folder."""
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -15,6 +18,48 @@ from regulars.runtime.status import read_status
 
 def ask(settings: Settings, path: str, body: dict[str, Any], *, otherwise: str = "", seconds: float = 60) -> Any:
     """The `result` of a POST; `otherwise` says what works without a server. Raises Rejected and Unavailable."""
+    address, key = _address(settings, otherwise)
+    try:
+        answer = httpx.post(f"{address}{path}", json=body, auth=(key, ""), timeout=seconds)
+    except httpx.TransportError as error:
+        raise Unavailable(f"the server at {address} does not answer: {error}; try again") from error
+    told = msgspec.json.decode(answer.content)
+    if answer.is_success:
+        return told["result"]
+    problem = str(told.get("detail", answer.text))
+    raise Unavailable(problem) if answer.is_server_error else Rejected(problem, field=str(told.get("field", "")))
+
+
+def fetch(settings: Settings, path: str, last: str, query: dict[str, str], out: Path, *, seconds: float = 60) -> int:
+    """Write the answer to a GET of `path` and `last` into a new file, for its owner alone; how many bytes."""
+    address, key = _address(settings, "")
+    place = f"{address}{path}{quote(last, safe='')}"
+    try:
+        with httpx.stream("GET", place, params=query, auth=(key, ""), timeout=seconds) as answer:
+            if not answer.is_success:
+                told = msgspec.json.decode(answer.read())
+                raise Rejected(str(told.get("detail", "refused")), field=str(told.get("field", "")), got=last)
+            with _new(out) as file:
+                try:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+                except httpx.TransportError:
+                    out.unlink(missing_ok=True)  # half of it would look like the whole
+                    raise
+                return file.tell()
+    except httpx.TransportError as error:
+        raise Unavailable(f"the server at {address} does not answer: {error}; try again") from error
+
+
+def _new(path: Path) -> BinaryIO:
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError as error:
+        raise Rejected(f"{path} cannot be written: {error.strerror}", field="--out", expected="a new file") from error
+
+
+def _address(settings: Settings, otherwise: str) -> tuple[str, str]:
+    """Where the server of a shop's data listens, and the key of whoever may read its folder."""
     folder = existing_folder(settings)
     if holder(folder) is None:
         way = otherwise or f"start one with `regulars serve {settings.shop}` and try again"
@@ -25,12 +70,4 @@ def ask(settings: Settings, path: str, body: dict[str, Any], *, otherwise: str =
             got="none",
         )
     address = str(read_status(folder.status / "supervisor").get("address") or settings.address)
-    try:
-        answer = httpx.post(f"{address}{path}", json=body, auth=(operator_key(folder.secret()), ""), timeout=seconds)
-    except httpx.TransportError as error:
-        raise Unavailable(f"the server at {address} does not answer: {error}; try again") from error
-    told = msgspec.json.decode(answer.content)
-    if answer.is_success:
-        return told["result"]
-    problem = str(told.get("detail", answer.text))
-    raise Unavailable(problem) if answer.is_server_error else Rejected(problem, field=str(told.get("field", "")))
+    return address, operator_key(folder.secret())

@@ -80,6 +80,17 @@ class LoggedDecision(msgspec.Struct, frozen=True, array_like=True):
     record: DecisionRecord
 
 
+class PastDecision(msgspec.Struct, frozen=True, array_like=True):
+    """What a stored decision tells about a person: when, what each placement showed, and the gate codes."""
+
+    id: str
+    time: int  # ms
+    anchor: str
+    configuration: str
+    chosen: list[tuple[str, int, float, bool, list[str]]]  # as in core.decision.DecisionRecord
+    gates: bytes
+
+
 class Lake(Protocol):
     """Write and read part files. Runs in the analysis process; only listed files are ever read."""
 
@@ -102,6 +113,12 @@ class Lake(Protocol):
         self, subjects: Sequence[str], listed: Sequence[PartFile], *, limit: int, before: int | None = None
     ) -> list[Event]:
         """The last `limit` of them (earlier than `before`, ms), newest first; as few parts as possible are read."""
+        ...
+
+    def decisions(
+        self, subjects: Sequence[str], listed: Sequence[PartFile], *, limit: int, before: int | None = None
+    ) -> list[PastDecision]:
+        """The last `limit` decisions whose anchor is one of the subjects (earlier than `before`, ms), newest first."""
         ...
 
     def compact(self, parts: Sequence[PartFile]) -> list[PartFile]:

@@ -1,6 +1,6 @@
 """Reading one customer from the state: who is meant, what is known, and why they are in their segments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
@@ -20,6 +20,7 @@ from regulars.runtime.services import Services
 
 _HOT = msgspec.msgpack.Decoder(Hot)
 _PERSON = msgspec.msgpack.Decoder(Person)
+_RECORDS = 500
 _NEWEST = (1 << 63) - 1
 
 
@@ -139,18 +140,20 @@ class Customers:
     def unsealed_events(self, number: int) -> list[Event]:
         """Events of the profile that are still in the log, newest first."""
         _, person = self.records(number)
-        subjects = person.identifiers
-        wanted: dict[int, set[int]] = {}
-        for offset, index in self._positions(subjects):
-            wanted.setdefault(offset, set()).add(index)
-        records = self._services.log.get(sorted(wanted))
+        return sorted(self.unsealed(person.identifiers), key=lambda event: (-event.time, event.message_id))
+
+    def unsealed(self, subjects: Iterable[str]) -> Iterator[Event]:
+        """Events of subjects that are still in the log, as they came; a few records are in memory at a time."""
         among = set(subjects)
-        found: list[Event] = []
-        for offset, record in records.items():
-            decoded = self.engine.decoder.decode(record)
-            events = (event for event in decoded if isinstance(event, Event) and event.index in wanted[offset])
-            found.extend(event for event in events if event.subject in among)
-        return sorted(found, key=lambda event: (-event.time, event.message_id))
+        wanted: dict[int, set[int]] = {}
+        for offset, index in self._positions(among):
+            wanted.setdefault(offset, set()).add(index)
+        offsets = sorted(wanted)
+        for at in range(0, len(offsets), _RECORDS):
+            for offset, record in self._services.log.get(offsets[at : at + _RECORDS]).items():
+                for event in self.engine.decoder.decode(record):
+                    if isinstance(event, Event) and event.index in wanted[offset] and event.subject in among:
+                        yield event
 
     async def history(self, number: int, *, limit: int) -> tuple[list[Event], bool]:
         """The newest events of the profile, each once; False where sealed ones could not be read."""

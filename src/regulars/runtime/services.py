@@ -10,6 +10,7 @@ import msgspec
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
+from regulars.core.lake import PastDecision
 from regulars.core.log import COMMAND, Log, NewRecord, Record
 from regulars.core.state import ANSWER, CLOCK, FOLDED, StateReader
 from regulars.flow.generation import Serving
@@ -60,6 +61,10 @@ class Analyst(Protocol):
 
     def timeline(self, subjects: Sequence[str], *, limit: int = 50, before: int | None = None) -> list[Event]:
         """The newest sealed events of these subjects, newest first."""
+        ...
+
+    def decisions(self, subjects: Sequence[str], *, limit: int = 50, before: int | None = None) -> list[PastDecision]:
+        """The newest sealed decisions about these anchors, newest first."""
         ...
 
     def count(self, conditions: Sequence[str], *, as_of: int) -> list[int]:

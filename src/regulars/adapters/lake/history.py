@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,9 +15,11 @@ import pyarrow.parquet as pq
 from regulars.adapters.lake import tables
 from regulars.adapters.lake.files import Folder, MissingPart
 from regulars.core.event import Event
-from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PartFile, bucket_of
+from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PartFile, PastDecision, bucket_of
 
 _COLUMNS = [field.name for field in tables.EVENT_SCHEMA if field.name != "day"]
+_DECISION_COLUMNS = ["id", "time", "subject", "configuration", "chosen", "gates"]
+_CHOSEN = msgspec.json.Decoder(list[tuple[str, int, float, bool, list[str]]])
 _DAY_MS = 86_400_000
 _FOOTERS = 4096  # kept in memory: files never change
 
@@ -54,12 +57,28 @@ class Histories:
         Parts are read from the newest day on, and no further than to where nothing newer can come.
         """
         found: list[Event] = []
-        for end, parts in groupby(sorted(listed, key=_end, reverse=True), key=_end):
+        for end, parts in groupby(sorted(_begun(listed, before), key=_end, reverse=True), key=_end):
             if len(found) >= limit and (limit < 1 or found[limit - 1].time >= end):
                 break
             older = [event for event in self.events(subjects, list(parts)) if before is None or event.time < before]
             found = unique([*found, *older])[::-1]
         return found[:limit]
+
+    def decisions(
+        self, subjects: Sequence[str], listed: Sequence[PartFile], limit: int, before: int | None = None
+    ) -> list[PastDecision]:
+        """The last `limit` decisions about these anchors (earlier than `before`, ms), newest first."""
+        wanted = sorted(set(subjects))
+        buckets = {bucket_of(subject) for subject in wanted} | {ALL_BUCKETS}
+        mine = [part for part in _begun(listed, before) if part.bucket in buckets]
+        found: dict[str, PastDecision] = {}
+        for end, parts in groupby(sorted(mine, key=_end, reverse=True), key=_end):
+            if len(found) >= limit and sorted((one.time for one in found.values()), reverse=True)[limit - 1] >= end:
+                break
+            for part in parts:
+                rows = _decisions_of(self._folder.path(part), wanted)
+                found.update({one.id: one for one in rows if before is None or one.time < before})
+        return sorted(found.values(), key=lambda one: (-one.time, one.id))[:limit]
 
     def _of_part(self, path: Path, wanted: list[str]) -> list[Event]:
         try:
@@ -81,6 +100,23 @@ class Histories:
                 return tables.events_of(table.take(rows))
         except FileNotFoundError as error:
             raise MissingPart(path) from error
+
+
+def _decisions_of(path: Path, wanted: list[str]) -> list[PastDecision]:
+    try:
+        table = pq.read_table(path, columns=_DECISION_COLUMNS, filters=pc.field("subject").isin(wanted))
+    except FileNotFoundError as error:
+        raise MissingPart(path) from error
+    columns = [table.column(name).to_pylist() for name in _DECISION_COLUMNS]
+    return [
+        PastDecision(name, time, anchor, configuration, _CHOSEN.decode(chosen), gates)
+        for name, time, anchor, configuration, chosen, gates in zip(*columns, strict=True)
+    ]
+
+
+def _begun(listed: Sequence[PartFile], before: int | None) -> Sequence[PartFile]:
+    """Those that may hold something earlier than `before`, in whichever time zone their days are counted."""
+    return listed if before is None else [part for part in listed if (part.day - 1) * _DAY_MS < before]
 
 
 def _end(part: PartFile) -> int:

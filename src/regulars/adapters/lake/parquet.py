@@ -15,7 +15,7 @@ from regulars.adapters.lake import compaction, dropping, duck, layout, tables
 from regulars.adapters.lake.files import Encoding, Folder
 from regulars.adapters.lake.history import Histories
 from regulars.core.event import Event
-from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, Dropped, LoggedDecision, PartFile
+from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, Dropped, LoggedDecision, PartFile, PastDecision
 
 #: Rows of a Parquet row group. A person's history reads one group of each part; statistics tell which.
 GROUP_ROWS = 1024
@@ -47,6 +47,12 @@ class ParquetLake:
     ) -> list[Event]:
         """The last `limit` of them, newest first."""
         return self._histories.newest(subjects, listed, limit, before)
+
+    def decisions(
+        self, subjects: Sequence[str], listed: Sequence[PartFile], *, limit: int, before: int | None = None
+    ) -> list[PastDecision]:
+        """The last `limit` decisions about these anchors, newest first."""
+        return self._histories.decisions(subjects, listed, limit, before)
 
     def compact(self, parts: Sequence[PartFile]) -> list[PartFile]:
         """Merge parts of one kind without duplicates; nothing is listed yet."""

@@ -1,0 +1,63 @@
+"""The rights of a person over what the shop knows: to read all of it."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, get
+from litestar.params import Parameter, QueryParameter
+from litestar.response import Stream
+
+from regulars.api.access import needs
+from regulars.api.access_page import page
+from regulars.api.profiles import known, looked
+from regulars.runtime import Services
+from regulars.runtime.access import Access, Section
+from regulars.runtime.consents import language_of
+from regulars.runtime.customers import Customers
+
+_encode = msgspec.json.Encoder().encode
+
+
+@get("/v1/privacy/access/{identifier:str}", guards=[needs("profiles")], tags=["privacy"])
+async def access(
+    request: Request[Any, Any, Any],
+    identifier: str,
+    services: Services,
+    customers: Customers,
+    form: Annotated[Literal["json", "html"], QueryParameter(name="format", description="html is for reading")] = "json",
+    language: Annotated[str, Parameter(description="de or en")] = "",
+) -> Stream:
+    """Everything about one customer: what is known, where it came from, what it was used for. Sent in pieces."""
+    number = known(customers, identifier)
+    await looked(services, request.user.id, "read everything", identifier)
+    chosen = language_of(services.definitions, language)
+    sections = Access(services, customers).of(number, identifier, chosen)
+    if form == "html":
+        shown = page(sections, services.definitions, customers.engine.calendar, chosen)
+        return Stream(shown, media_type="text/html; charset=utf-8", headers=_PAGE)
+    return Stream(as_json(sections), media_type="application/json", headers=_PRIVATE)
+
+
+async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
+    """One JSON object: the sections by name; the pieces of a list are joined."""
+    last, empty, opened = "", True, False
+    async for name, value in sections:
+        if name == last:
+            for one in value:
+                yield (b"" if empty else b",") + _encode(one)
+                empty = False
+            continue
+        yield (b"]," if opened else b"," if last else b"{") + _encode(name) + b":"
+        last, opened = name, isinstance(value, list)
+        if opened:
+            yield b"[" + b",".join(map(_encode, value))
+            empty = not value
+        else:
+            yield _encode(value)
+    yield b"]}" if opened else b"}"
+
+
+_PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_PAGE = {**_PRIVATE, "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+HANDLERS = (access,)

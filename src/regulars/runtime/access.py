@@ -1,0 +1,333 @@
+"""Everything about one person, section by section, for the person to read: bounded in memory, however long the history.
+
+    async for section, value in Access(services, customers).of(number, "email:ana@example.org", "en"):
+        ...
+
+A section that is a list comes in pieces, each a list; the name is repeated. Times are UTC ms, amounts minor units.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from regulars.core.definitions import Identity
+from regulars.core.errors import Unavailable
+from regulars.core.event import Event
+from regulars.core.identifier import is_device, is_person, parse
+from regulars.core.lake import PastDecision
+from regulars.core.log import DECISION
+from regulars.core.record import Hot, profile_name
+from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, SEALED, StateReader
+from regulars.decide.gates import Gate, unpack_codes
+from regulars.decide.records import unpack
+from regulars.decide.table import configuration_of
+from regulars.profile.assignment import IdRow, holders_of, profile_of
+from regulars.runtime.consents import history, standings
+from regulars.runtime.customers import Customers
+from regulars.runtime.services import Services
+
+FORMAT = "regulars.access/1"
+#: Events and decisions that are in memory at a time.
+PAGE = 2_000
+Section = tuple[str, Any]
+
+
+class Access:
+    """Reads the sections. `services.analyst` reads the lake; without it `complete` is false."""
+
+    def __init__(self, services: Services, customers: Customers) -> None:
+        self._services = services
+        self._customers = customers
+
+    async def of(self, number: int, asked_as: str, language: str) -> AsyncIterator[Section]:
+        """Every section, in the order in which a person reads them."""
+        state = self._services.state
+        for section in await asyncio.to_thread(lambda: list(self._known(number, asked_as, language))):
+            yield section
+        identity = self._customers.engine.definitions.identity
+        subjects, rows = await asyncio.to_thread(_rows, state, number, identity)
+        complete = True
+        yield "orders", []
+        async for page in _paged(self._orders(number)):
+            yield "orders", page
+        try:
+            yield "events", []
+            async for events in self._events(number, subjects, rows):
+                yield "events", [self._event(event, language) for event in events]
+            yield "decisions", []
+            async for decisions in self._decisions(number, subjects, rows):
+                yield "decisions", [self._decision(one, language) for one in decisions]
+        except Unavailable:
+            complete = False
+        yield "looked_at", await asyncio.to_thread(_looks, state, number, rows)
+        yield "complete", complete
+
+    # What is known ---------------------------------------------------------------------------------------------------
+
+    def _known(self, number: int, asked_as: str, language: str) -> Iterator[Section]:
+        services, engine = self._services, self._customers.engine
+        definitions, now = engine.definitions, services.clock()
+        hot, person = self._customers.records(number)
+        yield "format", FORMAT
+        about = {"shop": definitions.shop.name, "profile": profile_name(number), "asked_as": asked_as, "made_at": now}
+        yield "about", about | {"first_seen": hot.first_seen, "last_seen": hot.last_seen, "language": language}
+        stored = services.state.select(IDENTIFIER, {"profile": number})
+        yield "identifiers", [{"identifier": row[0], "type": parse(str(row[0]))[0], "since": row[2]} for row in stored]
+        yield "links", _links(services.state, person.identifiers)
+        yield (
+            "facts",
+            [
+                {"name": name, "value": fact[2], "time": fact[0], "event": fact[1]}
+                for name, fact in sorted(person.facts.items())
+            ],
+        )
+        titles = {one.id: _words(one.title, language, one.id) for one in definitions.purposes}
+        yield (
+            "consents",
+            [
+                {"title": titles.get(one.purpose, one.purpose), **msgspec.to_builtins(one)}
+                for one in standings(engine, hot, person, now)
+            ],
+        )
+        yield "consent_history", [msgspec.to_builtins(one) for one in history(services.state, person.identifiers)]
+        yield "traits", self._traits(hot, language)
+        yield "segments", self._segments(number, hot, language)
+        yield "retention", self._retention()
+
+    def _traits(self, hot: Hot, language: str) -> list[dict[str, Any]]:
+        """Values with what they were computed from; empty while records are built anew by other definitions."""
+        definitions = self._customers.engine.definitions
+        if hot.version != definitions.record_version:
+            return []
+        titles = {event.name: _words(event.title, language, event.name) for event in definitions.events}
+        return [
+            {
+                "name": trait.name,
+                "title": _words(trait.title, language, trait.name),
+                "value": value,
+                "kind": trait.kind,
+                "inferred": True,
+                "purpose": trait.purpose,
+                "computed_from": [titles.get(name, name) for name in trait.events],
+                "of": trait.of,
+                "window_days": trait.window_days,
+            }
+            for trait, value in zip(definitions.traits, hot.values, strict=True)
+            if value not in (None, {})
+        ]
+
+    def _segments(self, number: int, hot: Hot, language: str) -> list[dict[str, Any]]:
+        engine = self._customers.engine
+        if hot.version != engine.definitions.record_version:
+            return []
+        told = {one["segment"]: one["condition"] for one in self._customers.explain(number)}
+        return [
+            {
+                "segment": one.id,
+                "title": _words(one.title, language, one.id),
+                "purpose": one.purpose,
+                "when": one.when,
+                "why": told[one.id],
+            }
+            for one in engine.definitions.segments
+            if one.id in hot.segments
+        ]
+
+    def _retention(self) -> list[dict[str, Any]]:
+        """How long each kind of item is kept, days; None: until the account is erased."""
+        definitions = self._customers.engine.definitions
+        found: list[dict[str, Any]] = [
+            {"item": trait.name, "kind": "trait", "days": trait.window_days, "purpose": trait.purpose}
+            for trait in definitions.traits
+        ]
+        expiring = {one.id: one.expires_days for one in definitions.purposes}
+        found += [{"item": one, "kind": "consent", "days": days, "purpose": one} for one, days in expiring.items()]
+        found += [
+            {"item": one.name, "kind": "event", "days": getattr(one, "keep_days", None), "purpose": one.purpose}
+            for one in definitions.events
+        ]
+        return found
+
+    # What happened ---------------------------------------------------------------------------------------------------
+
+    def _orders(self, number: int) -> Iterator[list[dict[str, Any]]]:
+        names = ("order_id", "time", "total", "currency", "status")
+        start = 0
+        while True:
+            rows = self._services.state.select(ORDER, {"profile": number}, order=("-time",), limit=PAGE, offset=start)
+            yield [dict(zip(names, (row[0], *row[2:6]), strict=True)) for row in rows]
+            if len(rows) < PAGE:
+                return
+            start += PAGE
+
+    async def _events(self, number: int, subjects: list[str], rows: Mapping[str, IdRow]) -> AsyncIterator[list[Event]]:
+        """Those still in the log, then the sealed ones, newest first; each once."""
+        told: set[tuple[str, str]] = set()
+        async for events in _paged(_pieces(self._customers.unsealed(subjects))):
+            mine = [one for one in events if profile_of(one.subject, one.time, rows) == number]
+            told.update((one.source, one.message_id) for one in mine)
+            yield mine
+        analyst = self._services.analyst
+        if not self._services.state.select(MANIFEST, {"kind": "event"}, limit=1):
+            return
+        if analyst is None:
+            raise Unavailable("sealed events cannot be read in this process")
+        before, limit = None, PAGE
+        page: list[Event] = []
+        edge: set[tuple[str, str]] = set()  # of the last page, at its last instant: they come again
+        while True:
+            page = await analyst.later(analyst.timeline, subjects, limit=limit, before=before)
+            fresh = [one for one in page if (one.source, one.message_id) not in edge]
+            mine = [one for one in fresh if (one.source, one.message_id) not in told]
+            yield [one for one in mine if profile_of(one.subject, one.time, rows) == number]
+            if len(page) < limit:
+                return
+            last = page[-1].time
+            edge = {(one.source, one.message_id) for one in page if one.time == last}
+            limit = PAGE + len(edge)
+            before = last + 1
+
+    async def _decisions(
+        self, number: int, subjects: list[str], rows: Mapping[str, IdRow]
+    ) -> AsyncIterator[list[PastDecision]]:
+        """Those still in the log, then the sealed ones."""
+        async for page in _paged(self._waiting(set(subjects))):
+            yield [one for one in page if profile_of(one.anchor, one.time, rows) == number]
+        analyst = self._services.analyst
+        if not self._services.state.select(MANIFEST, {"kind": "decision"}, limit=1):
+            return
+        if analyst is None:
+            raise Unavailable("sealed decisions cannot be read in this process")
+        before, limit = None, PAGE
+        edge: set[str] = set()
+        while True:
+            page = await analyst.later(analyst.decisions, subjects, limit=limit, before=before)
+            fresh = [one for one in page if one.id not in edge]
+            yield [one for one in fresh if profile_of(one.anchor, one.time, rows) == number]
+            if len(page) < limit:
+                return
+            last = page[-1].time
+            edge = {one.id for one in page if one.time == last}
+            limit = PAGE + len(edge)
+            before = last + 1
+
+    def _waiting(self, anchors: set[str]) -> Iterator[list[PastDecision]]:
+        """Decisions that are not sealed yet, as they stand in the log."""
+        at = cast(int, self._services.state.meta(SEALED) or 0)
+        while records := self._services.log.read(at, records=PAGE):
+            at = records[-1].offset
+            found = [unpack(record.body) for record in records if record.kind == DECISION]
+            yield [
+                PastDecision(one.id, one.time, one.anchor, one.configuration, one.chosen, one.gates)
+                for one in found
+                if one.anchor in anchors
+            ]
+
+    def _event(self, event: Event, language: str) -> dict[str, Any]:
+        definitions = self._customers.engine.definitions
+        types = {one.name: one for one in definitions.events}
+        sources = {one.id: one for one in definitions.sources}
+        known, source = types.get(event.name), sources.get(event.source)
+        return {
+            "time": event.time,
+            "name": event.name,
+            "title": _words(known.title, language, event.name) if known else event.name,
+            "source": event.source,
+            "source_title": _words(source.title, language, event.source) if source else event.source,
+            "message_id": event.message_id,
+            "purpose": self._customers.engine.admitting_purpose(event.name),
+            "identifiers": event.identifiers,
+            "properties": event.properties,
+            "facts": event.traits,
+            "context": event.context,
+        }
+
+    def _decision(self, one: PastDecision, language: str) -> dict[str, Any]:
+        """What was shown, and how many offers fell at which gate; only told while the definitions are those of then."""
+        definitions = self._customers.engine.definitions
+        current = one.configuration == configuration_of(definitions)
+        offers = definitions.offers
+        shown = []
+        for placement, at, propensity, explored, items in one.chosen:
+            offer = offers[at] if current and 0 <= at < len(offers) else None
+            shown.append(
+                {
+                    "placement": placement,
+                    "offer": offer.id if offer else None,
+                    "title": _words(offer.title, language, offer.id) if offer else "",
+                    "purpose": offer.purpose if offer else "",
+                    "when": offer.when if offer else "",
+                    "items": items,
+                    "probability": propensity,
+                    "explored": explored,
+                }
+            )
+        removed: dict[str, list[str]] = {}
+        if current:
+            for offer, code in zip(offers, unpack_codes(one.gates, len(offers)), strict=True):
+                if code not in (Gate.PASSED, Gate.PER_PLACEMENT):
+                    removed.setdefault(Gate(code).name.lower(), []).append(offer.id)
+        return {
+            "id": one.id,
+            "time": one.time,
+            "shown": shown,
+            "not_shown": removed,
+            "definitions_changed": not current,
+        }
+
+
+def _rows(state: StateReader, number: int, identity: Identity) -> tuple[list[str], dict[str, IdRow]]:
+    """The person's identifiers with the devices held for a while; and the rows that tell what of them is whose."""
+    rows = {str(row[0]): cast(IdRow, row) for row in state.select(IDENTIFIER, {"profile": number})}
+    devices = {
+        str(row[1])
+        for key in rows
+        if is_person(key, identity)
+        for row in state.select(LINK, {"a": key})
+        if is_device(str(row[1]), identity)
+    }
+    rows.update(cast(dict[str, IdRow], state.many(IDENTIFIER, devices - rows.keys())))
+    subjects = sorted(rows)
+    rows.update(cast(dict[str, IdRow], state.many(IDENTIFIER, set(holders_of(rows)) - rows.keys())))
+    return subjects, rows
+
+
+def _links(state: StateReader, identifiers: Sequence[str]) -> list[dict[str, Any]]:
+    """Why these are one person, oldest first."""
+    names = ("a", "b", "time", "event", "rule", "until", "status", "score", "note")
+    found = {
+        tuple(row[:4]): dict(zip(names, row, strict=False))
+        for key in identifiers
+        for row in (*state.select(LINK, {"a": key}), *state.select(LINK, {"b": key}))
+    }
+    return sorted(found.values(), key=lambda one: (one["time"], one["a"], one["b"], one["event"]))
+
+
+def _looks(state: StateReader, number: int, rows: Mapping[str, IdRow]) -> list[dict[str, Any]]:
+    """Who looked at the person's data, newest first."""
+    own = [key for key, row in rows.items() if row[1] == number]
+    found = [row for name in (profile_name(number), *own) for row in state.select(ACCESS, {"subject": name})]
+    found.sort(reverse=True)
+    return [{"time": row[1], "user": row[2], "action": row[3], "asked_as": row[4]} for row in found]
+
+
+def _pieces(events: Iterable[Event]) -> Iterator[list[Event]]:
+    piece: list[Event] = []
+    for event in events:
+        piece.append(event)
+        if len(piece) == PAGE:
+            yield piece
+            piece = []
+    yield piece
+
+
+async def _paged(pages: Iterator[list[Any]]) -> AsyncIterator[list[Any]]:
+    """A blocking iterator, page by page beside the event loop."""
+    while (page := await asyncio.to_thread(next, pages, None)) is not None:
+        yield page
+
+
+def _words(texts: dict[str, str], language: str, otherwise: str) -> str:
+    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "") or otherwise

@@ -1,0 +1,107 @@
+"""One call gives a person everything that the shop knows: for programs, for reading, and as a file."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from regulars.cli._main import program
+from regulars.testing import Product
+from tests.acceptance.shop import LIMITED_KEY, SERVER_KEY, WRITE_KEY
+
+pytestmark = pytest.mark.acceptance
+SERVER = (SERVER_KEY, "")
+
+
+def tell(product: Product, *calls: dict[str, Any], auth: tuple[str, str] = SERVER) -> None:
+    answer = product.http.post("/v1/batch", json={"batch": list(calls)}, auth=auth)
+    assert answer.status_code == 200, answer.text
+    product.wait_folded(seconds=30)
+
+
+def asked(product: Product, identifier: str) -> dict[str, Any]:
+    answer = product.http.get(f"/v1/privacy/access/{identifier}", auth=SERVER)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_everything_about_a_person_and_nothing_about_another(product: Product) -> None:
+    order = {"order_id": "o-1", "total": 12.5, "currency": "EUR", "products": [{"product_id": "p1", "quantity": 1}]}
+    tell(
+        product,
+        {"type": "identify", "userId": "ana", "messageId": "a1", "traits": {"name": "Ana", "city": "Bern"}},
+        {"type": "track", "event": "Consent Updated", "userId": "ana", "messageId": "a2",
+         "properties": {"purposes": {"analytics": True}, "method": "banner", "text_version": "7"}},
+        {"type": "track", "event": "Product Viewed", "userId": "ana", "anonymousId": "phone", "messageId": "a3",
+         "properties": {"product_id": "p1", "note": "mine"}},
+        {"type": "track", "event": "Order Completed", "userId": "ana", "messageId": "a4", "properties": order},
+        {"type": "track", "event": "Product Viewed", "userId": "bob", "messageId": "b1",
+         "properties": {"product_id": "p2", "note": "of another"}},
+    )  # fmt: skip
+    tell(product, {"type": "track", "event": "Product Viewed", "anonymousId": "phone", "messageId": "a5",
+                   "properties": {"product_id": "p3", "note": "from the phone"}}, auth=(WRITE_KEY, ""))  # fmt: skip
+    found = asked(product, "user_id:ana")
+    assert (found["format"], found["complete"]) == ("regulars.access/1", True)
+    assert {one["identifier"] for one in found["identifiers"]} >= {"user_id:ana"}
+    assert any({one["a"], one["b"]} == {"user_id:ana", "anonymous_id:phone"} for one in found["links"])
+    assert {one["name"]: one["value"] for one in found["facts"]} == {"name": "Ana", "city": "Bern"}
+    assert found["consent_history"][0]["evidence"]["text_version"] == "7"
+    views = next(one for one in found["traits"] if one["name"] == "views")
+    assert (views["value"], views["inferred"], views["computed_from"]) == (2, True, ["Product Viewed"])
+    assert [(one["order_id"], one["total"]) for one in found["orders"]] == [("o-1", 1250)]
+    assert {one["message_id"] for one in found["events"]} == {"a1", "a2", "a3", "a4", "a5"}
+    assert "of another" not in str(found)
+
+
+def test_who_asked_is_told_with_the_next_answer(product: Product) -> None:
+    tell(product, {"type": "identify", "userId": "seen", "messageId": "s1", "traits": {"name": "Sam"}})
+    asked(product, "user_id:seen")
+    product.wait_folded(seconds=30)
+    newest = asked(product, "user_id:seen")["looked_at"][0]
+    assert (newest["user"], newest["action"]) == ("till", "read everything")
+
+
+@pytest.mark.parametrize(("language", "heading"), [("de", "Was Sie uns gesagt haben"), ("en", "What you told us")])
+def test_the_page_is_readable_and_runs_nothing_that_a_customer_wrote(
+    product: Product, language: str, heading: str
+) -> None:
+    hostile = '<script>alert("x")</script>'
+    tell(
+        product,
+        {"type": "identify", "userId": "xss", "messageId": "x1", "traits": {"name": hostile, hostile: 1}},
+        {"type": "track", "event": "Product Viewed", "userId": "xss", "messageId": "x2",
+         "properties": {"product_id": "p1", "note": hostile}},
+    )  # fmt: skip
+    answer = product.http.get(
+        "/v1/privacy/access/user_id:xss", params={"format": "html", "language": language}, auth=SERVER
+    )
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert heading in answer.text
+    assert "&lt;script&gt;" in answer.text
+    assert not re.search("<script", answer.text)
+    assert answer.text.endswith("</html>")
+    assert answer.text.count("<ul>") == answer.text.count("</ul>")
+
+
+def test_only_keys_that_may_read_profiles_get_an_answer(product: Product) -> None:
+    for key, status in ((WRITE_KEY, 403), (LIMITED_KEY, 403), ("", 401)):
+        auth = (key, "") if key else None
+        assert product.http.get("/v1/privacy/access/user_id:ana", auth=auth).status_code == status
+    assert product.http.get("/v1/privacy/access/user_id:nobody", auth=SERVER).status_code == 404
+
+
+def test_the_command_writes_a_file_for_its_owner_alone_and_never_over_another(product: Product, tmp_path: Path) -> None:
+    tell(product, {"type": "identify", "userId": "cli", "messageId": "c1", "traits": {"name": "Cleo"}})
+    out = tmp_path / "cleo.json"
+    command = ["access", str(product.shop), "user_id:cli", "--data", str(product.data), "--out", str(out)]
+    done = CliRunner().invoke(program, command)
+    assert done.exit_code == 0, done.output
+    assert '"Cleo"' in out.read_text()
+    assert out.stat().st_mode & 0o077 == 0
+    again = CliRunner().invoke(program, command)
+    assert "cannot be written" in str(again.exception)
