@@ -43,9 +43,10 @@ class PartFile(msgspec.Struct, frozen=True, array_like=True):
 class Drop(msgspec.Struct, frozen=True, array_like=True):
     """Rows that are taken out of the lake: a withdrawn consent, an expiry, or an erasure.
 
-    The events of `subjects` (empty: of everybody) whose name is in `names` (empty: all, and their decisions) and whose
-    time is before `before` and not before `since` (ms; None: whenever). With `offset` only what log records up to there
-    brought. An erasure also takes the subjects out of the identifiers, claims and facts of other events.
+    The events of `subjects` (empty: of everybody) whose name is in `names` (empty: all, and their decisions; with
+    `except_names` all events but those) and whose time is before `before` and not before `since` (ms; None: whenever).
+    With `offset` only what log records up to there brought. An erasure also takes the subjects out of the identifiers,
+    claims and facts of other events.
     """
 
     subjects: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     before: int | None = None
     since: int | None = None
     offset: int | None = None
+    except_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.subjects and not self.names and self.before is None:
@@ -61,7 +63,12 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     @property
     def erases(self) -> bool:
         """Whether nothing of the subjects may stay."""
-        return bool(self.subjects) and not self.names and self.before is None and self.since is None
+        bounded = self.names or self.except_names or self.before is not None or self.since is not None
+        return bool(self.subjects) and not bounded
+
+    def names_event(self, name: str) -> bool:
+        """Whether it is about events of this name."""
+        return name in self.names if self.names else name not in self.except_names
 
 
 class Dropped(msgspec.Struct, frozen=True):

@@ -41,6 +41,8 @@ def revise(engine: Engine, desk: Desk, working: Working, day: int) -> bool:
     hot = working.hot
     before = hot.consent
     engine.agree(hot, desk.person(working).statements, day)
+    if hot.consent != before:
+        desk.revised(working.number, before)
     effect = consent.change(before, hot.consent, None if working.blank else hot.last_seen)
     if engine.ends_more(effect):
         return True

@@ -7,6 +7,7 @@ import msgspec
 
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, pack_profiles, part_id
 from regulars.core.state import CHANGED, Changes, StateReader
+from regulars.flow import withdrawals
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
 from regulars.flow.members import Moves
@@ -55,6 +56,7 @@ class Desk:
         self._open: dict[int, Working] = {}
         self._dropped: set[int] = set()
         self._moves = Moves(state, changes, self.tables)
+        self._revised: dict[int, list[Mapping[str, int]]] = {}
 
     def prefetch(self, wanted: Mapping[int, Iterable[int]]) -> None:
         """Fetch the hot records and some parts of many profiles in one go."""
@@ -85,6 +87,10 @@ class Desk:
         if working is None:
             working = self._open[number] = Working(number, self.engine.fold.new(anchor, time, day), new=True)
         return working
+
+    def revised(self, number: int, before: Mapping[str, int]) -> None:
+        """Note a consent (purpose -> since) that events of the profile were admitted by, and that may not hold now."""
+        self._revised.setdefault(number, []).append(before)
 
     def load(self, working: Working, parts: Iterable[int]) -> Parts:
         """The profile's parts, with at least these decoded where they exist."""
@@ -220,6 +226,9 @@ class Desk:
             if PERSON in working.written and working.person is not None:
                 changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
 
+        if self._revised:
+            now = {n: (self._revised[n], self._open[n].hot.consent) for n in self._revised if n in self._open}
+            withdrawals.follow(now, self.engine, self._state, changes, offset=offset)
         self._moves.store()
         changed = self._dropped.union(self._open)
         if changed:

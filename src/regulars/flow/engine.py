@@ -1,6 +1,6 @@
 """A shop's definitions, compiled once for everything that folds or decides."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -24,6 +24,9 @@ from regulars.understand.segments import SegmentSet
 
 #: What these events say belongs to the account and its proof; no consent is asked for keeping them.
 ALWAYS_ADMITTED = (IDENTIFY, ALIAS, CONSENT, *ORDER_EVENTS)
+
+#: What admits an event of a name that is in no plan.
+UNPLANNED = "analytics"
 
 
 class Engine:
@@ -54,6 +57,8 @@ class Engine:
         self._servers = frozenset(source.id for source in definitions.sources if source.kind == "server")
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
+        #: Purpose -> (names that it admits, ()), or ((), names that it does not) where it admits unplanned ones, too.
+        self.admits = _admits(self._admitting)
         self.lifecycle_slot: int | None = next(
             (slot for slot, trait in enumerate(definitions.traits) if trait.kind == "lifecycle"), None
         )
@@ -93,7 +98,16 @@ class Engine:
 
     def admitting_purpose(self, event_name: str) -> str:
         """The consent purpose that lets an event of this name into the lake; "contract" asks nobody."""
-        return self._admitting.get(event_name, "analytics")
+        return self._admitting.get(event_name, UNPLANNED)
+
+
+def _admits(admitting: Mapping[str, str]) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    found: dict[str, list[str]] = {}
+    for name, purpose in sorted(admitting.items()):
+        if purpose != CONTRACT:
+            found.setdefault(purpose, []).append(name)
+    others = tuple(sorted(name for name, purpose in admitting.items() if purpose != UNPLANNED))
+    return {purpose: (tuple(names), ()) for purpose, names in found.items()} | {UNPLANNED: ((), others)}
 
 
 def without_plan(definitions: Definitions) -> Definitions:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from regulars.collect.tail import TailIndex
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person
 from regulars.core.log import Log
-from regulars.core.state import IDENTIFIER, LINK, StateReader
+from regulars.core.state import StateReader
+from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
-from regulars.profile.assignment import IdRow, holders_of, profile_of
+from regulars.profile.assignment import IdRow, profile_of
 
 #: Sealed events of subjects, from the lake.
 Sealed = Callable[[Sequence[str]], Iterable[Event]]
@@ -58,10 +58,9 @@ class History:
         rows: dict[str, IdRow] = {}
         mine: dict[int, tuple[set[str], list[str]]] = {}
         for number in numbers:
-            own = self._rows(number, pending)
-            keys = {key for key, row in own.items() if row[1] == number}
-            mine[number] = keys, sorted(keys | self._devices(keys, own, pending))
-            rows.update(own)
+            own = belongings(number, self._engine.definitions.identity, self._state, pending)
+            mine[number] = own.keys, own.subjects
+            rows.update(own.rows)
         subjects = sorted({subject for _, some in mine.values() for subject in some})
         events: dict[tuple[str, str], Event] = {}
         places: set[tuple[int, int]] = set()
@@ -87,29 +86,6 @@ class History:
     def unsealed(self, subjects: Sequence[str]) -> list[Event]:
         """The events of subjects that are still in the log, whether consent admitted them or not."""
         return self._unsealed(subjects, lambda _: True)
-
-    def _rows(self, number: int, pending: Mapping[str, IdRow]) -> dict[str, IdRow]:
-        stored = cast(list[IdRow], self._state.select(IDENTIFIER, {"profile": number}))
-        rows = {row[0]: row for row in stored}
-        rows.update({key: row for key, row in pending.items() if row[1] == number or key in rows})
-        return rows
-
-    def _devices(self, keys: set[str], rows: dict[str, IdRow], pending: Mapping[str, IdRow]) -> set[str]:
-        """Devices that the person held, also those that somebody else held first; their rows are added."""
-        identity = self._engine.definitions.identity
-        devices: set[str] = set()
-        for key in keys:
-            if is_person(key, identity):
-                found = (str(row[1]) for row in self._state.select(LINK, {"a": key}))
-                devices |= {other for other in found if is_device(other, identity)}
-        devices |= {key for key in pending if is_device(key, identity)}
-        self._fetch(devices - rows.keys(), rows, pending)
-        self._fetch(holders_of(rows), rows, pending)
-        return devices
-
-    def _fetch(self, keys: set[str], rows: dict[str, IdRow], pending: Mapping[str, IdRow]) -> None:
-        rows.update(cast(dict[str, IdRow], self._state.many(IDENTIFIER, keys)))
-        rows.update({key: pending[key] for key in keys if key in pending})
 
     def _unsealed(self, subjects: Sequence[str], needed: Callable[[tuple[int, int]], bool]) -> list[Event]:
         wanted: dict[int, set[int]] = {}

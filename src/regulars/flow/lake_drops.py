@@ -17,9 +17,9 @@ from regulars.core.state import LAKE_DROP, Changes, Row
 _DROP = msgspec.msgpack.Decoder(Drop)
 
 
-def ask(changes: Changes, offset: int, drops: Sequence[Drop]) -> None:
-    """Put the drops among the changes of the log record at `offset`; call it once for a record."""
-    for number, drop in enumerate(drops):
+def ask(changes: Changes, offset: int, drops: Sequence[Drop], *, taken: int = 0) -> None:
+    """Put the drops among the changes of the log record at `offset`; `taken` numbers of it are used already."""
+    for number, drop in enumerate(drops, taken):
         bounded = drop if drop.offset is not None else msgspec.structs.replace(drop, offset=offset)
         changes.put(LAKE_DROP, (offset, number, msgspec.msgpack.encode(bounded)))
 

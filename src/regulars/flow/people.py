@@ -138,6 +138,8 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
     before = {working: working.hot.consent for working in (ours, theirs)}
     desk.engine.agree(ours.hot, statements, day)
     since = ours.hot.consent
+    for old in before.values():
+        desk.revised(target, old)
     again = any(consent.change(old, since, working.hot.last_seen) for working, old in before.items())
     merged = fold.merge(desk.load_all(ours), desk.load_all(theirs))
     reach = merge_reach(desk.reach(ours), desk.reach(theirs))

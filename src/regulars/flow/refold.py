@@ -50,6 +50,7 @@ def refold(
     if past:
         hot.last_seen = past[-1].time
     admitted = admitted_of(engine, hot.consent, past)
+    _note_narrowed(engine, desk, working, hot, history)
     late = [
         (e.offset, e.index)
         for e in admitted
@@ -89,6 +90,18 @@ def fold_anew(
     for part in gone - set(working.parts):
         working.parts[part] = engine.fold.zero(part)
     desk.evaluated(working, day)
+
+
+def _note_narrowed(engine: Engine, desk: Desk, working: Working, hot: Hot, history: Past) -> None:
+    """Tell the desk of purposes that admitted a stored event which is not admitted now."""
+    before = dict(working.admitted)
+    for event in history.events:
+        purpose = engine.admitting_purpose(event.name)
+        stored = working.new or (event.offset, event.index) not in history.unsealed
+        if stored and before.get(purpose) != 0 and not consent.allows(hot.consent, purpose, event.time):
+            before[purpose] = 0
+    if before != hot.consent:
+        desk.revised(working.number, before)
 
 
 def admitted_of(engine: Engine, since: Mapping[str, int], events: Iterable[Event]) -> list[Event]:

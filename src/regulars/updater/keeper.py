@@ -15,6 +15,7 @@ import structlog
 from regulars.analyst import bookkeeping
 from regulars.analyst.client import AnalystClient
 from regulars.core.errors import RegularsError
+from regulars.core.lake import Drop
 from regulars.core.state import CHANGED, FOLDED, LAKE_DROP, PROFILES_BUILT, SEALED, Changes, State, StateReader
 from regulars.flow import generation, lake_drops
 from regulars.runtime import Settings
@@ -31,6 +32,7 @@ class Listing(NamedTuple):
     changes: Changes
     meta: dict[str, object]
     done: threading.Event
+    holds: Callable[[], bool]  # asked by the writer: whether it is still wanted
 
 
 class Keeper:
@@ -58,7 +60,8 @@ class Keeper:
             listing = self._listings.get_nowait()
         except queue.Empty:
             return False
-        state.commit(listing.changes, meta=listing.meta)
+        if listing.holds():
+            state.commit(listing.changes, meta=listing.meta)
         listing.done.set()
         return True
 
@@ -130,13 +133,20 @@ class Keeper:
 
     def _drop(self) -> None:
         """Take out of the lake what commands and ticks asked for (flow.lake_drops), once what came before is sealed."""
-        rows = self._state.select(LAKE_DROP)
-        keys, drops = lake_drops.waiting(rows)
-        self._seal_up_to(max(offset for offset, _ in keys))
-        done = self._analyst.drop(drops)
-        self._list(bookkeeping.dropped(done, keys), {})
+        self._seal_up_to(max(offset for (offset, _), _ in self._waiting()))
+        # Read again: what a late consent spared meanwhile may have been sealed just now.
+        asked = [(key, drop) for key, drop in self._waiting() if key[0] <= self._offset(SEALED)]
+        done = self._analyst.drop([drop for _, drop in asked])
+
+        def as_asked() -> bool:
+            return set(asked) <= set(self._waiting())
+
+        self._list(bookkeeping.dropped(done, [key for key, _ in asked]), {}, holds=as_asked)
         self._analyst.sweep()
         _LOG.info("rows were taken out of the lake", removed=done.removed, files=len(done.replaced))
+
+    def _waiting(self) -> list[tuple[tuple[int, int], Drop]]:
+        return list(zip(*lake_drops.waiting(self._state.select(LAKE_DROP)), strict=True))
 
     def _seal_up_to(self, offset: int) -> None:
         while self._offset(SEALED) < offset and not self._stopping.is_set():
@@ -148,9 +158,9 @@ class Keeper:
             self._analyst.sweep()
         return True
 
-    def _list(self, changes: Changes, meta: dict[str, object]) -> None:
-        """Hand over what is to be committed, and wait until it is."""
-        listing = Listing(changes, meta, threading.Event())
+    def _list(self, changes: Changes, meta: dict[str, object], holds: Callable[[], bool] = lambda: True) -> None:
+        """Hand over what is to be committed, and wait until it is, or until it is left out because it holds no more."""
+        listing = Listing(changes, meta, threading.Event(), holds)
         self._listings.put(listing)
         while not listing.done.wait(0.1):
             if self._stopping.is_set():

@@ -106,7 +106,7 @@ def _rewrite(
 
 def _may_hold(part: PartFile, drop: Drop) -> bool:
     """By what the manifest says of the part."""
-    if part.kind != EVENT_PART and drop.names:
+    if part.kind != EVENT_PART and (drop.names or drop.except_names):
         return False
     if drop.offset is not None and part.first > drop.offset:
         return False
@@ -166,10 +166,11 @@ def _gone(table: pa.Table, drops: Sequence[Drop]) -> Any:
 
 def _mask(table: pa.Table, drop: Drop) -> Any:
     mask: Any = pa.array(np.ones(table.num_rows, bool))
-    if drop.names:
+    if drop.names or drop.except_names:
         if "name" not in table.schema.names:
             return pa.array(np.zeros(table.num_rows, bool))
-        mask = pc.and_(mask, pc.is_in(table.column("name"), value_set=pa.array(drop.names, pa.string())))
+        listed = pc.is_in(table.column("name"), value_set=pa.array([*(drop.names or drop.except_names)], pa.string()))
+        mask = pc.and_(mask, listed if drop.names else pc.invert(listed))
     if drop.subjects:
         mask = pc.and_(mask, pc.is_in(table.column("subject"), value_set=pa.array(drop.subjects, pa.string())))
     if drop.before is not None:
