@@ -25,6 +25,7 @@ from regulars.api import (
     operations,
     profiles,
     rights,
+    whois,
 )
 from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send, serve
@@ -50,6 +51,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *confirmations.HANDLERS,
     *rights.HANDLERS,
     *documents.HANDLERS,
+    *whois.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")
 

@@ -18,14 +18,25 @@ from regulars.runtime.status import read_status
 
 def ask(settings: Settings, path: str, body: dict[str, Any], *, otherwise: str = "", seconds: float = 60) -> Any:
     """The `result` of a POST; `otherwise` says what works without a server. Raises Rejected and Unavailable."""
+    return _asked(settings, "POST", path, body, otherwise, seconds)["result"]
+
+
+def tell(settings: Settings, path: str, *, seconds: float = 60) -> Any:
+    """The answer to a GET. Raises Rejected and Unavailable."""
+    return _asked(settings, "GET", path, None, "", seconds)
+
+
+def _asked(
+    settings: Settings, method: str, path: str, body: dict[str, Any] | None, otherwise: str, seconds: float
+) -> Any:
     address, key = _address(settings, otherwise)
     try:
-        answer = httpx.post(f"{address}{path}", json=body, auth=(key, ""), timeout=seconds)
+        answer = httpx.request(method, f"{address}{path}", json=body, auth=(key, ""), timeout=seconds)
     except httpx.TransportError as error:
         raise Unavailable(f"the server at {address} does not answer: {error}; try again") from error
     told = msgspec.json.decode(answer.content)
     if answer.is_success:
-        return told["result"]
+        return told
     problem = str(told.get("detail", answer.text))
     raise Unavailable(problem) if answer.is_server_error else Rejected(problem, field=str(told.get("field", "")))
 

@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from regulars.cli import _whois
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.cli._server import ask
 from regulars.runtime.build import existing_folder, read_state
@@ -29,7 +30,7 @@ _STEPS = {
 
 @click.group()
 def command() -> None:
-    """Who is who: find records of one person."""
+    """Who is who: why identifiers are one person, taking a person apart, finding records of one person."""
 
 
 @command.command("link")
@@ -92,3 +93,7 @@ def _bar() -> Iterator[Any]:
             bar.update(task, description=_STEPS[what], completed=done, total=total)
 
         yield progress
+
+
+for _one in _whois.COMMANDS:
+    command.add_command(_one)

@@ -51,7 +51,7 @@ def link(context: Context, command: Command, changes: Changes) -> dict[str, Any]
         found.append(Link(a, b, context.record.time, message_id, one.rule, score=one.score, note=note))
     refolds: set[int] = set()
     if found:
-        placed, refolds = _settled(found, context, changes)
+        placed, refolds = settled(found, context, changes)
         for answer in answers:
             if not answer["reason"]:
                 refused = _became(answer["a"], answer["b"], placed)
@@ -165,11 +165,11 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
     if is_group(second, engine.definitions.identity):
         leave_group(link, state, changes)
         return {"a": first, "b": second, "profiles": []}
-    _, refolds = _settled([link], context, changes)
+    _, refolds = settled([link], context, changes)
     return {"a": first, "b": second, "profiles": sorted(refolds)}
 
 
-def _settled(links: list[Link], context: Context, changes: Changes) -> tuple[Placed, set[int]]:
+def settled(links: list[Link], context: Context, changes: Changes) -> tuple[Placed, set[int]]:
     """Settle the links, and read the histories of the profiles anew that only those can tell."""
     engine, state = context.engine, context.state
     placed = relink(links, engine, state, changes)

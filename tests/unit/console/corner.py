@@ -73,6 +73,7 @@ PAGES = {
     "/console/customers/ANA": "ada mia gil pia",
     "/console/customers/ANA/events": "ada mia gil pia",
     "/console/customers/ANA/placements": "ada mia gil pia",
+    "/console/customers/ANA/identity": "ada gil pia",
     "/console/failed": "ada mia pia",
     "/console/health": "ada mia pia",
     "/console/access": "ada pia",

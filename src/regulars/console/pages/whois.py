@@ -1,0 +1,89 @@
+"""Who is this: why the identifiers of a customer are one person, and taking them apart."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath, FromQuery
+from markupsafe import Markup
+
+from regulars.console.graphs import Edge, graph
+from regulars.console.people import number_of
+from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
+from regulars.core.errors import Rejected
+from regulars.core.identifier import is_device
+from regulars.core.record import profile_name
+from regulars.runtime.whois import Explained, explained
+
+_DONE = ("unlinked", "split")
+
+
+@get("/console/customers/{profile:str}/identity", guards=[needs("identifiers")])
+async def whois_page(visit: Asked, profile: FromPath[str], done: FromQuery[str] = "") -> Response[Any]:
+    """The page."""
+    number = number_of(visit.house, profile)
+    own = profile_name(number)
+    if own != profile:  # it went into another one
+        return see(f"/console/customers/{own}/identity")
+    await visit.looked("look at identity", own)
+    return await _page(visit, number, done=done if done in _DONE else "")
+
+
+@post("/console/customers/{profile:str}/unlink", status_code=200, guards=[needs("links")])
+async def unlink(request: Request[Any, Any, Any], visit: Asked, profile: FromPath[str]) -> Response[Any]:
+    """Take one link back."""
+    a, b, reason = fields(await visit.form(request), "a", "b", "reason")
+    return await _carried_out(visit, profile, "unlink", {"a": a, "b": b, "reason": reason}, "unlinked")
+
+
+@post("/console/customers/{profile:str}/split", status_code=200, guards=[needs("links")])
+async def split(request: Request[Any, Any, Any], visit: Asked, profile: FromPath[str]) -> Response[Any]:
+    """Take identifiers out of the profile."""
+    data = await visit.form(request)
+    keys = [value for name, value in sorted(data.items()) if name.startswith("key")]
+    args = {"profile": profile, "keys": keys, "reason": data.get("reason", "")}
+    return await _carried_out(visit, profile, "split", args, "split")
+
+
+async def _carried_out(visit: Visit, profile: str, command: str, args: dict[str, Any], done: str) -> Response[Any]:
+    number = number_of(visit.house, profile)
+    problem = "" if str(args["reason"]).strip() else visit.words("whois.reason_needed")
+    if not problem:
+        try:
+            await carry_out(visit, command, args)
+        except Rejected as error:
+            problem = str(error)
+    if problem:
+        return await _page(visit, number, problem=problem, status=422)
+    return see(f"/console/customers/{profile_name(number)}/identity?done={done}")
+
+
+async def _page(visit: Visit, number: int, *, done: str = "", problem: str = "", status: int = 200) -> Response[Any]:
+    house = visit.house
+    found = await explained(
+        house.services, house.customers, number, visit.language, key=visit.identifier, when=visit.formats.time
+    )
+    return visit.html(
+        "whois.html", status=status, active="customers", e=found, done=done, problem=problem,
+        picture=_picture(visit, found), words=_types(visit),
+    )  # fmt: skip
+
+
+def _types(visit: Visit) -> dict[str, str]:
+    """Names of the types of identifiers."""
+    types = visit.house.definitions.identity.types
+    return {one.id: visit.words.of(dict(one.title), one.id) for one in types}
+
+
+def _picture(visit: Visit, found: Explained) -> Markup:
+    identity = visit.house.definitions.identity
+    own = [one.key for one in found.identifiers]
+    left = [key for key in own if not is_device(key, identity)]
+    right = [key for key in own if is_device(key, identity)]
+    edges = [Edge(one.a, one.b, "held", one.text) for one in found.links]
+    for kind, some in (("refused", found.refused), ("withdrawn", found.withdrawn)):
+        edges += [Edge(one.a, one.b, kind, one.text) for one in some]
+    right += sorted({key for edge in edges for key in (edge.a, edge.b)} - set(own))
+    return graph(left, right, edges, label=visit.words("whois.picture"))
+
+
+HANDLERS = (whois_page, unlink, split)

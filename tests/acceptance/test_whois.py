@@ -1,0 +1,63 @@
+"""Why somebody is one person, and taking them apart, through HTTP and the command line."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from regulars.cli._main import run
+from regulars.testing import Product
+from tests.acceptance.shop import SERVER_KEY
+
+pytestmark = pytest.mark.acceptance
+SERVER = (SERVER_KEY, "")
+
+
+def identify(product: Product, user: str, mail: str, message: str) -> None:
+    event = {"type": "identify", "userId": user, "messageId": message, "traits": {"email": mail}}
+    assert product.http.post("/v1/identify", json=event, auth=SERVER).is_success
+    product.wait_folded(seconds=30)
+
+
+def told(product: Product, identifier: str, language: str = "en") -> dict[str, Any]:
+    answer = product.http.get(f"/v1/profiles/{identifier}/identity", params={"language": language}, auth=SERVER)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_link_is_explained_taken_back_and_explained_again(
+    product: Product, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identify(product, "whois-1", "whois@example.org", "whois-m1")
+    found = told(product, "user_id:whois-1")
+    (link,) = [one for one in found["links"] if one["b"] == "user_id:whois-1" or one["a"] == "user_id:whois-1"]
+    assert (link["status"], link["source"], link["event"]) == ("joined", "till", "Identify")
+    assert link["text"].startswith("email:whois@example.org and user_id:whois-1 were named together: “Identify” from")
+    shop, data = str(product.shop), str(product.data)
+    arguments = [shop, "user_id:whois-1", "email:whois@example.org", "--reason", "a typing error", "--data", data]
+    assert run(["identity", "split", *arguments]) == 0
+    assert run(["identity", "explain", shop, "user_id:whois-1", "--json", "--data", data]) == 0
+    printed = capsys.readouterr().out
+    by_cli = msgspec.json.decode(printed[printed.index("{") :])
+    (gone,) = by_cli["withdrawn"]
+    assert "a typing error" in gone["text"]
+    assert (gone["withdrawal"]["by"], gone["withdrawal"]["reason"]) == ("operator", "a typing error")
+    german = told(product, "email:whois@example.org", "de")
+    assert german["profile"] != by_cli["profile"]
+    assert "sind nicht mehr verbunden" in german["withdrawn"][0]["text"]
+
+
+def test_what_is_no_profile_and_no_part_of_it_is_refused(product: Product, capsys: pytest.CaptureFixture[str]) -> None:
+    identify(product, "whois-2", "whois2@example.org", "whois-m2")
+    for body, said in (
+        ({"profile": "user_id:nobody-here", "keys": ["user_id:whois-2"], "reason": "x"}, "nobody is known"),
+        ({"profile": "p_" + "_" * 40, "keys": ["user_id:whois-2"], "reason": "x"}, "nobody is known"),
+        ({"profile": "user_id:whois-2", "keys": ["user_id:stranger"], "reason": "x"}, "does not belong"),
+        ({"profile": "user_id:whois-2", "keys": ["user_id:whois-2"], "reason": " "}, "say why"),
+        ({"profile": "user_id:whois-2", "keys": [], "reason": "x"}, "name 1 to"),
+    ):
+        answer = product.http.post("/v1/privacy/split", json=body, auth=(SERVER_KEY, ""))
+        assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
+    assert run(["identity", "explain", str(product.shop), "user_id:no", "--data", str(product.data)]) == 2
+    assert "nobody is known" in capsys.readouterr().err
