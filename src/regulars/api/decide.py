@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from regulars.api.asgi import inflate
-from regulars.api.hot import JSON, Answer, Done, Request, Route, cors
+from regulars.api.hot import JSON, Answer, Done, HeaderList, Request, Route, cors
 from regulars.api.keys import Keys
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.core.errors import Unavailable
-from regulars.decide.call import read_call
+from regulars.decide.call import LOGIN, read_call
 from regulars.decide.words import spoken
 from regulars.runtime import Services
 from regulars.runtime.deciding import Deciding, deciding
@@ -57,6 +57,9 @@ class Desk(Route):
 
     def _decide(self, flow: Deciding, request: Request, body: bytes, done: Done) -> None:
         call = read_call(inflate(body, self.limit))
+        token = request.header(b"x-regulars-token")
+        if token:
+            call = msgspec.structs.replace(call, context={**call.context, LOGIN: token.decode("latin-1")})
         source = request.source or self.known(request, call.write_key or "")
         explain = call.explain or (request.asks("explain") or "0") not in ("0", "false")
         if explain and source.kind != "server":
@@ -71,7 +74,8 @@ class Desk(Route):
         stored = flow.append(outcome)
         language = spoken(call.language, request.header(b"accept-language").decode("latin-1"), self._languages)
         told = flow.teller.tell(outcome.answer, language, verified=source.kind == "server", explain=explain)
-        answer = Answer(200, [*JSON, *cors(request.origin)], _encode(told))
+        headers = [*JSON, *cors(request.origin), *_refused(outcome.token_refused)]
+        answer = Answer(200, headers, _encode(told))
         events = len(call.events)
         if self._waits:
             stored.add_done_callback(partial(self._stored, request, events, answer, done))
@@ -86,6 +90,13 @@ class Desk(Route):
             return
         self._metrics.events += events
         done(self.counted(request, answer))
+
+
+def _refused(reason: str) -> HeaderList:
+    """What tells a developer why the token was not believed; the decision is that of a browser without one."""
+    if not reason:
+        return []
+    return [(b"x-regulars-token", reason.encode()), (b"access-control-expose-headers", b"x-regulars-token")]
 
 
 def failure_of(done: "asyncio.Future[Any]") -> Exception | None:

@@ -19,6 +19,8 @@ JSON: HeaderList = [(b"content-type", b"application/json")]
 #: Senders that a route remembers, so that a key is not decoded and hashed for each of their requests.
 SENDERS = 256
 _ENCODINGS = (b"", b"gzip", b"x-gzip", b"identity")
+#: What pages may send.
+_ALLOWED = b"authorization, content-type, content-encoding, x-write-key, x-regulars-token"
 _LOG = structlog.get_logger("regulars.hot")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -199,7 +201,7 @@ class Route:
         allowed = [
             *cors(origin),
             (b"access-control-allow-methods", b"POST"),
-            (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-write-key"),
+            (b"access-control-allow-headers", _ALLOWED),
             (b"access-control-max-age", b"86400"),
         ]
         return Answer(204, allowed, b"")

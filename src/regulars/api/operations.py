@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from regulars.api.metrics import Metrics, gauge
 from regulars.core.errors import RegularsError
-from regulars.core.state import SEALED
+from regulars.core.state import COUNTER, SEALED
 from regulars.runtime import Services
 from regulars.runtime.status import read_status
 
@@ -130,6 +130,8 @@ class _Figures(Collector):
         records, waiting = services.intake.backlog()
         yield gauge("regulars_intake_waiting_records", "Records that wait for the disk", records)
         yield gauge("regulars_intake_waiting_bytes", "Bytes that wait for the disk", waiting)
+        refused = sum(int(row[3] or 0) for row in services.state.select(COUNTER, {"name": "token_refused"}))
+        yield gauge("regulars_tokens_refused", "Events whose token verified nothing, since the beginning", refused)
         children = read_status(services.folder.status / "supervisor").get("children", {})
         for name, child in sorted(children.items()):
             yield gauge(f"regulars_{name}_restarts", f"How often the {name} was started again", child["restarts"])

@@ -44,6 +44,7 @@ class Context(msgspec.Struct, rename="camel", gc=False):
     tcf: dict[str, Any] | str | None = None
     external_ids: list[ExternalId] | None = None
     traits: dict[str, Any] | None = None
+    regulars_token: str | None = msgspec.field(default=None, name="regulars_token")
 
     def kept(self) -> dict[str, Any]:
         """As an event keeps it."""
@@ -86,16 +87,37 @@ class Call(msgspec.Struct, rename="camel", gc=False):
     original_timestamp: str | int | float | None = None
 
 
+class BatchContext(msgspec.Struct, gc=False):
+    """What holds for all events of a batch that do not say otherwise."""
+
+    regulars_token: str | None = None
+
+
 class Batch(msgspec.Struct, gc=False):
     """The body of a batch."""
 
     batch: list[Call]
+    context: BatchContext | None = None
+
+
+class _Outside(msgspec.Struct, gc=False):
+    context: BatchContext | None = None
 
 
 decode_call = msgspec.json.Decoder(Call).decode
 decode_batch = msgspec.json.Decoder(Batch).decode
+_decode_outside = msgspec.json.Decoder(_Outside).decode
 _decode_loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def token_of(body: bytes) -> str | None:
+    """The token of a batch whose events are read one by one; None where there is none that can be read."""
+    try:
+        context = _decode_outside(body).context
+    except UNREADABLE:
+        return None
+    return context.regulars_token if context is not None else None
 
 
 def read_call(raw: bytes) -> Call | Failure:

@@ -5,8 +5,9 @@ from typing import Any
 
 from regulars.collect.call import Call
 from regulars.collect.phones import e164
+from regulars.collect.tokens import Vouched
 from regulars.core.definitions import Identity
-from regulars.core.identifier import MAX_LENGTH, cleaned, hashed, is_blocked, usable
+from regulars.core.identifier import MAX_LENGTH, cleaned, hashed, is_blocked, rank, usable
 
 #: Letters, digits, dashes: nothing to normalise.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,256}\Z").match
@@ -77,6 +78,26 @@ class Identifiers:
                 continue
             if isinstance(value, str) or (type(value) is int and (kind, name) in self._properties):
                 self._take(kind, value, keys, claims, public=public)
+
+    def vouched(self, vouched: Vouched, keys: list[str], claims: list[str]) -> tuple[str, list[str], list[str]] | None:
+        """The same once a token holds: the claims that it covers are verified. None when it covers none of them.
+
+        Of devices only the token's own counts then: another one may be a stranger's and would be joined with it.
+        """
+        trusted = {*vouched.keys, *map(self._hash_of, vouched.keys)}
+        covered = [key for key in claims if key in trusted]
+        if not covered:
+            return None
+        devices = [key for key in keys if key == vouched.device or key in trusted]
+        forms = [form for form in map(self._hash_of, covered) if form and form not in covered]
+        verified = [*covered, *forms, *devices]
+        rest = [key for key in (*claims, *keys) if key not in verified]
+        return min(verified, key=lambda key: (rank(key, self._identity), key)), verified, rest
+
+    def _hash_of(self, key: str) -> str:
+        """The hashed form of a key, empty where its type has none."""
+        form = self._hashed.get(key.partition(":")[0])
+        return hashed(key, form) if form else ""
 
     def _take(
         self, kind: str, value: str | int, keys: list[tuple[int, str]], claims: list[tuple[int, str]], *, public: bool

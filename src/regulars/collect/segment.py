@@ -6,15 +6,16 @@ from typing import Any
 import msgspec
 
 from regulars.collect.body import BATCHES, EVENT_BYTES, may_hold_large_number, plain, split
-from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call
+from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call, token_of
 from regulars.collect.clock import event_time
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.names import Names
 from regulars.collect.numbers import out_of_range
 from regulars.collect.plan import Failure, Plan, failed, shown
+from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
-from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, Event, FailedEvent
+from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, VOUCHED_BY, Event, FailedEvent
 from regulars.core.log import Record
 
 _NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
@@ -34,6 +35,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     field: str = ""
     expected: str = ""
     got: str = ""
+    token: str = ""  # why the event's token verified nothing
 
 
 class Decoder:
@@ -45,24 +47,30 @@ class Decoder:
         self._strict = definitions.strict_plan
         self._plan = Plan(definitions.events)
         self._identifiers = Identifiers(definitions.identity)
+        self._tokens = Tokens(definitions.sources, self._identifiers.key)
 
-    def decode(self, record: Record) -> list[Event | FailedEvent]:
-        """The events of a record, in their order. A bad one fails alone; an unreadable body is one failed event."""
+    def decode(self, record: Record, refused: dict[int, str] | None = None) -> list[Event | FailedEvent]:
+        """The events of a record, in their order. A bad one fails alone; an unreadable body is one failed event.
+
+        `refused` takes the index of each event whose token verified nothing, with the reason.
+        """
         try:
             body = plain(record.body)
-            calls = self._calls_at_once(record, body)
+            calls, token = self._calls_at_once(record, body)
+            door = _Door(token, {} if refused is None else refused)
             if calls is not None:
                 raws: list[msgspec.Raw] = []
                 results: list[Event | FailedEvent] = []
                 for index, call in enumerate(calls):
-                    event = self._event(record, index, call)
+                    event = self._event(record, index, call, door)
                     if isinstance(event, Failure):
                         raws = raws or split(body, record.route)
                         results.append(_failed(record, index, event, raws[index], call))
                     else:
                         results.append(event)
                 return results
-            return self._one_by_one(record, body)
+            door.token = token_of(body) if record.route in BATCHES else None
+            return self._one_by_one(record, body, door)
         except Rejected as error:
             failure = Failure("malformed", error.field, error.expected, error.got)
             return [_failed(record, 0, failure, record.body, None)]
@@ -70,34 +78,43 @@ class Decoder:
     def verdict(self, record: Record) -> list[Result]:
         """What would become of each event, without storing anything."""
         results = []
-        for event in self.decode(record):
+        refused: dict[int, str] = {}
+        for event in self.decode(record, refused):
+            token = refused.get(event.index, "")
             if isinstance(event, Event):
-                results.append(Result(event.index, True, event.message_id, event.name, event.subject))
+                results.append(Result(event.index, True, event.message_id, event.name, event.subject, token=token))
             else:
-                why = (event.reason, event.field, event.expected, event.got)
+                why = (event.reason, event.field, event.expected, event.got, token)
                 results.append(Result(event.index, False, event.message_id, event.name, "", *why))
         return results
 
-    def _calls_at_once(self, record: Record, body: bytes) -> list[Call] | None:
-        """All calls in one decode; None when some event needs a look of its own."""
+    def vouched(self, source: str, token: str, device: str | int | None, received: int) -> Vouched | str:
+        """Whom a token means that came in a call of this browser at `received` (ms), or why it means nobody."""
+        return self._tokens.check(token, source=source, device=device, received=received)
+
+    def _calls_at_once(self, record: Record, body: bytes) -> tuple[list[Call] | None, str | None]:
+        """All calls in one decode, and the token of all; None when some event needs a look of its own."""
         if may_hold_large_number(body):
-            return None
+            return None, None
         limit = self._limit(record)
         if len(body) > limit and any(len(raw) > limit for raw in split(body, record.route)):
-            return None
+            return None, None
         try:
-            return decode_batch(body).batch if record.route in BATCHES else [decode_call(body)]
+            if record.route not in BATCHES:
+                return [decode_call(body)], None
+            batch = decode_batch(body)
         except UNREADABLE:
-            return None
+            return None, None
+        return batch.batch, batch.context.regulars_token if batch.context is not None else None
 
-    def _one_by_one(self, record: Record, body: bytes) -> list[Event | FailedEvent]:
+    def _one_by_one(self, record: Record, body: bytes, door: "_Door") -> list[Event | FailedEvent]:
         results: list[Event | FailedEvent] = []
         for index, raw in enumerate(split(body, record.route)):
             call = self._read(record, bytes(raw))
             if isinstance(call, Failure):
                 results.append(_failed(record, index, call, raw, None))
                 continue
-            result = self._event(record, index, call)
+            result = self._event(record, index, call, door)
             results.append(_failed(record, index, result, raw, call) if isinstance(result, Failure) else result)
         return results
 
@@ -117,7 +134,7 @@ class Decoder:
     def _limit(self, record: Record) -> int:
         return EVENT_BYTES["browser" if self._public.get(record.source, True) else "server"]
 
-    def _event(self, record: Record, index: int, call: Call) -> Event | Failure:
+    def _event(self, record: Record, index: int, call: Call, door: "_Door") -> Event | Failure:
         kind = record.route if record.route not in BATCHES else call.type
         name = self._name(kind, call)
         if isinstance(name, Failure):
@@ -140,6 +157,13 @@ class Decoder:
         message_id = _message_id(record, index, call)
         if isinstance(message_id, Failure):
             return message_id
+        context = call.context.kept() if call.context is not None else {}
+        if public and (token := door.token_of(call)) is not None:
+            vouched = self._vouched(record, index, token, call, door)
+            better = None if vouched is None else self._identifiers.vouched(vouched, keys, claims)
+            if vouched is not None and better is not None:
+                subject, keys, claims = better
+                context[VOUCHED_BY] = vouched.key
         stated = call.timestamp if call.timestamp is not None else call.original_timestamp
         return Event(
             message_id=message_id,
@@ -152,10 +176,20 @@ class Decoder:
             claims=tuple(claims),
             properties=properties,
             traits=traits,
-            context=call.context.kept() if call.context is not None else {},
+            context=context,
             offset=record.offset,
             index=index,
         )
+
+    def _vouched(self, record: Record, index: int, token: str, call: Call, door: "_Door") -> Vouched | None:
+        if door.looks_at(token):
+            found = self._tokens.check(token, source=record.source, device=call.anonymous_id, received=record.time)
+            if isinstance(found, Vouched):
+                return found
+            door.refused[index] = found
+        else:
+            door.refused[index] = TOO_MANY
+        return None
 
     def _name(self, kind: str | None, call: Call) -> str | Failure:
         if kind != "track":
@@ -173,6 +207,31 @@ class Decoder:
         if len(name) > _LONGEST_NAME or not name.isprintable():
             return Failure("invalid_value", "event", f"a name of at most {_LONGEST_NAME} characters", shown(name))
         return name
+
+
+class _Door:
+    """The tokens of one record."""
+
+    __slots__ = ("_seen", "refused", "token")
+
+    def __init__(self, token: str | None, refused: dict[int, str]) -> None:
+        self.token = token  # of all events without one of their own
+        self.refused = refused
+        self._seen: set[str] | None = None
+
+    def token_of(self, call: Call) -> str | None:
+        """The token that an event came with."""
+        context = call.context
+        own = context.regulars_token if context is not None else None
+        return own if own is not None else self.token
+
+    def looks_at(self, token: str) -> bool:
+        """Whether so few others came before that this one is looked at."""
+        if self._seen is None:
+            self._seen = set()
+        if len(self._seen) < MOST_OF_RECORD:
+            self._seen.add(token)
+        return token in self._seen
 
 
 def _facts(kind: str | None, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:

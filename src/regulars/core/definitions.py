@@ -11,6 +11,15 @@ Normaliser = Literal["trim", "lower", "upper", "email", "phone", "digits", "uuid
 CONTRACT = "contract"  # the legal basis of what an order needs: no consent is asked for it
 
 
+class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The public half of a key with which the shop's backend signs who is logged in."""
+
+    id: str  # the token's `kid`
+    algorithm: Literal["EdDSA", "ES256"] = "EdDSA"
+    public_key: str  # PEM, or its lines without the first and the last
+    until: str = ""  # ISO time, UTC without an offset: what is received from then on is not believed; "": for ever
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where events come from. A browser key is public: its claims are unverified."""
 
@@ -22,6 +31,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ("collect", "decide")  # server keys may add "profiles", "catalog", "admin"
     origins: tuple[str, ...] = ()  # allowed for CORS; empty: any
     shared: bool = False  # a kiosk, a till, a shop tablet: its devices never tell who somebody is
+    token_keys: tuple[TokenKey, ...] = ()  # of browsers: what verifies the logins of their users
 
 
 class EventType(msgspec.Struct, frozen=True, kw_only=True):

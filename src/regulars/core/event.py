@@ -45,6 +45,8 @@ class FailedEvent(msgspec.Struct, frozen=True, array_like=True):
 
 #: Canonical names of calls that are not `track`.
 IDENTIFY, PAGE, SCREEN, GROUP, ALIAS = "Identify", "Page Viewed", "Screen Viewed", "Group", "Alias"
+#: In the context of an event: the id of the key that signed who sent it. Only a token that held leaves it there.
+VOUCHED_BY = "vouchedBy"
 #: Regulars' own events.
 CONSENT = "Consent Updated"  # properties: {"purposes": {purpose: bool}, "method": str, "text_version": str}
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Cancelled")

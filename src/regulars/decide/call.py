@@ -9,6 +9,8 @@ from regulars.decide.table import MOST_PLACEMENTS
 
 MOST_EVENTS = 50  # riding along with one call
 MOST_BASKET = 200
+#: In the context of a call: what the shop's backend signed for the customer who is logged in.
+LOGIN = "regulars_token"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -30,6 +32,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
     language: str | None = None
     explain: bool = False
     write_key: str | None = None
+
+    def token(self) -> str | None:
+        """The token of the context."""
+        found = self.context.get(LOGIN)
+        return found if isinstance(found, str) else None
 
     def products(self) -> list[str]:
         """The product ids in the basket."""

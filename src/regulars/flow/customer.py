@@ -27,6 +27,7 @@ class Asking(msgspec.Struct, frozen=True):
 
     keys: tuple[str, ...]
     verified: bool  # a server key asks
+    vouched: frozenset[str] = frozenset()  # those of the keys that a token says are of whoever uses the browser
 
 
 class Customer(msgspec.Struct, kw_only=True):
@@ -47,8 +48,9 @@ def asking(
     user_id: str | int | None = None,
     anonymous_id: str | int | None = None,
     identifier: str | None = None,
+    vouched: frozenset[str] = frozenset(),
 ) -> Asking:
-    """Who asks. A browser is believed about itself only: what it says about persons is left out."""
+    """Who asks. A browser is believed about itself, and of persons only what a token vouches for."""
     identity = engine.definitions.identity
     keys: list[str | None] = []
     if user_id is not None and verified:
@@ -59,6 +61,7 @@ def asking(
     if anonymous_id is not None:
         keys.append(engine.identifiers.key("anonymous_id", str(anonymous_id)))
     usables = [key for key in keys if key is not None and (verified or is_device(key, identity))]
+    usables += vouched
     if not usables:
         wanted = "a userId, an anonymousId or an identifier" if verified else "an anonymousId"
         raise Rejected(
@@ -67,7 +70,7 @@ def asking(
             expected=wanted,
             got="none that is usable",
         )
-    return Asking(tuple(sorted(set(usables), key=lambda key: (rank(key, identity), key))), verified)
+    return Asking(tuple(sorted(set(usables), key=lambda key: (rank(key, identity), key))), verified, vouched)
 
 
 class Customers:
@@ -88,7 +91,7 @@ class Customers:
             row = cast("IdRow | None", self._state.get(IDENTIFIER, other))
         if row is None:
             return profile_number(key), False, key
-        if not who.verified:
+        if not who.verified and row[0] not in who.vouched:
             own = profile_number(row[0])
             # A device that somebody logged in on belongs to a person: a public key reads nothing of persons.
             return own, row[1] == own and row[3][:1] in _HELD_BY_NOBODY, row[0]

@@ -10,7 +10,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Purpose
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS, Event
+from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.record import Hot
 from regulars.core.schema import Rows, thresholds
@@ -71,8 +71,10 @@ class Engine:
                     self._fed.setdefault(admitting, set()).add(trait.purpose)
 
     def trusts(self, event: Event) -> bool:
-        """Whether a server sent the event: a public key's subject is never a person."""
-        return event.source in self._servers or is_person(event.subject, self.definitions.identity)
+        """Whether a server sent the event: a public key's subject is no person, unless a token vouches for it."""
+        if event.source in self._servers:
+            return True
+        return is_person(event.subject, self.definitions.identity) and VOUCHED_BY not in event.context
 
     def ends_more(self, effect: Effect) -> bool:
         """Whether a change of consent asks for the history: clearing the traits of a purpose would leave too much."""

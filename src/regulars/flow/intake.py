@@ -16,6 +16,9 @@ from regulars.core.verdict import DUPLICATE, FAILED, Verdict
 from regulars.flow.engine import Engine
 from regulars.flow.on_products import upsert
 
+#: What became of each event of a record, and the reasons of tokens that verified nothing, by place.
+_Decoded = tuple[list[Event | FailedEvent], dict[int, str]]
+
 
 class Codes:
     """The verdicts of one record while its batch is folded."""
@@ -40,24 +43,30 @@ class Intake:
         self._state = state
         self._seen = seen
         self._tail = tail
-        self._decoded: dict[int, list[Event | FailedEvent]] = {}  # ahead of time, by offset
+        self._decoded: dict[int, _Decoded] = {}  # ahead of time, by offset
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be read soon."""
         if record.kind == kinds.EVENTS and record.offset not in self._decoded:
-            self._decoded[record.offset] = self.engine.decoder.decode(record)
+            self._decoded[record.offset] = self._decode(record)
+
+    def _decode(self, record: Record) -> _Decoded:
+        refused: dict[int, str] = {}
+        return self.engine.decoder.decode(record, refused), refused
 
     def read(self, records: Iterable[Record], changes: Changes) -> tuple[list[Event], dict[int, Codes]]:
         """The events, and the verdicts of each record; what else the records say goes into `changes`."""
         events: list[Event] = []
         verdicts: dict[int, Codes] = {}
-        decode = self.engine.decoder.decode
         day_of = self.engine.calendar.day
         add, ahead = changes.add, self._decoded
         products: list[Record] = []
         for record in records:
             if record.kind == kinds.EVENTS:
-                results = ahead.pop(record.offset, None) or decode(record)
+                known = ahead.pop(record.offset, None)
+                results, refused = self._decode(record) if known is None else known
+                for reason in refused.values():
+                    add("token_refused", day_of(record.time), reason, 1)
                 codes = verdicts[record.offset] = Codes(record.offset, len(results))
                 for result in results:
                     if isinstance(result, Event):

@@ -6,15 +6,16 @@ one go. Between the two nothing waits, so calls that run side by side see each o
 
 import os
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
 from regulars.core.definitions import Source
 from regulars.core.event import Event
+from regulars.core.identifier import is_person
 from regulars.core.log import DECISION, EVENTS, NewRecord, Record
 from regulars.core.state import COUNTER, FOLDED, StateReader
-from regulars.decide.call import Call
+from regulars.decide.call import LOGIN, Call
 from regulars.decide.decide import Decided, Facts, decide, row_of
 from regulars.decide.gates import allows
 from regulars.decide.identity import RANDOM_BYTES, decision_id
@@ -44,6 +45,7 @@ class Outcome(msgspec.Struct):
     answer: "Answer"
     records: list[NewRecord]
     reservation: Reservation | None = None
+    token_refused: str = ""  # why the call's token verified nothing
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -92,13 +94,14 @@ class OnDecide:
         """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look."""
         if self._serving.refresh():
             self._define()
-        verified = source.kind == "server"
+        vouched, refused = self._vouched(call, source, now)
         who = asking(
             self.engine,
-            verified=verified,
+            verified=source.kind == "server",
             user_id=call.user_id,
             anonymous_id=call.anonymous_id,
             identifier=call.identifier,
+            vouched=vouched,
         )
         day = self.engine.calendar.day(now)
         plan = self.table.plan(call.placements, day)
@@ -112,7 +115,7 @@ class OnDecide:
         answer = self._answer(identifier, customer, plan, call.products(), riding, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
         if not record:
-            return Outcome(identifier, answer, records)
+            return Outcome(identifier, answer, records, token_refused=refused)
         about = Circumstances(
             id=identifier,
             time=now,
@@ -129,7 +132,7 @@ class OnDecide:
         reservation = None
         if limited:
             reservation = self.reservations.reserve(customer.number, identifier, limited, time=now)
-        return Outcome(identifier, answer, records, reservation)
+        return Outcome(identifier, answer, records, reservation, refused)
 
     def preview(self, number: int, placements: Sequence[str], *, now: int) -> Answer:
         """What placements would show a profile now, with the row of the conditions. Nothing is recorded."""
@@ -225,6 +228,16 @@ class OnDecide:
         chosen = [offers[slot.chosen.offer].id for slot in decided.slots if slot.chosen.offer >= 0]
         return [offer for offer in chosen if offer in limited]
 
+    def _vouched(self, call: Call, source: Source, now: int) -> tuple[frozenset[str], str]:
+        """The persons that the call's token vouches for, and why it vouches for nobody."""
+        token = call.token()
+        if token is None or source.kind == "server":
+            return frozenset(), ""
+        found = self.engine.decoder.vouched(source.id, token, call.anonymous_id, now)
+        if isinstance(found, str):
+            return frozenset(), found
+        return frozenset(key for key in found.keys if is_person(key, self.engine.definitions.identity)), ""
+
     def _riding(self, call: Call, source: Source, who: Asking, now: int) -> tuple[list[Event], bytes]:
         """The events of the asking customer in the call, and the body with which all of them are logged."""
         if not call.events:
@@ -242,7 +255,11 @@ class OnDecide:
             if call.context:
                 said.setdefault("context", call.context)
             batch.append(said)
-        body = msgspec.json.encode({"batch": batch})
+        token = call.token()
+        whole: dict[str, Any] = {"batch": batch}
+        if token is not None:
+            whole["context"] = {LOGIN: token}
+        body = msgspec.json.encode(whole)
         decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body))
         mine = [one for one in decoded if isinstance(one, Event) and not set(one.identifiers).isdisjoint(who.keys)]
         return mine, body

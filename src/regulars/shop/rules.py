@@ -13,6 +13,7 @@ from regulars.shop.draft import BUILT_IN, Draft
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.reading import TomlFile
 from regulars.shop.sensitive_rules import check_sensitive
+from regulars.shop.token_keys import check_token_keys
 
 RECOMMENDERS = ("blend", "bought_together", "popular", "trending", "buy_again")
 #: What a key may do. A browser's key is public, so it can only collect and decide.
@@ -101,6 +102,7 @@ def _check_sources(draft: Draft) -> None:
 
 
 def _check_source(draft: Draft, source: Source) -> None:
+    check_token_keys(draft, source)
     for scope in source.scopes:
         if scope not in SCOPES[source.kind]:
             message = f"a {source.kind} key may have {listed(SCOPES[source.kind])}, not {scope!r}"

@@ -29,6 +29,7 @@ LESSONS = [
     HOWTO / "first-event.md",
     HOWTO / "consent.md",
     HOWTO / "import-orders.md",
+    HOWTO / "verify-a-login.md",
     HOWTO / "backup-and-restore.md",
     HOWTO / "read-the-health-page.md",
 ]
