@@ -15,7 +15,7 @@ def e164(value: str, country: str) -> str | None:
         number = library.parse(value, country)
     except library.NumberParseException:
         return None
-    if not library.is_possible_number(number):
+    if not number.national_number or not library.is_possible_number(number):
         return None
     return str(library.format_number(number, library.PhoneNumberFormat.E164))
 
