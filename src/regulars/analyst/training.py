@@ -29,8 +29,7 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
     lines = lines.filter(pc.and_(pc.is_valid(lines["product_id"]), pc.is_valid(lines["order_id"])))
     asked = any(purpose.id == PURPOSE for purpose in work.definitions.purposes)
     everybody = lines.num_rows
-    if asked:
-        lines = lines.filter(_agreed(work, lines))
+    lines = lines.filter(_agreed(work, lines, asked=asked))
     catalogue = _catalogue(work, lines)
     persons = lines["subject"].combine_chunks().dictionary_encode()
     baskets = lines["order_id"].combine_chunks().dictionary_encode()
@@ -70,18 +69,29 @@ def _numbers(column: Any) -> Any:
     return pc.fill_null(column.combine_chunks(), 0).to_numpy(zero_copy_only=False)
 
 
-def _agreed(work: Workbench, lines: pa.Table) -> Any:
-    """Which lines may be learned from: those of persons who agree, from the time on that their consent covers."""
+def _agreed(work: Workbench, lines: pa.Table, *, asked: bool) -> Any:
+    """Which lines may be learned from: those of persons who agree, from the time on that their consent covers.
+
+    Where the shop asks nobody, those of everybody who does not want to be left alone.
+    """
     subjects = [str(subject) for subject in pc.unique(lines["subject"].combine_chunks()).to_pylist()]
     rows = work.state.many(IDENTIFIER, subjects)
     numbers = {key: cast(int, row[1]) for key, row in rows.items()}
     hots = work.state.parts([part_id(number, HOT) for number in set(numbers.values())], work.part)
-    since = {key >> 4: _HOT.decode(data).consent.get(PURPOSE) for key, data in hots.items()}
+    since = {key >> 4: _begin(_HOT.decode(data), asked=asked) for key, data in hots.items()}
     never = 1 << 62
-    begin = [since.get(numbers.get(subject, -1)) for subject in subjects]
+    unknown = None if asked else 0
+    begin = [since.get(numbers.get(subject, -1), unknown) for subject in subjects]
     starts = pa.array([never if start is None else start for start in begin], pa.int64())
     place = pc.index_in(lines["subject"].combine_chunks(), value_set=pa.array(subjects))
     return pc.greater_equal(pc.cast(lines["time"].combine_chunks(), pa.int64()), pc.take(starts, place))
+
+
+def _begin(hot: Hot, *, asked: bool) -> int | None:
+    """From when on a person's lines count, ms; None: never."""
+    if asked:
+        return hot.consent.get(PURPOSE)
+    return None if hot.restricted else 0
 
 
 def _catalogue(work: Workbench, lines: pa.Table) -> Catalogue:

@@ -1,22 +1,42 @@
-"""The rights of a person over what the shop knows: to read all of it."""
+"""The rights of a person over what the shop knows: to read all of it, to correct it, not to be profiled."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, get, post
 from litestar.params import Parameter, QueryParameter
 from litestar.response import Stream
 
 from regulars.api.access import needs
 from regulars.api.access_page import page
+from regulars.api.commands import Done, done
 from regulars.api.profiles import known, looked
 from regulars.runtime import Services
 from regulars.runtime.access import Access, Section
 from regulars.runtime.consents import language_of
 from regulars.runtime.customers import Customers
+from regulars.runtime.telling import correct
 
 _encode = msgspec.json.Encoder().encode
+
+
+class RestrictBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Whether the person's data may be used for contract and law only."""
+
+    identifier: str
+    restricted: bool
+    reason: str
+    method: str = ""
+    proof: str = ""
+
+
+class RectifyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Facts as they are right; null takes one away."""
+
+    identifier: str
+    facts: dict[str, str | int | float | bool | None]
+    reason: str
 
 
 @get("/v1/privacy/access/{identifier:str}", guards=[needs("profiles")], tags=["privacy"])
@@ -37,6 +57,20 @@ async def access(
         shown = page(sections, services.definitions, customers.engine.calendar, chosen)
         return Stream(shown, media_type="text/html; charset=utf-8", headers=_PAGE)
     return Stream(as_json(sections), media_type="application/json", headers=_PRIVATE)
+
+
+@post("/v1/privacy/restrict", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+async def restrict(request: Request[Any, Any, Any], data: RestrictBody, services: Services) -> Done:
+    """Stop profiling a person, or begin anew; the account, orders and consents stay. Answers once it holds."""
+    return done(await services.command("restrict", {"method": "", **msgspec.to_builtins(data)}, request.user.id))
+
+
+@post("/v1/privacy/rectify", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+async def rectify(request: Request[Any, Any, Any], data: RectifyBody, services: Services, customers: Customers) -> Done:
+    """Put declared facts of a person right; answers once they hold. What was told before stays as evidence."""
+    number = known(customers, data.identifier)
+    offset = await correct(services, customers, data.identifier, data.facts, by=request.user.id, reason=data.reason)
+    return Done(success=True, offset=offset, result={"facts": customers.customer(number).facts})
 
 
 async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
@@ -60,4 +94,4 @@ async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
 
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _PAGE = {**_PRIVATE, "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-HANDLERS = (access,)
+HANDLERS = (access, restrict, rectify)

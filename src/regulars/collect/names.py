@@ -3,10 +3,23 @@
 import re
 from collections.abc import Iterable
 
-from regulars.core.event import ALIAS, CONSENT, DECISION_SHOWN, GROUP, IDENTIFY, ORDER_EVENTS, PAGE, SCREEN
+from regulars.core.event import (
+    ALIAS,
+    CONSENT,
+    CORRECTED,
+    DECISION_SHOWN,
+    GROUP,
+    IDENTIFY,
+    ORDER_EVENTS,
+    PAGE,
+    PREFERENCE,
+    SCREEN,
+)
 
 #: Accepted in every shop, whether its tracking plan lists them or not.
-BUILT_IN = (IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, DECISION_SHOWN, *ORDER_EVENTS)
+BUILT_IN = (
+    IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS,
+)  # fmt: skip
 
 #: Names of the first version of the e-commerce spec, which older shop systems still send.
 HISTORICAL = {

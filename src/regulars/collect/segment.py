@@ -15,7 +15,7 @@ from regulars.collect.plan import Failure, Plan, failed, shown
 from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
-from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, VOUCHED_BY, Event, FailedEvent
+from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, STAFF, VOUCHED_BY, Event, FailedEvent
 from regulars.core.log import Record
 
 _NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
@@ -43,6 +43,7 @@ class Decoder:
 
     def __init__(self, definitions: Definitions) -> None:
         self._public = {source.id: source.kind == "browser" for source in definitions.sources}
+        self._public[STAFF] = False
         self._names = Names(event.name for event in definitions.events)
         self._strict = definitions.strict_plan
         self._plan = Plan(definitions.events)

@@ -47,7 +47,11 @@ class FailedEvent(msgspec.Struct, frozen=True, array_like=True):
 IDENTIFY, PAGE, SCREEN, GROUP, ALIAS = "Identify", "Page Viewed", "Screen Viewed", "Group", "Alias"
 #: In the context of an event: the id of the key that signed who sent it. Only a token that held leaves it there.
 VOUCHED_BY = "vouchedBy"
+#: Source of the events that staff make in the console and with the rights of a customer; no key is of this source.
+STAFF = "@staff"
 #: Regulars' own events.
 CONSENT = "Consent Updated"  # properties: {"purposes": {purpose: bool}, "method": str, "text_version": str}
+CORRECTED = "Fact Corrected"  # properties: {"facts": {fact: value or null}, "by": str, "reason": str}
+PREFERENCE = "Preference Declared"  # properties: {"preferences": {preference: value, list or null}}
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Cancelled")
 DECISION_SHOWN = "Decision Shown"  # properties: {"decision_id": str, "placement": str, "offer_id": str}

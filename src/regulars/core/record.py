@@ -74,6 +74,12 @@ class Hot(msgspec.Struct, array_like=True):
     due: int  # first local day at which a value may change without an event; 0 = never
     version: str  # short hash of the trait and segment definitions
     lapses: int = 0  # first local day on which a grant may lapse; 0 = never
+    restricted: bool = False  # "do not profile me": contract and law only, no segments, nothing personal decided
+
+    @property
+    def segmenting(self) -> dict[str, int] | None:
+        """The purposes that segments may rest on; None where there may be no segment at all."""
+        return None if self.restricted else self.consent
 
 
 def due_day(hot: Hot) -> int:

@@ -19,6 +19,7 @@ from regulars.decide.table import OfferTable, Plan
 
 # Plain numbers: an attribute of an enum costs more than the comparison.
 _PER_PLACEMENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.ELIGIBILITY)
+_NOT_NOW = (int(Gate.PLACEMENT), int(Gate.SCHEDULE))
 _OPEN = (int(Gate.PASSED), _PER_PLACEMENT)
 _PASSED = bytes([1]) + bytes(255)  # from a code to whether it lets through
 
@@ -96,6 +97,10 @@ def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray,
     standing, tested = plan.standing(tuple([allows(consent, purpose, now) for purpose, _ in plan.by_purpose]))
     failed = tested & ~table.sieve.holding(row)
     codes = bytearray((standing | failed * _NOT_ELIGIBLE).to_bytes(len(table.offers), "little"))
+    if facts.hot.restricted:
+        for at in table.personal:
+            if codes[at] not in _NOT_NOW:
+                codes[at] = Gate.RESTRICTED
     unknown = _pass_stock(plan, facts, codes)
     _pass_limit(plan, facts, codes)
     if table.per_placement:

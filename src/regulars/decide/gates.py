@@ -1,6 +1,7 @@
 """Gates: may this offer be shown to this customer, here and now? Each is a pure question with a reason for its no.
 
-The order is fixed: placement, schedule, consent, eligibility, stock, limit. The first gate that says no is the reason.
+The order is fixed: placement, schedule, restriction, consent, eligibility, stock, limit. The first gate that says no
+is the reason.
 In the hot path a reason is one code per offer; words are made only when somebody asks.
 """
 
@@ -24,6 +25,7 @@ class Gate(IntEnum):
     STOCK = 5
     LIMIT = 6
     PER_PLACEMENT = 7  # eligibility reads the placement, so that it has a code for each placement
+    RESTRICTED = 8  # the customer does not want to be profiled: nothing but what everybody gets
 
 
 def placement_gate(offer: Offer, placement: str) -> Suppression | None:
@@ -40,6 +42,16 @@ def schedule_gate(offer: Offer, today: date) -> Suppression | None:
     if offer.ends is not None and today > date.fromisoformat(offer.ends):
         return Suppression(offer.id, "schedule", f"ended on {offer.ends}")
     return None
+
+
+def restriction_gate(offer: Offer, *, restricted: bool) -> Suppression | None:
+    """Suppress whatever is not for everybody where the person does not want to be profiled."""
+    return Suppression(offer.id, "restricted") if restricted and is_personal(offer) else None
+
+
+def is_personal(offer: Offer) -> bool:
+    """Whether an offer rests on more than the contract, or asks something about the customer."""
+    return offer.purpose != CONTRACT or bool(offer.when)
 
 
 def consent_gate(offer: Offer, consent: Mapping[str, int], now: int) -> Suppression | None:

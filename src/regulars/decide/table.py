@@ -10,7 +10,7 @@ from regulars.core.condition.sieve import Sieve
 from regulars.core.definitions import CONTRACT, Definitions, Offer, Placement
 from regulars.core.errors import Rejected
 from regulars.core.schema import Rows
-from regulars.decide.gates import Gate, schedule_gate
+from regulars.decide.gates import Gate, is_personal, schedule_gate
 
 Test = Callable[[Sequence[object]], bool]
 #: Names that a condition reads and that differ between the placements of one call.
@@ -76,6 +76,7 @@ class OfferTable:
         self.placements = {placement.id: placement for placement in definitions.placements}
         self.conditions = [conditions.get(offer.id) for offer in self.offers]
         self.limited = frozenset(offer.id for offer in self.offers if offer.limit is not None)
+        self.personal = tuple(at for at, offer in enumerate(self.offers) if is_personal(offer))
         #: Offers whose condition reads the placement: they have a code for each placement, after those of all offers.
         self.per_placement = tuple(
             at for at, condition in enumerate(self.conditions) if condition and condition.names & OF_THE_PLACEMENT

@@ -23,33 +23,39 @@ def set_consent(context: Context, command: Command, changes: Changes) -> dict[st
 
     {"identifier", "purpose", "granted", "reason"}, and as evidence "method", "text_version" and "proof".
     """
-    engine, state, record = context.engine, context.state, context.record
+    engine = context.engine
     key = identifier_key(command.args.get("identifier"), engine)
     purpose, granted = command.args.get("purpose"), command.args.get("granted")
     if not isinstance(purpose, str) or purpose not in engine.purposes:
         raise _unknown_purpose(purpose, context)
     if not isinstance(granted, bool):
         raise Rejected("granted must be true or false", field="granted", expected="true or false", got=repr(granted))
-    evidence = {"by": command.by, **_evidence(command.args)}
+    evidence = {"by": command.by, **evidence_of(command.args)}
     confirmed = granted and evidence["method"] == DOUBLE_OPT_IN
     if confirmed and not evidence.get("proof"):
         raise Rejected("say what proves the confirmation", field="proof", expected="an id of the proof", got="nothing")
-    rows = identifier_rows(state, [key])
-    number = profile_of(key, record.time, rows)
-    if number is None:
-        raise Rejected(f"nobody is known as {key}", field="identifier", expected="a known identifier", got=key)
-    desk = Desk(engine, state, changes, context.tables)
-    working = desk.find(number)
-    if working is None:  # known from the events of others only; what was said must not be lost
-        own = sorted(row for row in rows.values() if row[1] == number)
-        working = desk.open(number, key, time=min(row[2] for row in own), day=context.day)
-        desk.person(working).identifiers = [row[0] for row in own]
+    desk, working = speaker(context, key, changes)
     say(context, desk, working, key, {purpose: granted}, evidence, changes, confirmed=confirmed)
     answer: dict[str, Any] = {"identifier": key, "purpose": purpose, "granted": granted}
     terms = engine.terms.get(purpose)
     if granted and terms is not None and terms.confirmed and not confirmed:
         answer["pending"] = True
     return answer
+
+
+def speaker(context: Context, key: str, changes: Changes) -> tuple[Desk, Working]:
+    """The profile of a known identifier, on a desk."""
+    rows = identifier_rows(context.state, [key])
+    number = profile_of(key, context.record.time, rows)
+    if number is None:
+        raise Rejected(f"nobody is known as {key}", field="identifier", expected="a known identifier", got=key)
+    desk = Desk(context.engine, context.state, changes, context.tables)
+    working = desk.find(number)
+    if working is None:  # known from the events of others only; what was said must not be lost
+        own = sorted(row for row in rows.values() if row[1] == number)
+        working = desk.open(number, key, time=min(row[2] for row in own), day=context.day)
+        desk.person(working).identifiers = [row[0] for row in own]
+    return desk, working
 
 
 def say(
@@ -90,7 +96,8 @@ def known_purposes(context: Context, purposes: Iterable[object]) -> list[str]:
     return found
 
 
-def _evidence(args: Mapping[str, Any]) -> dict[str, str]:
+def evidence_of(args: Mapping[str, Any]) -> dict[str, str]:
+    """Reason, method and proof of what is noted; Rejected without a reason."""
     found: dict[str, str] = {}
     for name, most in _MOST.items():
         value = args.get(name)

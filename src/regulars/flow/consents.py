@@ -39,7 +39,7 @@ def put(changes: Changes, said: Statement, evidence: bytes | Mapping[str, Any] |
 def revise(engine: Engine, desk: Desk, working: Working, day: int) -> bool:
     """Bring the record in line with its statements and the day; True when it must be read again from its history."""
     hot = working.hot
-    before = hot.consent
+    before, restricted = hot.consent, hot.restricted
     engine.agree(hot, desk.person(working).statements, day)
     if hot.consent != before:
         desk.revised(working.number, before)
@@ -49,7 +49,7 @@ def revise(engine: Engine, desk: Desk, working: Working, day: int) -> bool:
     if effect.clear:
         working.written |= engine.fold.clear(desk.load_all(working), effect.clear)
         desk.evaluated(working, day)
-    elif not working.new and before.keys() != hot.consent.keys():
+    elif not working.new and (before.keys() != hot.consent.keys() or restricted is not hot.restricted):
         desk.regrouped(working)
     return False
 

@@ -149,7 +149,7 @@ class Customers:
             # Built with other definitions, a back-fill is under way: consent stands, what was measured does not fit.
             blank = fold.new(hot.anchor, hot.first_seen, day)
             blank.consent, blank.facts, blank.last_seen = hot.consent, hot.facts, hot.last_seen
-            blank.lapses = hot.lapses
+            blank.lapses, blank.restricted = hot.lapses, hot.restricted
             hot = blank
             found = {at: one for at, one in found.items() if at & 15 in (HOT, PERSON, PURCHASES, REACH)}
         parts: Parts = {id_ & 15: fold.decode_part(one) for id_, one in found.items() if id_ & 15 not in (HOT, PERSON)}
@@ -197,7 +197,7 @@ class Customers:
         if not customer.known:
             changed = None
         if changed is None or changed:
-            moved = engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.consent)
+            moved = engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.segmenting)
             if moved is not None:
                 hot.segments = moved.now
 

@@ -129,7 +129,7 @@ class Desk:
             changed = result.slots | fold.pass_time(hot, self.load(working, fold.timed_parts), day)
         if working.new or consent_changed:
             changed = None
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.consent)
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.segmenting)
         if moved is not None:
             hot.segments = moved.now
 
@@ -137,14 +137,14 @@ class Desk:
         """Recompute everything from all parts: time passed, parts were replaced."""
         hot = working.hot
         self.engine.fold.evaluate(hot, self.load_all(working), day)
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.consent)
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.segmenting)
         if moved is not None:
             hot.segments = moved.now
 
     def regrouped(self, working: Working) -> None:
         """Ask every segment again: what consent allows has changed, the values have not."""
         hot = working.hot
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.consent)
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.segmenting)
         if moved is not None:
             hot.segments = moved.now
 
@@ -153,7 +153,7 @@ class Desk:
         hot = working.hot
         fold = self.engine.fold
         changed = fold.pass_time(hot, self.load(working, fold.timed_parts), day)
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.consent)
+        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.segmenting)
         if moved is not None:
             hot.segments = moved.now
 

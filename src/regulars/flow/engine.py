@@ -10,7 +10,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Purpose
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALIAS, CONSENT, IDENTIFY, ORDER_EVENTS, VOUCHED_BY, Event
+from regulars.core.event import ALIAS, CONSENT, CORRECTED, IDENTIFY, ORDER_EVENTS, PREFERENCE, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.record import Hot
 from regulars.core.schema import Rows, thresholds
@@ -23,7 +23,7 @@ from regulars.understand.lifecycle import Lifecycle
 from regulars.understand.segments import SegmentSet
 
 #: What these events say belongs to the account and its proof; no consent is asked for keeping them.
-ALWAYS_ADMITTED = (IDENTIFY, ALIAS, CONSENT, *ORDER_EVENTS)
+ALWAYS_ADMITTED = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS)
 
 #: What admits an event of a name that is in no plan.
 UNPLANNED = "analytics"
@@ -54,7 +54,7 @@ class Engine:
         #: Purposes that a customer can say something about, and those of them to which an objection is enough.
         self.purposes = frozenset(p for p, basis in bases.items() if basis in ("consent", "legitimate_interest"))
         self.objectable = frozenset(p for p, basis in bases.items() if basis == "legitimate_interest")
-        self._servers = frozenset(source.id for source in definitions.sources if source.kind == "server")
+        self._servers = frozenset((STAFF, *(one.id for one in definitions.sources if one.kind == "server")))
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
         #: Purpose -> (names that it admits, ()), or ((), names that it does not) where it admits unplanned ones, too.
@@ -91,7 +91,7 @@ class Engine:
     def agree(self, hot: Hot, statements: Iterable[Said], day: int) -> None:
         """What the statements come to on local day `day`, into the hot record."""
         found = consent.standing(statements, self.terms, self._start(day))
-        hot.consent = found.since
+        hot.consent, hot.restricted = found.since, found.restricted
         hot.lapses = 0 if found.lapses is None else self.calendar.day(found.lapses - 1) + 1
 
     def _start(self, day: int) -> int:

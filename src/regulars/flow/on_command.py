@@ -8,7 +8,14 @@ import msgspec
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes
-from regulars.flow import consent_commands, identity_commands, linking_commands, resolve_commands, trust_commands
+from regulars.flow import (
+    consent_commands,
+    identity_commands,
+    linking_commands,
+    resolve_commands,
+    rights_commands,
+    trust_commands,
+)
 from regulars.flow.commanding import Command, Context, Handler
 from regulars.flow.engine import Engine
 
@@ -98,6 +105,7 @@ HANDLERS: dict[str, Handler] = {
     "put_user": put_user,
     "delete_user": delete_user,
     "replay": replay,
+    **rights_commands.HANDLERS,
     **trust_commands.HANDLERS,
 }
 

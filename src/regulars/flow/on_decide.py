@@ -188,7 +188,7 @@ class OnDecide:
             row = self._rows.of(
                 placement,
                 shopper or Shopper(),
-                allowed=allows(hot.consent, placement.purpose, now),
+                allowed=not hot.restricted and allows(hot.consent, placement.purpose, now),
                 day=day,
                 shown=shown,
             )

@@ -10,7 +10,7 @@ from regulars.collect.dedup import SeenIndex
 from regulars.collect.runs import Step
 from regulars.collect.tail import TailIndex
 from regulars.core import state as tables
-from regulars.core.event import CONSENT, IDENTIFY, ORDER_EVENTS, Event
+from regulars.core.event import CONSENT, ORDER_EVENTS, Event
 from regulars.core.log import Record
 from regulars.core.record import PERSON
 from regulars.core.state import ORDER, VERDICT, Changes, Row, StateReader
@@ -18,7 +18,7 @@ from regulars.core.verdict import ADMITTED, REFUSED
 from regulars.flow.consents import hear, revise
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
-from regulars.flow.facts import learn_facts
+from regulars.flow.facts import TELLING, learn_facts, now_known
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.intake import Codes, Intake
@@ -238,7 +238,7 @@ class _Batch:
         parts: set[int] = set()
         for name in {event.name for event in admitted}:
             parts.update(self.engine.fold.touched(name))
-            if name == IDENTIFY:
+            if name in TELLING:
                 self._learn_facts(working, admitted)
         if changes:
             parts.update(self.engine.fold.touched(ORDER_EVENTS[0]))
@@ -250,7 +250,7 @@ class _Batch:
         """Declared facts of identify calls: of each the last in (time, message id) stays."""
         person = self.desk.person(working)
         learn_facts(person.facts, events)
-        working.hot.facts = {name: fact[2] for name, fact in person.facts.items()}
+        working.hot.facts = now_known(person.facts)
         working.written.add(PERSON)
 
     # Orders -----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from regulars.core.record import PERSON, REACH, profile_number
 from regulars.core.state import IDENTIFIER, LINK, ORDER, REDIRECT, Changes, StateReader
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
-from regulars.flow.facts import join_facts
+from regulars.flow.facts import join_facts, now_known
 from regulars.flow.groups import note_groups
 from regulars.flow.reaches import merge_reach
 from regulars.profile import consent
@@ -154,7 +154,7 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
     ours.admitted = {purpose: max(ours.admitted[purpose], theirs.admitted[purpose]) for purpose in both}
     hot.first_seen = min(hot.first_seen, theirs.hot.first_seen)
     hot.last_seen = max(hot.last_seen, theirs.hot.last_seen)
-    hot.facts = {name: fact[2] for name, fact in mine.facts.items()}
+    hot.facts = now_known(mine.facts)
     desk.drop(source)
     _point_orders(source, target, desk.changes, state)
     if again:

@@ -9,7 +9,7 @@ from regulars.core.record import PERSON, REACH, Hot
 from regulars.core.state import ORDER, Changes, StateReader
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
-from regulars.flow.facts import learn_facts
+from regulars.flow.facts import learn_facts, now_known
 from regulars.flow.history import Past
 from regulars.flow.people import anchor_of
 from regulars.profile import consent, orders
@@ -58,7 +58,7 @@ def refold(
         and not consent.allows(working.admitted, engine.admitting_purpose(e.name), e.time)
     ]
     learn_facts(person.facts, admitted)
-    hot.facts = {name: fact[2] for name, fact in person.facts.items()}
+    hot.facts = now_known(person.facts)
     found = [order for order in _orders_of(engine, state, desk.changes, admitted) if order.id not in without]
     for order in found:
         desk.changes.put(ORDER, orders.row(order, number))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from regulars.core.definitions import CONTRACT, Purpose
-from regulars.profile.statements import CONFIRMED, RIDING, Said, Statement
+from regulars.profile.statements import CONFIRMED, EVERYTHING, RIDING, Said, Statement
 
 DAY_MS = 86_400_000
 
@@ -23,6 +23,7 @@ class Terms(msgspec.Struct, frozen=True):
     expires: int | None = None  # how long a grant lasts, ms
     confirmed: bool = False  # only confirmed grants count
     within: str = ""  # the purpose that must hold, too
+    lawful: bool = False  # contract or law asks for it: a restriction leaves it alone
 
     @property
     def slot(self) -> int:
@@ -32,6 +33,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 SLOT = 30 * DAY_MS
 PLAIN = Terms()
+_UNLESS_REFUSED = Terms(standing=True)
 NO_TERMS: Mapping[str, Terms] = {}
 
 
@@ -40,6 +42,7 @@ class Standing(NamedTuple):
 
     since: dict[str, int]
     lapses: int | None
+    restricted: bool = False  # the person's data may be used for contract and law only
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -61,6 +64,7 @@ def terms_of(purposes: Iterable[Purpose]) -> dict[str, Terms]:
     for purpose in purposes:
         terms = Terms(
             standing=purpose.basis != "consent",
+            lawful=purpose.basis in ("contract", "legal_obligation"),
             expires=None if purpose.expires_days is None else purpose.expires_days * DAY_MS,
             confirmed=purpose.double_opt_in,
             within=purpose.id.partition(":")[0] if purpose.partner else "",
@@ -76,6 +80,7 @@ def since(statements: Iterable[Said], terms: Mapping[str, Terms] = NO_TERMS, now
     At an instant a purpose is allowed when the last statement of at least one identifier grants it and no identifier's
     last statement refuses it; of statements of one instant a refusal is the last. So `since` is the last instant at
     which a refusal ended, or, where nobody ever refused, the first grant. A grant that has lapsed says nothing more.
+    While one identifier refuses everything, only what contract or law asks for is left; afterwards all begins anew.
 
     >>> since([("a", "analytics", 5, "m1", True), ("b", "analytics", 9, "m2", True)])
     {'analytics': 5}
@@ -88,6 +93,7 @@ def standing(statements: Iterable[Said], terms: Mapping[str, Terms], now: int) -
     spoken: dict[str, dict[str, list[tuple[int, bool, str]]]] = {}
     for identifier, purpose, time, message_id, granted in statements:
         spoken.setdefault(purpose, {}).setdefault(identifier, []).append((time, not granted, message_id))
+    everything = spoken.pop(EVERYTHING, {})
     result = {purpose: 0 for purpose, own in terms.items() if own.standing}
     lapses: int | None = None
     for purpose, voices in spoken.items():
@@ -105,7 +111,15 @@ def standing(statements: Iterable[Said], terms: Mapping[str, Terms], now: int) -
                 result[purpose] = max(result[purpose], result[own.within])
             else:
                 del result[purpose]
-    return Standing(result, lapses)
+    if not everything:
+        return Standing(result, lapses)
+    begin, _ = _start([_heard(voice, _UNLESS_REFUSED) for voice in everything.values()], _UNLESS_REFUSED, now)
+    bounded = {
+        purpose: start if terms.get(purpose, PLAIN).lawful else max(start, begin or 0)
+        for purpose, start in result.items()
+        if begin is not None or terms.get(purpose, PLAIN).lawful
+    }
+    return Standing(bounded, lapses, restricted=begin is None)
 
 
 class _Voice(NamedTuple):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 RIDING = "~"
 #: Marks the message id of a grant that was confirmed by the addressee. No event can carry it.
 CONFIRMED = "+"
+#: Stands for every purpose beyond contract and law: a refusal of it restricts the profile. No purpose has this name.
+EVERYTHING = "*"
 #: Of the grants that ride on the events of one slot the first counts, ms.
 SLOT_MS = 300_000
 #: How late a statement may come and still find every repetition of a grant, ms. Beyond it, what is missing narrows.

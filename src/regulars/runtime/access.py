@@ -72,14 +72,29 @@ class Access:
         hot, person = self._customers.records(number)
         yield "format", FORMAT
         about = {"shop": definitions.shop.name, "profile": profile_name(number), "asked_as": asked_as, "made_at": now}
-        yield "about", about | {"first_seen": hot.first_seen, "last_seen": hot.last_seen, "language": language}
+        yield (
+            "about",
+            about
+            | {
+                "first_seen": hot.first_seen,
+                "last_seen": hot.last_seen,
+                "language": language,
+                "restricted": hot.restricted,
+            },
+        )
         stored = services.state.select(IDENTIFIER, {"profile": number})
         yield "identifiers", [{"identifier": row[0], "type": parse(str(row[0]))[0], "since": row[2]} for row in stored]
         yield "links", _links(services.state, person.identifiers)
         yield (
             "facts",
             [
-                {"name": name, "value": fact[2], "time": fact[0], "event": fact[1]}
+                {
+                    "name": name,
+                    "value": fact[2],
+                    "time": fact[0],
+                    "event": fact[1],
+                    "origin": fact[3] if fact[3:] else "",
+                }
                 for name, fact in sorted(person.facts.items())
             ],
         )

@@ -37,6 +37,7 @@ class Customer(msgspec.Struct):
     segments: list[str]
     consent: dict[str, int]  # purpose -> since when events count, ms; a purpose that is absent is not allowed
     facts: dict[str, Any]
+    restricted: bool  # the customer does not want to be profiled
 
 
 class Customers:
@@ -99,6 +100,7 @@ class Customers:
             segments=hot.segments,
             consent=hot.consent,
             facts=hot.facts,
+            restricted=hot.restricted,
         )
 
     def records(self, number: int) -> tuple[Hot, Person]:

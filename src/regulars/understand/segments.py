@@ -63,12 +63,13 @@ class SegmentSet:
         current: Collection[str],
         *,
         changed: Iterable[int] | None,
-        allowed: Collection[str],
+        allowed: Collection[str] | None,
     ) -> Moved | None:
         """Membership of a profile whose hot `values` changed in the slots `changed`; None when nothing moved.
 
         `changed` None evaluates every segment: for a new definition, or when consent changed. `allowed` holds the
         purposes that the profile's consent allows (`Hot.consent`): a segment whose purpose is missing has no members.
+        None: there may be no segment of this profile.
         """
         if changed is None:
             affected = self._steps
@@ -85,7 +86,7 @@ class SegmentSet:
         entered: list[str] = []
         left: list[str] = []
         for name, test, purpose in affected:
-            holds = (purpose is None or purpose in allowed) and test(row)
+            holds = allowed is not None and (purpose is None or purpose in allowed) and test(row)
             if holds != (name in members):
                 if holds:
                     members.add(name)

@@ -56,6 +56,24 @@ def test_the_first_gate_that_says_no_is_the_reason() -> None:
     assert one.codes[4] == Gate.PLACEMENT
 
 
+def test_who_does_not_want_to_be_profiled_gets_what_everybody_gets() -> None:
+    offers = (
+        offer("private", purpose="personalisation"),
+        offer("loyal", when="orders >= 1"),
+        offer("over", when="orders >= 1", ends="2020-01-01"),
+        offer("everybodys", product="tea"),
+    )
+    table = table_of(*offers)
+    hot = customer(orders=3, consent=["personalisation"])
+    hot.restricted = True
+    one = decided(table, hot=hot, in_stock={"tea": True})
+    assert shown(table, one) == ["everybodys"]
+    told = {suppression.offer: suppression.gate for suppression in suppressions(table, one, 0)}
+    assert told == {"private": "restricted", "loyal": "restricted", "over": "schedule"}
+    assert gates.restriction_gate(offers[0], restricted=True) == Suppression("private", "restricted")
+    assert gates.restriction_gate(offers[3], restricted=True) is None
+
+
 def test_the_hot_path_gives_what_the_single_gates_give() -> None:
     table = table_of(
         offer("a", starts="2023-11-14", ends="2023-11-14"),

@@ -263,7 +263,7 @@ def _segments(visit: Visit, hot: Hot, reader: Reader) -> list[Belonging]:
 
 
 def _facts(person: Person) -> list[tuple[str, str]]:
-    return [(name, str(fact[2])[:200]) for name, fact in sorted(person.facts.items())]
+    return [(name, str(fact[2])[:200]) for name, fact in sorted(person.facts.items()) if fact[2] is not None]
 
 
 HANDLERS = (customer_page, placements_part, events_part, set_consent)

@@ -1,0 +1,82 @@
+"""Rights of a customer over HTTP: what is wrong is put right, and who does not want to be profiled is not."""
+
+from typing import Any
+
+import pytest
+
+from regulars.testing import Product
+from tests.acceptance.shop import LIMITED_KEY, SERVER_KEY, WRITE_KEY
+from tests.acceptance.test_access import asked, tell
+
+pytestmark = pytest.mark.acceptance
+SERVER = (SERVER_KEY, "")
+
+
+def profile(product: Product, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = product.http.get(f"/v1/profiles/{name}", auth=SERVER).json()
+    return found
+
+
+def test_a_correction_wins_over_what_was_told_before_and_stays_as_evidence(product: Product) -> None:
+    tell(product, {"type": "identify", "userId": "cora", "messageId": "1", "traits": {"city": "Bonn", "zip": "1"}})
+    body = {"identifier": "user_id:cora", "facts": {"city": "Bern", "zip": None}, "reason": "she wrote a letter"}
+    answer = product.http.post("/v1/privacy/rectify", json=body, auth=SERVER)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["result"]["facts"] == {"city": "Bern"}
+    late = {"type": "identify", "userId": "cora", "messageId": "2", "timestamp": "2020-01-01T00:00:00Z"}
+    tell(product, {**late, "traits": {"city": "Basel", "zip": "2"}})
+    assert profile(product, "user_id:cora")["facts"] == {"city": "Bern"}
+    (event,) = [one for one in asked(product, "user_id:cora")["events"] if one["name"] == "Fact Corrected"]
+    assert (event["properties"]["by"], event["properties"]["reason"]) == ("till", "she wrote a letter")
+
+
+def test_a_restricted_customer_keeps_account_and_orders_and_is_in_no_segment(product: Product) -> None:
+    order = {"type": "track", "event": "Order Completed", "userId": "rex"}
+    orders = [
+        {**order, "messageId": f"r{n}", "properties": {"order_id": f"rex-{n}", "total": 5, "currency": "EUR"}}
+        for n in range(2)
+    ]
+    tell(product, *orders)
+    assert profile(product, "user_id:rex")["segments"] == ["regulars"]
+    body = {"identifier": "user_id:rex", "restricted": True, "reason": "asked on the phone"}
+    answer = product.http.post("/v1/privacy/restrict", json=body, auth=SERVER)
+    assert answer.status_code == 200, answer.text
+    tell(product, {**orders[0], "messageId": "r9", "properties": {"order_id": "rex-9", "total": 5, "currency": "EUR"}})
+    found = profile(product, "user_id:rex")
+    assert (found["restricted"], found["segments"], found["consent"], found["traits"]["orders"]) == (True, [], {}, 3)
+    lifted = product.http.post("/v1/privacy/restrict", json={**body, "restricted": False}, auth=SERVER)
+    assert lifted.status_code == 200
+    assert profile(product, "user_id:rex")["segments"] == ["regulars"]
+    said = asked(product, "user_id:rex")["consent_history"]
+    assert [(one["granted"], one["evidence"]["reason"]) for one in said] == [
+        (True, "asked on the phone"), (False, "asked on the phone"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [
+    {"identifier": "user_id:nobody-knows", "facts": {"a": 1}, "reason": "x"},
+    {"identifier": "user_id:cora", "facts": {}, "reason": "x"},
+    {"identifier": "user_id:cora", "facts": {"pref.channel": "email"}, "reason": "x"},
+    {"identifier": "user_id:cora", "facts": {"a": "b"}, "reason": " "},
+])  # fmt: skip
+def test_what_cannot_be_corrected_is_refused(product: Product, body: dict[str, Any]) -> None:
+    answer = product.http.post("/v1/privacy/rectify", json=body, auth=SERVER)
+    assert answer.status_code in (400, 404)
+    assert answer.json()["field"]
+
+
+def test_public_and_limited_keys_change_nothing(product: Product) -> None:
+    for key in (WRITE_KEY, LIMITED_KEY):
+        for path, more in (("restrict", {"restricted": True}), ("rectify", {"facts": {"a": 1}})):
+            body = {"identifier": "user_id:cora", "reason": "x", **more}
+            assert product.http.post(f"/v1/privacy/{path}", json=body, auth=(key, "")).status_code == 403
+
+
+def test_a_browser_corrects_nobody_but_itself(product: Product) -> None:
+    tell(product, {"type": "identify", "userId": "vera", "messageId": "v1", "traits": {"city": "Bern"}})
+    forged = {
+        "type": "track", "event": "Fact Corrected", "anonymousId": "thief", "userId": "vera", "messageId": "v2",
+        "properties": {"facts": {"city": "Hacked"}},
+    }  # fmt: skip
+    tell(product, forged, auth=(WRITE_KEY, ""))
+    assert profile(product, "user_id:vera")["facts"] == {"city": "Bern"}
