@@ -39,6 +39,7 @@ from benchmarks import fixture_shop
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.log.sqlite import SqliteLog
 from regulars.adapters.state import sql
+from regulars.adapters.state.migrations import VERSION as SCHEMA_VERSION
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.analyst import bookkeeping
 from regulars.analyst.client import AnalystClient
@@ -60,7 +61,7 @@ PROFILES = VISITORS + CUSTOMERS
 HISTORIES = 1_200  # of visitors, and as many of customers
 DAY_MS = 86_400_000
 NOW = 1_793_620_800_000  # 2026-11-02, noon in Berlin
-_VERSION = "2"  # of what is built from the same definitions
+_VERSION = "2"  # of what is built from the same definitions and the same schema of the state
 _PURPOSES = (("analytics", 0.70), ("personalisation", 0.55), ("marketing_email", 0.30))
 
 
@@ -112,7 +113,7 @@ def fixture(*, say: Any = print) -> Fixture:
     base = Path(os.environ.get("REGULARS_BENCH") or Path.home() / ".cache" / "regulars-bench")
     building = base / f"building-{os.getpid()}"
     definitions = fixture_shop.write(building / "shop")
-    digest = hashlib.blake2b(f"{definitions.version} {_VERSION}".encode(), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(f"{definitions.version} {_VERSION} {SCHEMA_VERSION}".encode(), digest_size=6).hexdigest()
     root = base / f"million-{digest}"
     if not (root / "sizes.json").exists():
         began = time.monotonic()

@@ -286,3 +286,11 @@ def test_a_withdrawn_consent_is_visible_on_the_next_page(own_corner: Corner) -> 
     page = own_corner.as_("ada").get(f"/console/customers/{own_corner.profile('user_id:ana')}").text
     assert "0 / 2" in page
     assert "No interest" not in page
+
+
+def test_the_health_page_tells_of_signals_that_proved_nothing(own_corner: Corner) -> None:
+    assert "proved nothing" not in own_corner.as_("ada").get("/console/health").text
+    said = call("ana", "Product Viewed", "odd", {"product_id": "p1"})
+    own_corner.happened({**said, "context": {"tcf": "no TC string"}})
+    page = own_corner.as_("ada").get("/console/health").text
+    assert re.search(r"Consent that cannot be read</th><td>till</td><td class=\"num\">1<", page)

@@ -60,6 +60,7 @@ class Health(msgspec.Struct, frozen=True):
     events_week: int
     refused_week: int
     versions: list[tuple[str, str]]
+    doubts: list[tuple[str, str, int]]  # (counter, source or reason, times in a week): signals that proved nothing
 
     @property
     def failed_rate(self) -> float:
@@ -128,7 +129,17 @@ def health_of(house: House) -> Health:
         events_week=week["events"],
         refused_week=week["refused"],
         versions=_versions(house),
+        doubts=_doubts(house),
     )
+
+
+def _doubts(house: House) -> list[tuple[str, str, int]]:
+    """Tokens that verified nothing by reason, consent that could not be read by source; of seven days, most first."""
+    counted: dict[tuple[str, str], int] = {}
+    for name in ("token_refused", "consent_unread"):
+        for _, key, value in house.by_day(name, since=house.today - 6):
+            counted[name, key] = counted.get((name, key), 0) + value
+    return sorted(((*place, times) for place, times in counted.items()), key=lambda row: -row[2])
 
 
 def _processes(folder: Path, problems: list[str]) -> list[Process]:
