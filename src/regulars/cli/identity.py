@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from regulars.cli import _whois
+from regulars.cli import _identity_plan, _whois
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.cli._server import ask
 from regulars.runtime.build import existing_folder, read_state
@@ -95,5 +95,5 @@ def _bar() -> Iterator[Any]:
         yield progress
 
 
-for _one in _whois.COMMANDS:
+for _one in (*_whois.COMMANDS, _identity_plan.command):
     command.add_command(_one)
