@@ -131,6 +131,10 @@ class AnalystClient:
         raw = self._answer("train", {"entry": entry, "arguments": dict(arguments)}, seconds)
         return msgspec.msgpack.decode(raw)
 
+    def run(self, entry: str, arguments: Mapping[str, Any], result: type[T], *, seconds: float = LONG_SECONDS) -> T:
+        """The same with a result of the type given."""
+        return self.ask("train", {"entry": entry, "arguments": dict(arguments)}, result, seconds=seconds)
+
     # Asking ---------------------------------------------------------------------------------------------------------
 
     def ask(self, method: str, args: dict[str, Any], result: type[T], *, seconds: float = SECONDS) -> T:

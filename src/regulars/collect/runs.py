@@ -14,6 +14,7 @@ what was merged and in the result: equal entries count once.
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -227,6 +228,24 @@ class Runs:
             step.deletes += rows
             step.effects.append(lambda: self._forgotten.__delitem__(slice(0, len(rows))))
 
+    def leave_out(self, step: Step, keys: Column) -> int:
+        """Plan every stored page anew that holds an entry of these keys, without it; how many entries go."""
+        removed = 0
+        for generation in self.generations:
+            for run in generation.runs:
+                pages = run.fences.searchsorted(keys >> SHIFT, side="right").astype(np.int64) - 1
+                for number in np.unique(pages[pages >= 0]).tolist():
+                    entries = self._page(run, number)
+                    keep = ~np.isin(entries[0], keys)
+                    if keep.all():
+                        continue
+                    removed += int((~keep).sum())
+                    key = (run.level, run.seq(number))
+                    header = self._fetch(self.kind, *key)[: _HEADER.size]
+                    step.puts.append((*key, header + np.ascontiguousarray(entries[:, keep]).tobytes()))
+                    step.effects.append(partial(self._uncache, key))
+        return removed
+
     def find(self, generation: Generation, keys: Column) -> Iterator[tuple[int, Column]]:
         """For positions in `keys`, entries with that key, newest run first: (position, entry), equal ones repeated."""
         prefixes = keys >> SHIFT
@@ -358,6 +377,9 @@ class Runs:
         self._cache[key] = page
         while len(self._cache) > self._sizes.cached_pages:
             self._cache.popitem(last=False)
+
+    def _uncache(self, key: tuple[int, int]) -> None:
+        self._cache.pop(key, None)
 
     def _parse(self, data: bytes) -> Entries:
         return stored_entries(data, self._columns)

@@ -54,3 +54,9 @@ class TailIndex:
         }
         ordered = (offset_and_index(number) for number in sorted(found))
         return [position for position in ordered if position[0] >= self._first]
+
+    def forget(self, subjects: Sequence[str]) -> Step:
+        """Plan the index without these subjects: an erasure."""
+        step = Step(KIND)
+        self._runs.leave_out(step, np.unique(subject_hashes(subjects)))
+        return step

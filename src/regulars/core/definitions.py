@@ -380,6 +380,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     country: str = "DE"  # ISO 3166: where a telephone number without a country is
     languages: tuple[str, ...] = ("de", "en")
     typical_gap_days: float = 30.0  # between two orders of a customer; a customer's own rhythm is shrunk towards it
+    #: Orders of these last years stay without a person when one is erased, where the law keeps them; 0: erased, too.
+    keep_orders_years: int = 0
     clock: Literal["wall", "records"] = "wall"  # "records": time comes from tick records only (replayed data)
 
 

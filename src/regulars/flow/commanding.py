@@ -38,6 +38,7 @@ class Context(msgspec.Struct):
     tables: Tables
     wanted: Definitions | None = None  # by which records are to be built from now on
     again: bool = False  # also when they are by these already
+    after: list[Callable[[], None]] = []  # to be called once the changes are committed
 
 
 Handler = Callable[[Context, Command, Changes], dict[str, Any]]

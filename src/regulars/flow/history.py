@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+import msgspec
+
+from regulars.collect.runs import Step
 from regulars.collect.tail import TailIndex
+from regulars.core.erasure import Stretch
 from regulars.core.event import Event
 from regulars.core.log import Log
-from regulars.core.state import StateReader
+from regulars.core.state import ERASING, Row, StateReader
 from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
 from regulars.profile.assignment import IdRow, profile_of
 
 #: Sealed events of subjects, from the lake.
 Sealed = Callable[[Sequence[str]], Iterable[Event]]
+
+
+_STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
 
 
 class Past(NamedTuple):
@@ -65,7 +72,10 @@ class History:
         events: dict[tuple[str, str], Event] = {}
         places: set[tuple[int, int]] = set()
         unsealed: set[tuple[int, int]] = set()
+        erasing = cast(dict[str, Row], self._state.many(ERASING, subjects))
         for event in self._sealed(subjects):
+            if self._leaving(event, erasing):
+                continue
             events[event.source, event.message_id] = event
             places.add((event.offset, event.index))
         for event in self._unsealed(subjects, lambda place: place not in places and needed(place)):
@@ -82,6 +92,26 @@ class History:
             number: Past(number, sorted(keys), some, found[number], rows, unsealed)
             for number, (keys, some) in mine.items()
         }
+
+    def places(self, subjects: Sequence[str]) -> list[tuple[int, int]]:
+        """Where the log holds events of these subjects: (offset, index)."""
+        return self._tail.positions(subjects)
+
+    def forget(self, subjects: Sequence[str]) -> Step:
+        """Plan the index of the log without these subjects."""
+        return self._tail.forget(subjects)
+
+    @staticmethod
+    def _leaving(event: Event, erasing: Mapping[str, Row]) -> bool:
+        """Whether the event is of a person whose erasure has not reached the lake yet."""
+        row = erasing.get(event.subject)
+        if row is None or event.offset > cast(int, row[2]):
+            return False
+        stretches = _STRETCHES.decode(cast(bytes, row[3]))
+        return not stretches or any(
+            (s.since is None or s.since <= event.time) and (s.before is None or event.time < s.before)
+            for s in stretches
+        )
 
     def unsealed(self, subjects: Sequence[str]) -> list[Event]:
         """The events of subjects that are still in the log, whether consent admitted them or not."""

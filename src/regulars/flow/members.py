@@ -6,7 +6,7 @@ share a page. `members` reads both.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from regulars.core.state import Changes, Row, StateReader
@@ -79,6 +79,20 @@ class Moves:
                 self._changes.put(self._tables.membership, (segment, profile, since))
         for row in rows:
             self._changes.delete(self._tables.moved, (segment, cast(int, row[1])))
+
+
+def forget(state: StateReader, tables: Tables, profiles: Collection[int], changes: Changes) -> None:
+    """Take profiles out of the moves that wait, and out of the memberships that these moves speak of."""
+    for row in state.select(tables.moved):
+        segment, data = cast(str, row[0]), cast(bytes, row[2])
+        moves = list(struct.iter_unpack("<2q", data))
+        kept = [move for move in moves if move[0] not in profiles]
+        if len(kept) == len(moves):
+            continue
+        changes.put(tables.moved, (segment, cast(int, row[1]), b"".join(struct.pack("<2q", *move) for move in kept)))
+        for profile, _ in moves:
+            if profile in profiles:
+                changes.delete(tables.membership, (segment, profile))
 
 
 def _packed(moves: Mapping[int, int]) -> bytes:

@@ -12,6 +12,7 @@ from regulars.flow import (
     consent_commands,
     identity_commands,
     linking_commands,
+    privacy_commands,
     resolve_commands,
     rights_commands,
     trust_commands,
@@ -107,6 +108,7 @@ HANDLERS: dict[str, Handler] = {
     "replay": replay,
     **rights_commands.HANDLERS,
     **trust_commands.HANDLERS,
+    **privacy_commands.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

@@ -50,9 +50,13 @@ def on_decisions(
     limited = {offer.id for offer in definitions.offers if offer.limit is not None}
     known = {offer.id for offer in definitions.offers}
     told: dict[int, Told] = {}
+    erasing = {str(row[0]): cast(int, row[2]) for row in state.select(tables.ERASING)}
     for record in records:
         if record.kind == DECISION:
-            _count_decision(unpack(record.body), engine, limited, changes, told)
+            decision = unpack(record.body)
+            if decision.offset < erasing.get(decision.anchor, 0):
+                continue  # made from what was known of a person before the erasure
+            _count_decision(decision, engine, limited, changes, told)
     for number, event in seen:
         identifier, offer = event.properties.get("decision_id"), event.properties.get("offer_id")
         if not isinstance(identifier, str) or offer not in known or not reach.believable(identifier, event.time):

@@ -169,6 +169,8 @@ class Updater:
         if context.wanted is not None:  # before the answer, so that whoever reads it finds the back-fill begun
             self._define(context.wanted, None, again=context.again)
         self._commit(changes, record.offset)
+        for effect in context.after:
+            effect()
 
     def _commit(self, changes: Changes, offset: int, *, meanwhile: Iterable[object] = ()) -> None:
         self._note(changes)

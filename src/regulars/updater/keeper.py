@@ -14,11 +14,12 @@ import structlog
 
 from regulars.analyst import bookkeeping
 from regulars.analyst.client import AnalystClient
-from regulars.core.errors import RegularsError
+from regulars.core.errors import RegularsError, Unavailable
 from regulars.core.lake import Drop
 from regulars.core.state import CHANGED, FOLDED, LAKE_DROP, PROFILES_BUILT, SEALED, Changes, State, StateReader
 from regulars.flow import generation, lake_drops
 from regulars.runtime import Settings
+from regulars.updater.eraser import Eraser
 
 _LOG = structlog.get_logger("regulars.keeper")
 _LOOK_SECONDS = 0.5
@@ -29,10 +30,9 @@ _RETRY_SECONDS = 10.0
 class Listing(NamedTuple):
     """What the child wrote, to be committed by the writer."""
 
-    changes: Changes
+    changes: Callable[[], Changes]  # asked for on the writer's thread
     meta: dict[str, object]
     done: threading.Event
-    holds: Callable[[], bool]  # asked by the writer: whether it is still wanted
 
 
 class Keeper:
@@ -48,6 +48,14 @@ class Keeper:
         self._listings: queue.SimpleQueue[Listing] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self._eraser = Eraser(
+            settings.data,
+            state,
+            analyst,
+            commit=lambda changes: self._hand_over(changes, {}),
+            seal=self._seal_up_to,
+            today=today,
+        )
         self.error = ""
 
     def start(self) -> None:
@@ -60,8 +68,7 @@ class Keeper:
             listing = self._listings.get_nowait()
         except queue.Empty:
             return False
-        if listing.holds():
-            state.commit(listing.changes, meta=listing.meta)
+        state.commit(listing.changes(), meta=listing.meta)
         listing.done.set()
         return True
 
@@ -85,6 +92,7 @@ class Keeper:
                 if tail and (now - sealed >= settings.seal_seconds or tail >= settings.seal_records):
                     self._seal()
                     sealed = now
+                self._eraser.work()
                 if self._state.select(LAKE_DROP, limit=1):
                     self._drop()
                 if now - counted >= settings.profile_table_seconds:
@@ -138,10 +146,11 @@ class Keeper:
         asked = [(key, drop) for key, drop in self._waiting() if key[0] <= self._offset(SEALED)]
         done = self._analyst.drop([drop for _, drop in asked])
 
-        def as_asked() -> bool:
-            return set(asked) <= set(self._waiting())
+        def as_asked() -> Changes:
+            wanted = set(asked) <= set(self._waiting())
+            return bookkeeping.dropped(done, [key for key, _ in asked]) if wanted else Changes()
 
-        self._list(bookkeeping.dropped(done, [key for key, _ in asked]), {}, holds=as_asked)
+        self._hand_over(as_asked, {})
         self._analyst.sweep()
         _LOG.info("rows were taken out of the lake", removed=done.removed, files=len(done.replaced))
 
@@ -158,13 +167,16 @@ class Keeper:
             self._analyst.sweep()
         return True
 
-    def _list(self, changes: Changes, meta: dict[str, object], holds: Callable[[], bool] = lambda: True) -> None:
-        """Hand over what is to be committed, and wait until it is, or until it is left out because it holds no more."""
-        listing = Listing(changes, meta, threading.Event(), holds)
+    def _list(self, changes: Changes, meta: dict[str, object]) -> None:
+        self._hand_over(lambda: changes, meta)
+
+    def _hand_over(self, changes: Callable[[], Changes], meta: dict[str, object]) -> None:
+        """Hand over what is to be committed, and wait until it is."""
+        listing = Listing(changes, meta, threading.Event())
         self._listings.put(listing)
         while not listing.done.wait(0.1):
             if self._stopping.is_set():
-                return
+                raise Unavailable("the updater stops; what is begun goes on at the next start")
 
     def _offset(self, key: str) -> int:
         value = self._state.meta(key)

@@ -6,7 +6,16 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from regulars.adapters.sqlite import Checkpointer, Locked, connect, connect_readonly, copy, explained, file_bytes
+from regulars.adapters.sqlite import (
+    Checkpointer,
+    Locked,
+    connect,
+    connect_readonly,
+    copy,
+    explained,
+    file_bytes,
+    translated,
+)
 from regulars.core.errors import Unavailable
 from regulars.core.log import NewRecord, Record
 
@@ -207,3 +216,15 @@ def _parameters(records: Iterable[NewRecord], last: int) -> list[int | str | byt
         last += 1
         values += (last, r.kind, r.source, r.route, r.time, r.body)
     return values
+
+
+def replace_bodies(path: Path, bodies: Mapping[int, bytes]) -> int:
+    """Replace the bodies of records beside the process that appends, all or nothing; how many were still there."""
+    if not bodies:
+        return 0
+    with translated(path), contextlib.closing(connect(path, page_bytes=PAGE_BYTES)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        rows = [(body, offset) for offset, body in bodies.items()]
+        changed = sum(connection.execute('UPDATE record SET body = ? WHERE "offset" = ?', row).rowcount for row in rows)
+        connection.execute("COMMIT")
+    return changed

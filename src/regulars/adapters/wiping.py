@@ -1,0 +1,119 @@
+"""What deleted rows leave in a SQLite file, overwritten.
+
+`secure_delete` overwrites deleted rows and free pages. When SQLite spreads rows over pages anew, though, copies of rows
+stay in the unused middle of a page, and outlive the rows. Nobody reads them but whoever opens the file byte by byte.
+"""
+
+import contextlib
+import mmap
+import os
+import sqlite3
+import struct
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from regulars.adapters.sqlite import connect, translated
+from regulars.core.errors import Unavailable
+
+#: How long to wait for a moment in which nobody reads an old state of the file; seconds.
+WAIT_SECONDS = 20.0
+#: First bytes of b-tree pages: inner and leaf pages of indexes and tables.
+_INNER, _LEAVES = (2, 5), (10, 13)
+_HEADER_BYTES = 100  # of the file, on its first page
+
+
+def wipe_gaps(path: Path, patterns: Sequence[bytes]) -> int:
+    """Empty the write-ahead log, and zero the unused part of every page where a pattern lies; how many pages.
+
+    Waits until no reader holds an old state; raises Unavailable when one holds it for too long.
+    """
+    with (
+        translated(path),
+        contextlib.closing(connect(path)) as connection,
+        contextlib.closing(connect(path)) as beside,
+    ):
+        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        deadline = time.monotonic() + WAIT_SECONDS
+        _checkpoint(connection, path, deadline)
+        wiped = 0
+        while pages := _pages_with(path, patterns, size):
+            connection.execute("BEGIN IMMEDIATE")
+            # While nobody else writes, the rest of the write-ahead log is moved: what the file says is then the newest.
+            busy, frames, moved = beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if busy or frames != moved:
+                connection.execute("ROLLBACK")
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{path}: a reader holds an old state for too long; it is tried again")
+                time.sleep(0.02)
+                continue
+            wiped = _zero(path, pages, size)
+            # A write of our own tells every other connection that what it remembers of the file is old.
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            connection.execute(f"PRAGMA user_version = {(version + 1) % 2**31}")
+            connection.execute("COMMIT")
+            break
+        _checkpoint(connection, path, deadline)
+        return wiped
+
+
+def _checkpoint(connection: sqlite3.Connection, path: Path, deadline: float) -> None:
+    """Move the write-ahead log into the file and cut it to nothing."""
+    connection.execute("PRAGMA busy_timeout = 200")
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"{path}: a reader holds an old state for longer than {WAIT_SECONDS:.0f} s, so the write-ahead log "
+                "cannot be emptied; it is tried again"
+            )
+        time.sleep(0.02)
+    connection.execute("PRAGMA busy_timeout = 10000")
+
+
+def _pages_with(path: Path, patterns: Sequence[bytes], size: int) -> set[int]:
+    """Numbers (from 0) of the pages on which some pattern begins or ends."""
+    pages: set[int] = set()
+    if not _bytes(path):
+        return pages
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for pattern in patterns:
+            at = data.find(pattern)
+            while at >= 0:
+                pages |= {at // size, (at + len(pattern) - 1) // size}
+                at = data.find(pattern, at + 1)
+    return pages
+
+
+def _zero(path: Path, pages: set[int], size: int) -> int:
+    """Zero the unused part of b-tree pages; the caller keeps every other writer out."""
+    wiped = 0
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for number in sorted(pages):
+            page = os.pread(descriptor, size, number * size)
+            gap = _gap(page, _HEADER_BYTES if number == 0 else 0, size)
+            if gap is not None and any(page[gap[0] : gap[1]]):
+                os.pwrite(descriptor, bytes(gap[1] - gap[0]), number * size + gap[0])
+                wiped += 1
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return wiped
+
+
+def _gap(page: bytes, start: int, size: int) -> tuple[int, int] | None:
+    """Where a b-tree page holds nothing: after the places of its cells and before the first cell."""
+    kind = page[start]
+    if kind not in (*_INNER, *_LEAVES):
+        return None
+    cells, content = struct.unpack_from(">HH", page, start + 3)
+    header = 12 if kind in _INNER else 8
+    low, high = start + header + 2 * cells, content or 65_536
+    return (low, min(high, size)) if low < high <= size or high == 65_536 else None
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

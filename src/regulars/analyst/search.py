@@ -1,0 +1,241 @@
+"""Search every file raw and decoded for identifiers; and prove first that nothing would be missed."""
+
+import base64
+import contextlib
+import gzip
+import hashlib
+import mmap
+import sqlite3
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from regulars.core.record import part_id, profile_number
+from regulars.core.traces import patterns
+
+#: Files up to this size are searched in small letters, too; larger ones as they are. Bytes.
+FOLDED_BYTES = 64_000_000
+#: Hits that are reported of one file; more say nothing new.
+_MOST = 20
+
+
+class Hit(NamedTuple):
+    """Something found: in which store, which file, as what form, where in the file."""
+
+    store: str
+    file: str
+    form: str
+    place: str
+
+
+def search(folders: Sequence[Path], keys: Sequence[str], *, lake: frozenset[str] | None = None) -> list[Hit]:
+    """Every place below the folders that holds one of the identifiers in any form; of a lake only the files named."""
+    forms = patterns(keys)
+    found: list[Hit] = []
+    for folder in folders:
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
+            if not path.is_file() or path.name.endswith("-shm"):
+                continue
+            if (
+                lake is not None
+                and path.suffix == ".parquet"
+                and path.relative_to(folder / "lake").as_posix() not in lake
+            ):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # replaced meanwhile
+                found += _search_file(path, forms)
+    return found
+
+
+def prove(keys: Sequence[str], data: Path) -> dict[str, int]:
+    """Plant the identifiers in a file of every store, in the forms of these stores, and count what the search finds.
+
+    A store in which something planted is not found is counted 0.
+    """
+    with tempfile.TemporaryDirectory(prefix="planted-", dir=data) as name:
+        folder = Path(name)
+        for plant in _PLANTS.values():
+            plant(folder, list(keys))
+        hits = search([folder], keys)
+        counted = dict.fromkeys(_PLANTS, 0)
+        for hit in hits:
+            if hit.store in counted:
+                counted[hit.store] += 1
+        return counted
+
+
+def _search_file(path: Path, forms: dict[bytes, str]) -> Iterator[Hit]:
+    store = store_of(path)
+    hits = 0
+    for place, data in _contents(path):
+        for pattern, form in forms.items():
+            if _holds(data, pattern):
+                yield Hit(store, str(path), form, place)
+                hits += 1
+        if hits >= _MOST:
+            return
+
+
+def _holds(data: Any, pattern: bytes) -> bool:
+    return bool(data.find(pattern) >= 0)
+
+
+def store_of(path: Path) -> str:
+    """Which store a file belongs to."""
+    if path.name.startswith(("state.db", "log.db")):
+        base = path.name[: path.name.index(".db")]
+        return f"{base} (write-ahead log)" if path.name.endswith("-wal") else base
+    if path.suffix == ".parquet":
+        return "profile table" if path.parent.name == "profile" else "lake"
+    if path.suffix == ".npy":
+        return "models"
+    return "packed files" if path.suffix == ".gz" else "other files"
+
+
+def _contents(path: Path) -> Iterator[tuple[str, Any]]:
+    """What is to be searched of a file: its bytes, and what they mean."""
+    size = path.stat().st_size
+    if not size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        yield "raw", raw
+        if size <= FOLDED_BYTES:
+            yield "raw, small letters", raw[:].lower()
+        head = raw[:16]
+    if head.startswith(b"SQLite format 3\0"):
+        yield from _database(path)
+    elif head.startswith(b"PAR1"):
+        yield from _parquet(path)
+    elif head.startswith(b"\x1f\x8b"):
+        with gzip.open(path) as packed, contextlib.suppress(OSError, EOFError, zlib.error):
+            yield "unpacked", packed.read().lower()
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The values of every column, unpacked, a row group at a time."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            table = file.read_row_group(number, use_threads=False)
+            for name in table.schema.names:
+                for chunk in table.column(name).chunks:
+                    for buffer in _buffers(chunk):
+                        yield f"row group {number}, column {name}", buffer
+                        if pa.types.is_string(chunk.type) or pa.types.is_nested(chunk.type):
+                            yield f"row group {number}, column {name}", buffer.lower()
+
+
+def _buffers(array: Any) -> Iterator[bytes]:
+    for buffer in array.buffers():
+        if buffer is not None and buffer.size >= 5:
+            yield buffer.to_pybytes()
+
+
+def _database(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Every text and blob of every row, together by the thousand; what is packed with gzip unpacked."""
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.text_factory = bytes
+        names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for name in names:
+            rows = connection.execute(f'SELECT * FROM "{name}"')  # noqa: S608 - names of tables
+            while some := rows.fetchmany(1000):
+                cells = [_cell(cell) for row in some for cell in row]
+                yield f"table {name}", b"\n".join(cells).lower()
+                yield f"table {name}", b"\n".join(cells)
+
+
+def _cell(found: Any) -> bytes:
+    if isinstance(found, int):
+        return b"%d" % found
+    cell = found if isinstance(found, bytes) else b""
+    if cell[:2] == b"\x1f\x8b":
+        with contextlib.suppress(zlib.error, OSError, EOFError):
+            cell = gzip.decompress(cell)
+    if b"\\u" in cell:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return cell + b"\n" + msgspec.json.encode(msgspec.json.decode(cell))
+    return cell
+
+
+# What is planted to prove that the search finds -----------------------------------------------------------------------
+
+
+def _plant_state(folder: Path, keys: list[str]) -> None:
+    """Rows as they are, and rows that were deleted without being overwritten."""
+    for suffix, delete in (("", False), ("-deleted", True)):
+        with contextlib.closing(sqlite3.connect(folder / f"state.db{suffix}.db", isolation_level=None)) as connection:
+            connection.execute("PRAGMA secure_delete = OFF")
+            connection.execute("CREATE TABLE part (id INTEGER PRIMARY KEY, data BLOB)")
+            for key in keys:
+                row = (part_id(profile_number(key), 0), msgspec.msgpack.encode([key, 1]))
+                connection.execute("INSERT OR REPLACE INTO part VALUES (?, ?)", row)
+            if delete:
+                connection.execute("DELETE FROM part")
+
+
+def _plant_wal(folder: Path, keys: list[str]) -> None:
+    """Frames of a write-ahead log that was not moved into its file."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        path = Path(name) / "state.db"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("CREATE TABLE identifier (key TEXT)")
+            connection.executemany("INSERT INTO identifier VALUES (?)", [(key,) for key in keys])
+            (folder / "state.db-wal").write_bytes(path.with_name("state.db-wal").read_bytes())
+
+
+def _plant_log(folder: Path, keys: list[str]) -> None:
+    """A packed body, as browsers send it."""
+    with contextlib.closing(sqlite3.connect(folder / "log.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE record (body BLOB)")
+        for key in keys:
+            body = gzip.compress(b'{"batch":[{"traits":{"x":"' + key.encode() + b'"}}]}')
+            connection.execute("INSERT INTO record VALUES (?)", (body,))
+
+
+def _plant_lake(folder: Path, keys: list[str]) -> None:
+    """A compressed column, so that the raw bytes do not show it."""
+    (folder / "event").mkdir()
+    table = pa.table({"traits": [f'{{"note":"{key}"}}' for key in keys for _ in range(50)]})
+    pq.write_table(table, folder / "event" / "planted.parquet", compression="zstd")
+
+
+def _plant_profiles(folder: Path, keys: list[str]) -> None:
+    (folder / "profile").mkdir()
+    numbers = pa.array([profile_number(key) for key in keys], pa.int64())
+    pq.write_table(pa.table({"_profile": numbers}), folder / "profile" / "planted.parquet", compression="zstd")
+
+
+def _plant_models(folder: Path, keys: list[str]) -> None:
+    np.save(folder / "planted.npy", np.array([profile_number(key) for key in keys], np.int64))
+
+
+def _plant_packed(folder: Path, keys: list[str]) -> None:
+    with gzip.open(folder / "export.json.gz", "wb") as file:
+        file.write("\n".join(keys).encode())
+
+
+def _plant_other(folder: Path, keys: list[str]) -> None:
+    """Hashes and base64, as exports carry them."""
+    lines = [hashlib.sha256(key.partition(":")[2].encode()).hexdigest() for key in keys]
+    lines += [hashlib.sha256(key.encode()).hexdigest() for key in keys]
+    lines += [base64.b64encode(f"id={key}".encode()).decode() for key in keys]
+    (folder / "export.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+_PLANTS: dict[str, Callable[[Path, list[str]], None]] = {
+    "state": _plant_state,
+    "state (write-ahead log)": _plant_wal,
+    "log": _plant_log,
+    "lake": _plant_lake,
+    "profile table": _plant_profiles,
+    "models": _plant_models,
+    "packed files": _plant_packed,
+    "other files": _plant_other,
+}

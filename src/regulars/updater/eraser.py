@@ -1,0 +1,171 @@
+"""Carries erasures through: phase after phase, each of which may be repeated after a crash."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import structlog
+
+from regulars.analyst import bookkeeping
+from regulars.analyst.client import AnalystClient
+from regulars.core import state as tables
+from regulars.core.erasure import DONE, PHASES, Checked, Erasure, Stretch, Tombstone, keyed_hash, ledger_key
+from regulars.core.state import Changes, Key, StateReader
+from regulars.flow.privacy_commands import clean_facts, drops, erasures, forget_moves
+from regulars.runtime import erasures as ledger
+from regulars.runtime.folder import DataFolder
+
+_LOG = structlog.get_logger("regulars.eraser")
+_STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
+_BY_NAME = {table.name: table for table in tables.TABLES}
+#: What the child runs.
+_CHILD = "regulars.analyst.erasing"
+#: Ask for changes on the thread that may write, and commit them.
+Commit = Callable[[Callable[[], Changes]], None]
+
+
+class Eraser:
+    """Works on a data folder. `seal` brings the lake up to a log offset."""
+
+    def __init__(
+        self,
+        data: Path,
+        state: StateReader,
+        analyst: AnalystClient,
+        *,
+        commit: Commit,
+        seal: Callable[[int], None],
+        today: Callable[[], int],
+    ) -> None:
+        self._folder = DataFolder(data)
+        self._state = state
+        self._analyst = analyst
+        self._commit = commit
+        self._seal = seal
+        self._today = today
+        self._looked = False
+        self._files: dict[str, list[str]] = {}  # by erasure: files of the lake that were written for it
+        self._keys: dict[str, list[str]] = {}
+
+    def work(self) -> int:
+        """Carry out what waits; how many erasures. Cheap while nothing does."""
+        if self._looked and not self._state.select(tables.ERASING, limit=1) and not self._keys:
+            return 0
+        waiting = erasures(self._state)
+        for erasure in waiting:
+            began = time.monotonic()
+            while erasure.phase != DONE:
+                self._step(erasure)
+            _LOG.info("a person was erased", erasure=erasure.id, seconds=round(time.monotonic() - began, 2))
+        self._looked = True
+        return len(waiting)
+
+    def _step(self, erasure: Erasure) -> None:
+        """One phase, and the commit that says that it is through."""
+        person = self._person(erasure)
+        changes = self._phase(erasure, person)
+        swapped = erasure.phase in ("lake", "profiles")
+        erasure.phase = PHASES[PHASES.index(erasure.phase) + 1]
+        changes.put(tables.ERASURE, (erasure.id, erasure.offset, erasure.phase, msgspec.msgpack.encode(erasure)))
+        self._commit(lambda: changes)
+        if swapped:
+            self._analyst.sweep()
+        if erasure.phase == DONE:
+            self._keys.pop(erasure.id, None)
+            self._files.pop(erasure.id, None)
+
+    def _phase(self, erasure: Erasure, person: dict[str, Any]) -> Changes:
+        """What the phase does beside folding, and the rows that it changes."""
+        match erasure.phase:
+            case "ledger":
+                self._note(erasure, person)
+            case "seal":
+                self._seal(erasure.offset)
+            case "lake":
+                return self._lake(erasure)
+            case "profiles":
+                return self._profiles()
+            case "rows":
+                return self._rows(erasure, person)
+            case "log":
+                erasure.removed |= self._analyst.run(f"{_CHILD}:blank_log", {"person": person}, dict[str, int])
+            case "clear":
+                self._keys[erasure.id] = person["keys"]
+                return self._forgotten(erasure)
+            case "verify":
+                self._verify(erasure)
+                erasure.finished_at = time.time_ns() // 1_000_000
+        return Changes()
+
+    def _forgotten(self, erasure: Erasure) -> Changes:
+        changes = Changes()
+        for row in self._state.select(tables.ERASING, {"erasure": erasure.id}):
+            changes.delete(tables.ERASING, cast(str, row[0]))
+        return changes
+
+    def _person(self, erasure: Erasure) -> dict[str, Any]:
+        """Who it is, as far as the state still knows."""
+        rows = self._state.select(tables.ERASING, {"erasure": erasure.id})
+        stretches = {str(row[0]): _STRETCHES.decode(cast(bytes, row[3])) for row in rows}
+        return {
+            "keys": sorted(key for key, some in stretches.items() if not some),
+            "shared": {key: msgspec.to_builtins(some) for key, some in stretches.items() if some},
+            "offset": erasure.offset,
+        }
+
+    def _note(self, erasure: Erasure, person: dict[str, Any]) -> None:
+        key = ledger_key(self._folder.secret())
+        erasure.identifiers = [keyed_hash(key, one) for one in person["keys"]]
+        stone = Tombstone(erasure.id, erasure.requested_at, erasure.identifiers, erasure.by)
+        ledger.note(ledger.ledger_of(self._folder.root), [stone])
+
+    def _lake(self, erasure: Erasure) -> Changes:
+        done = self._analyst.drop(drops(self._state, erasure))
+        erasure.removed |= {
+            "lake_rows": done.removed,
+            "lake_rows_of_others_changed": done.changed,
+            "lake_files": len(done.replaced),
+        }
+        self._files[erasure.id] = [part.file for part in done.parts]
+        return bookkeeping.dropped(done)
+
+    def _profiles(self) -> Changes:
+        """The profile table without the row, in one file: what was replaced is in none."""
+        if not self._state.select(tables.MANIFEST, {"kind": "profile"}, limit=1):
+            return Changes()
+        done = self._analyst.update_profiles(as_of=self._today(), fold=True)
+        return bookkeeping.profiles(done, self._state)
+
+    def _rows(self, erasure: Erasure, person: dict[str, Any]) -> Changes:
+        numbers = self._analyst.run(f"{_CHILD}:naming", {"keys": person["keys"]}, list[int])
+        if numbers:
+            self._commit(lambda: clean_facts(self._state, numbers, person["keys"]))
+            erasure.removed["facts_of_others"] = len(numbers)
+        self._commit(lambda: forget_moves(self._state, person["keys"]))
+        changes = Changes()
+        found = self._analyst.run(f"{_CHILD}:mentions", {"person": person}, list[tuple[str, list[Any]]])
+        for name, key in found:
+            whole: Key = key[0] if len(key) == 1 else tuple(key)
+            changes.delete(_BY_NAME[name], whole)
+            erasure.removed[name] = erasure.removed.get(name, 0) + 1
+        return changes
+
+    def _verify(self, erasure: Erasure) -> None:
+        """Overwrite what deleted rows left in files, then search. After a crash nobody knows any more for what."""
+        keys = self._keys.get(erasure.id)
+        if keys is None:
+            erasure.left = []
+            return
+        known = self._state.many(tables.IDENTIFIER, keys)
+        erasure.came_back = bool(known)
+        for _ in range(2):  # a page that was being written may need a second look
+            self._analyst.run(f"{_CHILD}:wipe", {"keys": keys}, dict[str, int])
+            files = self._files.get(erasure.id)
+            arguments = {"keys": keys, "files": files}
+            found = self._analyst.run(f"{_CHILD}:check", arguments, dict[str, Any])
+            erasure.checked = msgspec.convert(found["checked"], list[Checked])
+            erasure.left = [] if erasure.came_back else found["left"]
+            if not erasure.left:
+                return

@@ -1,0 +1,72 @@
+"""What deleted rows leave in a file is overwritten; what is stored stays as it is."""
+
+import hashlib
+import random
+import re
+import sqlite3
+import threading
+from pathlib import Path
+
+from regulars.adapters.state.sqlite import SqliteState
+from regulars.adapters.wiping import wipe_gaps
+from regulars.core.record import part_id, profile_number
+from regulars.core.state import PART, Changes
+
+
+def test_copies_that_deleted_rows_left_in_pages_are_overwritten(tmp_path: Path) -> None:
+    """Pages that are filled, grown and divided keep copies in their unused middle: the test makes some first."""
+    chance = random.Random(1)
+    path = tmp_path / "state.db"
+    state = SqliteState(path)
+    keys = [hashlib.sha256(b"%d" % n).hexdigest() for n in range(9_000)]
+    for start in range(0, len(keys), 300):
+        changes = Changes()
+        for key in keys[start : start + 300]:
+            changes.put(PART, (part_id(profile_number(key), 0), key.encode() + bytes(chance.randint(300, 1900))))
+        state.commit(changes)
+    gone = keys[::3]
+    changes = Changes()
+    for key in gone:
+        changes.delete(PART, part_id(profile_number(key), 0))
+    state.commit(changes)
+    state.checkpoint()
+    left = sorted({key.encode() for key in gone}.intersection(re.findall(rb"[0-9a-f]{64}", path.read_bytes())))
+    assert left, "no page kept a copy, so nothing is tested"
+
+    stopping = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stopping.is_set():
+            number += 1
+            one = Changes()
+            one.put(PART, (number, b"traffic" * 100))
+            state.commit(one)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert wipe_gaps(path, left) > 0
+    finally:
+        stopping.set()
+        writer.join()
+    state.checkpoint()
+    raw = path.read_bytes()
+    assert {key.encode() for key in gone}.isdisjoint(re.findall(rb"[0-9a-f]{64}", raw))
+    kept = {part_id(profile_number(key), 0): key.encode() for key in keys if key not in set(gone)}
+    assert all(data.startswith(kept[number]) for number, data in state.parts(list(kept)).items())
+    assert len(state.parts(list(kept))) == len(kept)
+    state.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_the_write_ahead_log_is_empty_afterwards(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    changes = Changes()
+    changes.put(PART, (1, b"somebody"))
+    state.commit(changes)
+    assert wipe_gaps(tmp_path / "state.db", [b"not there"]) == 0
+    assert (tmp_path / "state.db-wal").stat().st_size == 0
+    state.close()
