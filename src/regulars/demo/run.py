@@ -10,44 +10,32 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from regulars.analyst.client import AnalystClient
 from regulars.core.definitions import Definitions
-from regulars.core.errors import Rejected, Unavailable
+from regulars.core.errors import Unavailable
 from regulars.core.state import CHANGED, FOLDED, SEALED
-from regulars.demo.complete_journey import CompleteJourney, Day
+from regulars.demo.complete_journey import CompleteJourney, Day, consent_shares, instant
+from regulars.demo.live import KEY, LIVE_DAYS, replay
+from regulars.demo.marker import Marker, begun, write
 from regulars.importing.sinks import HttpSink
 from regulars.runtime import Settings
 from regulars.runtime.build import existing_folder, read_state
 from regulars.shop import load
 
-#: The example's server key, published with it.
-KEY = "sk_demo_importer"
 TRAINING = "regulars.analyst.training:train_recommendations"
-LIVE_DAYS = 28
 _EVENTS = 1_000  # of one request
 _BYTES = 3_000_000
 _PRODUCTS = 5_000
 _TICK_DAYS = 28  # while a year is imported the clock moves on monthly, and weekly in the last month
 _START_SECONDS, _SETTLE_SECONDS = 30.0, 300.0
-
-
-class Marker(msgspec.Struct):
-    """How far the demo's data folder is; beside the data, so that a second start begins at once."""
-
-    days: int = 0  # imported
-    products: bool = False
-    training: dict[str, Any] | None = None
-    households: int | None = None  # None: all
 
 
 def run(
@@ -58,7 +46,7 @@ def run(
         shutil.rmtree(settings.data)
     definitions = load(settings.shop)
     marker_file = settings.data / "demo.json"
-    marker = _begun(marker_file, households)
+    marker = begun(marker_file, households)
     server = _start(settings, console)
     try:
         journey = None
@@ -68,33 +56,17 @@ def run(
             _load(journey, definitions, settings, marker, marker_file, live=live, console=console)
             _settle(settings, console)
             marker.training = _train(settings, definitions, console)
-            _write(marker_file, marker)
+            write(marker_file, marker)
             console.print(f"[bold green]ready[/] after {time.monotonic() - began:.0f} s")
         _show(marker.training, console)
         _announce(settings, console)
         if live and journey is not None:
-            _replay(journey, definitions, settings, marker, marker_file, speed=speed, console=console, server=server)
+            replay(journey, definitions, settings, marker, marker_file, speed=speed, console=console, server=server)
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
         _stop(server)
-
-
-def _begun(file: Path, households: int | None) -> Marker:
-    """How far the data folder is; raises Rejected when it holds other households than are asked for."""
-    if not file.exists():
-        return Marker(households=households)
-    marker = _read(file)
-    if marker.households != households:
-        held = "all households" if marker.households is None else f"{marker.households} households"
-        raise Rejected(
-            f"{file.parent} was begun with {held}; add --fresh to begin anew, or ask for the same again",
-            field="--households",
-            expected=held,
-            got=str(households or "all"),
-        )
-    return marker
 
 
 # The server ----------------------------------------------------------------------------------------------------------
@@ -172,15 +144,10 @@ def _load(
         if not marker.products:
             _load_products(journey, sink, progress)
             marker.products = True
-            _write(marker_file, marker)
+            write(marker_file, marker)
         _load_days(journey, shares, sink, marker, marker_file, progress, total=counts.order_lines, live=live)
         _wait_folded(settings, progress)
     sink.close()
-
-
-def consent_shares(definitions: Definitions) -> dict[str, float]:
-    """The documented share of households that agree, by purpose."""
-    return {p.id: p.demo_share for p in definitions.purposes if p.demo_share is not None}
 
 
 def _load_products(journey: CompleteJourney, sink: HttpSink, progress: Progress) -> None:
@@ -212,18 +179,18 @@ def _load_days(
         lines += day.lines
         if number >= marker.days:
             if number % _TICK_DAYS == 0 or (number > last - _TICK_DAYS and number % 7 == 0) or number == last - 1:
-                sink.clock(_instant(day))
+                sink.clock(instant(day))
             for body in bodies(day.calls):
                 sink.events(body)
             marker.days = number + 1
             if number % 7 == 0:
-                _write(marker_file, marker)
+                write(marker_file, marker)
         if number % 31 == 0 and not progress.console.is_terminal:
             progress.console.print(f"  {day.date:%d %b %Y}: {lines:,} of {total:,} order lines")
         speed = lines / max(time.monotonic() - began, 1e-9)
         progress.update(task, completed=lines, description=f"order lines {day.date:%d %b} ({speed:,.0f}/s)")
     progress.update(task, total=lines)
-    _write(marker_file, marker)
+    write(marker_file, marker)
 
 
 def _ahead(days: Iterator[Day], depth: int = 10) -> Iterator[Day]:
@@ -258,10 +225,6 @@ def bodies(calls: list[bytes]) -> Iterator[bytes]:
         size += len(call) + 1
     if batch:
         yield b'{"batch":[' + b",".join(batch) + b"]}"
-
-
-def _instant(day: Day) -> int:
-    return int(day.date.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def _wait_folded(settings: Settings, progress: Progress) -> None:
@@ -331,58 +294,6 @@ def _show(figures: Mapping[str, Any] | None, console: Console) -> None:
     console.print(table)
 
 
-# Live ----------------------------------------------------------------------------------------------------------------
-
-
-def _replay(
-    journey: CompleteJourney,
-    definitions: Definitions,
-    settings: Settings,
-    marker: Marker,
-    marker_file: Path,
-    *,
-    speed: float,
-    console: Console,
-    server: "subprocess.Popen[bytes]",
-) -> None:
-    """The last four weeks as live traffic, `speed` shop days a minute."""
-    sink = HttpSink(settings.address, KEY)
-    console.print(f"replaying the last four weeks as live traffic, {speed:g} days a minute; Ctrl+C ends")
-    pace = 60 / speed / 24  # seconds an hour of the shop takes
-    for number, day in enumerate(journey.days(consent_shares(definitions))):
-        if number < max(marker.days, 366 - LIVE_DAYS):
-            continue
-        hours = _by_hour(day)
-        for hour in range(24):
-            if server.poll() is not None:
-                return
-            due = time.monotonic() + pace
-            sink.clock(_instant(day) + hour * 3_600_000)
-            calls = hours.get(hour, [])
-            for begin in range(0, len(calls), 20):
-                sink.events(b'{"batch":[' + b",".join(calls[begin : begin + 20]) + b"]}")
-                time.sleep(max(0.0, pace / max(len(calls) / 20, 1) * 0.8))
-            time.sleep(max(0.0, due - time.monotonic()))
-        marker.days = number + 1
-        _write(marker_file, marker)
-        console.print(f"{day.date:%A %d %B %Y}: {len(day.calls):,} events")
-    console.print("the year is over; the shop stays open")
-
-
-class _Stamp(msgspec.Struct):
-    timestamp: str
-
-
-def _by_hour(day: Day) -> dict[int, list[bytes]]:
-    decoder = msgspec.json.Decoder(_Stamp)
-    hours: dict[int, list[bytes]] = {}
-    start = _instant(day)
-    for call in day.calls:
-        at = msgspec.convert(decoder.decode(call).timestamp, datetime).timestamp() * 1000
-        hours.setdefault(min(max(int((at - start) // 3_600_000), 0), 23), []).append(call)
-    return hours
-
-
 # Small things --------------------------------------------------------------------------------------------------------
 
 
@@ -398,18 +309,3 @@ def _progress(console: Console) -> Progress:
         SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=console,
     )  # fmt: skip
-
-
-def _read(file: Path) -> Marker:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Marker)
-    except FileNotFoundError:
-        return Marker()
-    except msgspec.DecodeError:
-        raise Rejected(f"{file} is damaged; begin anew with --fresh", field=str(file), expected="JSON") from None
-
-
-def _write(file: Path, marker: Marker) -> None:
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(marker))
-    partial.replace(file)
