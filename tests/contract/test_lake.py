@@ -13,7 +13,7 @@ from regulars.adapters.lake.parquet import ParquetLake
 from regulars.core.decision import DecisionRecord
 from regulars.core.errors import Rejected
 from regulars.core.event import Event
-from regulars.core.lake import Drop, Lake, LoggedDecision, PartFile
+from regulars.core.lake import DECISION_PART, EVENT_PART, Drop, Lake, LoggedDecision, PartFile
 
 DAY_MS = 86_400_000
 SUBJECTS = ["user_id:ana", "user_id:bo", "anonymous_id:x1", "loyalty_card:77", "user_id:zoë"]
@@ -205,6 +205,18 @@ def test_events_of_a_name_expire_for_everybody(lake: Lake) -> None:
     events = [event(1, time=10), event(2, time=30, subject="user_id:bo"), event(3, time=10, name="Order Completed")]
     left = dropped(lake, seal(lake, events), Drop(names=("Product Viewed",), before=20))
     assert [e.message_id for e in lake.history(["user_id:ana", "user_id:bo"], left)] == ["m3", "m2"]
+
+
+def test_all_events_but_some_expire_for_everybody(lake: Lake) -> None:
+    events = [event(1, time=10), event(2, time=30), event(3, time=10, name="Order Completed")]
+    left = dropped(lake, seal(lake, events), Drop(except_names=("Order Completed",), before=20))
+    assert [e.message_id for e in lake.history(["user_id:ana"], left)] == ["m3", "m2"]
+
+
+def test_decisions_expire_and_events_of_the_same_time_stay(lake: Lake) -> None:
+    listed = seal(lake, [event(1, time=DAY_MS)]) + lake.seal_decisions([decision(1, "user_id:ana")], days=[1])
+    left = dropped(lake, listed, Drop(before=2 * DAY_MS, kind=DECISION_PART))
+    assert [part.kind for part in left] == [EVENT_PART]
 
 
 def test_a_part_of_erased_rows_only_leaves_nothing(lake: Lake) -> None:

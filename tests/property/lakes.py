@@ -6,7 +6,7 @@ from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.analyst.sealing import Harvest
 from regulars.core.event import Event
-from regulars.core.lake import Drop
+from regulars.core.lake import EVENT_PART, Drop
 from regulars.core.state import FOLDED, LAKE_DROP, SEALED, VERDICT, Changes
 from regulars.flow import lake_drops
 from regulars.flow.engine import Engine
@@ -15,7 +15,8 @@ from regulars.flow.updater import Updater
 
 def dropped(drop: Drop, event: Event) -> bool:
     return (
-        (not drop.subjects or event.subject in drop.subjects)
+        drop.kind in ("", EVENT_PART)
+        and (not drop.subjects or event.subject in drop.subjects)
         and drop.names_event(event.name)
         and (drop.before is None or event.time < drop.before)
         and (drop.since is None or event.time >= drop.since)

@@ -41,6 +41,7 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = "analytics"  # consent purpose that admits it; "contract" needs none
     schema: dict[str, Any] = {}  # JSON Schema of the properties
     title: dict[str, str] = {}
+    keep_days: int | None = None  # of the shop's days; None: as Retention.events_days says
 
 
 class Trait(msgspec.Struct, frozen=True, kw_only=True):
@@ -385,6 +386,17 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     clock: Literal["wall", "records"] = "wall"  # "records": time comes from tick records only (replayed data)
 
 
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things are kept, in days of the shop; None: until an erasure."""
+
+    events_days: int | None = (
+        None  # of types that do not say it themselves; orders and what is said of the account stay
+    )
+    failed_days: int | None = None  # failed events
+    access_days: int | None = None  # who looked at whom
+    decisions_days: int | None = None  # records of decisions in the lake
+
+
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a shop folder says, checked."""
 
@@ -401,5 +413,6 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     placements: tuple[Placement, ...] = ()
     identity: Identity = Identity()
     linking: Linking = Linking()
+    retention: Retention = Retention()
     version: str = ""  # short hash over all files
     record_version: str = ""  # short hash over what profile records are built from: traits, segments, events, zone

@@ -54,4 +54,6 @@ CONSENT = "Consent Updated"  # properties: {"purposes": {purpose: bool}, "method
 CORRECTED = "Fact Corrected"  # properties: {"facts": {fact: value or null}, "by": str, "reason": str}
 PREFERENCE = "Preference Declared"  # properties: {"preferences": {preference: value, list or null}}
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Cancelled")
+#: What these events say belongs to the account and its proof; no consent is asked for keeping them.
+ALWAYS_KEPT = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS)
 DECISION_SHOWN = "Decision Shown"  # properties: {"decision_id": str, "placement": str, "offer_id": str}

@@ -55,6 +55,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     since: int | None = None
     offset: int | None = None
     except_names: tuple[str, ...] = ()
+    kind: str = ""  # only parts of this kind
 
     def __post_init__(self) -> None:
         if not self.subjects and not self.names and self.before is None:
@@ -63,7 +64,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     @property
     def erases(self) -> bool:
         """Whether nothing of the subjects may stay."""
-        bounded = self.names or self.except_names or self.before is not None or self.since is not None
+        bounded = self.kind or self.names or self.except_names or self.before is not None or self.since is not None
         return bool(self.subjects) and not bounded
 
     def names_event(self, name: str) -> bool:

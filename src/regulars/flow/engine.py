@@ -10,7 +10,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Purpose
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALIAS, CONSENT, CORRECTED, IDENTIFY, ORDER_EVENTS, PREFERENCE, STAFF, VOUCHED_BY, Event
+from regulars.core.event import ALWAYS_KEPT, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.record import Hot
 from regulars.core.schema import Rows, thresholds
@@ -21,9 +21,6 @@ from regulars.profile.hearing import Heard, hear
 from regulars.profile.statements import Said, union
 from regulars.understand.lifecycle import Lifecycle
 from regulars.understand.segments import SegmentSet
-
-#: What these events say belongs to the account and its proof; no consent is asked for keeping them.
-ALWAYS_ADMITTED = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS)
 
 #: What admits an event of a name that is in no plan.
 UNPLANNED = "analytics"
@@ -56,7 +53,7 @@ class Engine:
         self.objectable = frozenset(p for p, basis in bases.items() if basis == "legitimate_interest")
         self._servers = frozenset((STAFF, *(one.id for one in definitions.sources if one.kind == "server")))
         self._admitting = {event.name: event.purpose for event in definitions.events}
-        self._admitting.update(dict.fromkeys(ALWAYS_ADMITTED, CONTRACT))
+        self._admitting.update(dict.fromkeys(ALWAYS_KEPT, CONTRACT))
         #: Purpose -> (names that it admits, ()), or ((), names that it does not) where it admits unplanned ones, too.
         self.admits = _admits(self._admitting)
         self.lifecycle_slot: int | None = next(

@@ -18,6 +18,7 @@ from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents
 from regulars.flow.on_tick import due_profiles, pass_time
 from regulars.flow.replay import REPLAY, Progress, Replay, progress_of
+from regulars.flow.retention import forget
 
 #: How long a back-fill goes on after a batch of live records, and while there are none; seconds.
 BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
@@ -160,8 +161,11 @@ class Updater:
             )  # fmt: skip
             self._note(changes)
             self._state.commit(changes)
+        changes = Changes()
+        if not self.clock or day != self.engine.calendar.day(self.clock):
+            changes = forget(self.engine, self._state, day=day, offset=record.offset, oldest_record=self._log.first())
         self.clock = clock
-        self._commit(Changes(), record.offset)
+        self._commit(changes, record.offset)
 
     def _command(self, record: Record) -> None:
         context = Context(self.engine, self._state, self.history, record, self.day(record), self._tables)

@@ -9,6 +9,7 @@ from regulars.core.definitions import (
     Offer,
     Placement,
     Purpose,
+    Retention,
     Segment,
     Sensitive,
     Shop,
@@ -42,6 +43,7 @@ class Draft(msgspec.Struct):
     shop: Shop
     identity: Identity
     linking: Linking = Linking()
+    retention: Retention = Retention()
     strict_plan: bool = True
     sources: dict[str, Source] = {}
     events: dict[str, EventType] = {}

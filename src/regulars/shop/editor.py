@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.definitions import Linking, Offer, Placement, Purpose, Segment, Shop, Source, Trait
+from regulars.core.definitions import Linking, Offer, Placement, Purpose, Retention, Segment, Shop, Source, Trait
 from regulars.core.errors import Rejected
 from regulars.shop.identity import IdentityEntry, SharedEntry, TypeEntry
 from regulars.shop.load import BESIDE
@@ -61,6 +61,10 @@ def schema(file_kind: str) -> dict[str, Any]:
             extra = msgspec.json.schema(kind_beside)
             properties[name] = {"$ref": extra["$ref"]}
             content["$defs"] |= extra["$defs"]
+    if file_kind == "shop":
+        extra = msgspec.json.schema(Retention)
+        properties["retention"] = {"$ref": extra["$ref"]}
+        content["$defs"] |= extra["$defs"]
     if file_kind == "events":
         properties["strict_plan"] = {"type": "boolean", "default": True}
     return {

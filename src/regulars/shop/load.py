@@ -15,6 +15,7 @@ from regulars.core.definitions import (
     Offer,
     Placement,
     Purpose,
+    Retention,
     Segment,
     Sensitive,
     Shop,
@@ -108,7 +109,15 @@ def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     languages = (shop or Shop(name="")).languages
     identity = read_identity(opened.get("identity.toml"), languages)
     linking = _beside(opened.get("identity.toml"), "linking", Linking)
-    draft = Draft(shop=shop or Shop(name=""), identity=identity, linking=linking or Linking())
+    retention = _beside(opened.get("shop.toml"), "retention", Retention)
+    draft = Draft(
+        shop=shop or Shop(name=""),
+        identity=identity,
+        linking=linking or Linking(),
+        retention=retention or Retention(),
+    )
+    if "shop.toml" in opened:
+        draft.places["retention", ""] = opened["shop.toml"]
     if "identity.toml" in opened:
         draft.places["identity", ""] = opened["identity.toml"]
     if shop is not None:
@@ -131,7 +140,7 @@ def _single(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
     """The one table of shop.toml."""
     if file is None:
         return None
-    file.only(table)
+    file.only(table, "retention")
     raw = file.data.get(table)
     if isinstance(raw, dict):
         return file.struct(kind, (table,), raw)
@@ -195,7 +204,9 @@ def _read_events(draft: Draft, file: TomlFile) -> None:
         if entry is None:
             continue
         schema = json_schema(entry, ("events", name), file)
-        draft.events[name] = EventType(name=name, purpose=entry.purpose, schema=schema, title=entry.title)
+        draft.events[name] = EventType(
+            name=name, purpose=entry.purpose, schema=schema, title=entry.title, keep_days=entry.keep_days
+        )
 
 
 def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
@@ -216,6 +227,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         placements=tuple(draft.placements.values()),
         identity=_identity(draft),
         linking=draft.linking,
+        retention=draft.retention,
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )

@@ -33,6 +33,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, dict[str, Any]] = {}  # named parts for { "$ref" = "#/$defs/name" }
     schema: dict[str, Any] = {}
     title: dict[str, str] = {}
+    keep_days: int | None = None  # days after which events of this type are forgotten
 
 
 def json_schema(entry: EventEntry, path: tuple[str, ...], file: TomlFile) -> dict[str, Any]:

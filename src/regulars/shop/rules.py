@@ -12,6 +12,7 @@ from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import BUILT_IN, Draft
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.reading import TomlFile
+from regulars.shop.retention_rules import check_retention
 from regulars.shop.sensitive_rules import check_sensitive
 from regulars.shop.token_keys import check_token_keys
 
@@ -60,6 +61,7 @@ def check_draft(draft: Draft) -> None:
         if not segment.when.strip():
             draft.report("segments", segment.id, "when", 'empty; say who belongs to it, as in "orders_365d >= 3"')
     check_consent(draft)
+    check_retention(draft)
     check_sensitive(draft)
     for purpose in draft.purposes.values():
         _within(draft, "purposes", purpose.id, "demo_share", purpose.demo_share, 0, 1)
@@ -71,7 +73,7 @@ def check_draft(draft: Draft) -> None:
 
 def _check_names(draft: Draft) -> None:
     for table, name in draft.places:
-        if table in ("events", "identity", "signals", "sensitive"):
+        if table in ("events", "identity", "retention", "signals", "sensitive"):
             continue
         pattern = {"traits": _TRAIT_NAME, "purposes": _PURPOSE}.get(table, _ID)
         if not pattern.fullmatch(name):

@@ -108,7 +108,7 @@ def _may_hold(part: PartFile, drop: Drop) -> bool:
     """By what the manifest says of the part."""
     if part.kind != EVENT_PART and (drop.names or drop.except_names):
         return False
-    if drop.offset is not None and part.first > drop.offset:
+    if (drop.offset is not None and part.first > drop.offset) or (drop.kind and part.kind != drop.kind):
         return False
     return not drop.subjects or part.bucket == ALL_BUCKETS or part.bucket in {bucket_of(s) for s in drop.subjects}
 

@@ -1,0 +1,61 @@
+"""The last gate: no history leads to a message that nobody agreed to, or that somebody refused."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from regulars.core.definitions import Purpose
+from regulars.core.event import CONSENT
+from regulars.core.record import HOT, Hot, part_id
+from regulars.core.state import IDENTIFIER
+from regulars.decide.sending import Sending, may_send
+from tests.property.test_consent_flow import TERMS
+from tests.property.test_flow import DAY, START, calls
+from tests.property.test_withdrawals import everything, kept, steps
+
+PURPOSES = {purpose.id: msgspec.structs.replace(purpose, channel="email") for purpose in TERMS}
+
+
+@settings(
+    max_examples=100,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+@given(calls(), steps, st.integers(0, 9))
+def test_a_message_needs_a_yes_that_stands_and_no_no(
+    sent: list[dict[str, Any]], after_each: list[str], last: int
+) -> None:
+    """Told from the statements themselves, apart from the rules that the fold uses."""
+    shop = kept(sent, after_each, last)
+    now = START + (14 + last) * DAY
+    said: dict[tuple[str, str], list[tuple[int, bool]]] = {}
+    for event in everything(shop):
+        if event.name == CONSENT:
+            for purpose, granted in event.properties["purposes"].items():
+                said.setdefault((event.subject, purpose), []).append((event.time, granted))
+    keys: dict[int, list[str]] = {}
+    for row in shop.state.select(IDENTIFIER):
+        keys.setdefault(int(str(row[1])), []).append(str(row[0]))
+    for number, mine in keys.items():
+        for data in shop.state.parts([part_id(number, HOT)]).values():
+            hot = msgspec.msgpack.decode(data, type=Hot)
+            for purpose in TERMS:
+                if may_send(purpose.id, "email", hot.consent, PURPOSES, now) is Sending.ALLOWED:
+                    voices = [said[key, purpose.id] for key in mine if (key, purpose.id) in said]
+                    assert all(max(voice, key=lambda one: (one[0], not one[1]))[1] for voice in voices)
+                    if purpose.basis == "consent":
+                        term = (purpose.expires_days or 0) * DAY
+                        assert any(granted and now < time + term + DAY for voice in voices for time, granted in voice)
+
+
+def test_the_reason_of_a_no_is_told() -> None:
+    purposes = {"news": Purpose(id="news", channel="email")}
+    assert may_send("news", "email", {}, purposes, 9) is Sending.NO_CONSENT
+    assert may_send("news", "email", {"news": 10}, purposes, 9) is Sending.NO_CONSENT
+    assert may_send("surprise", "email", {"surprise": 1}, purposes, 9) is Sending.UNKNOWN_PURPOSE
+    assert may_send("news", "sms", {"news": 1}, purposes, 9) is Sending.OTHER_CHANNEL
+    assert may_send("news", "email", {"news": 1}, purposes, 9, unwanted={"email"}) is Sending.PREFERENCE
+    assert may_send("contract", "email", {}, purposes, 9, unwanted={"email"}) is Sending.ALLOWED
