@@ -175,3 +175,14 @@ def logs_in(product: Product, password: str) -> bool:
         assert csrf is not None
         data = {"csrf": csrf.group(1), "name": "admin", "password": password}
         return browser.post("/login", data=data).status_code == 303
+
+
+def test_only_a_trusted_proxy_is_believed_about_the_visitor(tmp_path: Path) -> None:
+    said = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
+    shop = make_shop(tmp_path / "shop")
+    with Product(shop, tmp_path / "data", environment={"REGULARS_TRUSTED_PROXIES": "127.0.0.1"}) as product:
+        assert "secure" in product.http.get("/login?language=de", headers=said).headers["set-cookie"].lower()
+        assert "secure" not in product.http.get("/login?language=de").headers["set-cookie"].lower()
+        assert product.http.post("/v1/track", json=viewed("m"), auth=SERVER, headers=said).status_code == 200
+    with Product(shop, tmp_path / "data") as product:
+        assert "secure" not in product.http.get("/login?language=de", headers=said).headers["set-cookie"].lower()

@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8765
     public_url: str | None = None  # how customers reach the server, as in "https://shop.example/regulars"
+    trusted_proxies: str | None = None  # addresses or networks, with commas, whose X-Forwarded-… is believed
     log_hours: float = 72.0  # how long folded and sealed records stay in the log
     log_max_bytes: int | None = None  # the log refuses records beyond this size
     state_max_bytes: int | None = None
