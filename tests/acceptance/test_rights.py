@@ -80,3 +80,18 @@ def test_a_browser_corrects_nobody_but_itself(product: Product) -> None:
     }  # fmt: skip
     tell(product, forged, auth=(WRITE_KEY, ""))
     assert profile(product, "user_id:vera")["facts"] == {"city": "Bern"}
+
+
+def test_preferences_come_from_customers_and_staff_and_are_told_as_declared(product: Product) -> None:
+    wish = {"type": "track", "event": "Preference Declared", "userId": "pia", "messageId": "w1"}
+    tell(product, {**wish, "properties": {"preferences": {"channel": "email", "not_again": ["p9"]}}})
+    body = {"identifier": "user_id:pia", "preferences": {"frequency": "monthly"}, "reason": "at the till"}
+    answer = product.http.post("/v1/privacy/preferences", json=body, auth=SERVER)
+    assert answer.status_code == 200, answer.text
+    found = profile(product, "user_id:pia")
+    assert found["preferences"] == {"channel": "email", "not_again": ["p9"], "frequency": "monthly"}
+    assert found["facts"] == {}
+    told = {one["preference"]: one["origin"] for one in asked(product, "user_id:pia")["preferences"]}
+    assert told == {"channel": "customer", "not_again": "customer", "frequency": "staff"}
+    wrong = product.http.post("/v1/privacy/preferences", json={**body, "preferences": {"frequency": "x"}}, auth=SERVER)
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "frequency")

@@ -11,12 +11,14 @@ from litestar.response import Stream
 from regulars.api.access import needs
 from regulars.api.access_page import page
 from regulars.api.commands import Done, done
+from regulars.api.problem import Problem
 from regulars.api.profiles import known, looked
 from regulars.runtime import Services
 from regulars.runtime.access import Access, Section
 from regulars.runtime.consents import language_of
 from regulars.runtime.customers import Customers
-from regulars.runtime.telling import correct
+from regulars.runtime.preferences import checked
+from regulars.runtime.telling import correct, prefer
 
 _encode = msgspec.json.Encoder().encode
 
@@ -36,6 +38,14 @@ class RectifyBody(msgspec.Struct, forbid_unknown_fields=True):
 
     identifier: str
     facts: dict[str, str | int | float | bool | None]
+    reason: str
+
+
+class PreferencesBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a customer wishes for, noted by staff; null clears."""
+
+    identifier: str
+    preferences: dict[str, str | int | float | list[str] | None]
     reason: str
 
 
@@ -73,6 +83,19 @@ async def rectify(request: Request[Any, Any, Any], data: RectifyBody, services: 
     return Done(success=True, offset=offset, result={"facts": customers.customer(number).facts})
 
 
+@post("/v1/privacy/preferences", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+async def preferences(
+    request: Request[Any, Any, Any], data: PreferencesBody, services: Services, customers: Customers
+) -> Done:
+    """Note what a customer wishes for; answers once it holds."""
+    number = known(customers, data.identifier)
+    said = checked(services.definitions, data.preferences)
+    if not data.reason.strip():
+        raise Problem(422, "say why: who asked for it, and how", field="reason", expected="a text", got="nothing")
+    offset = await prefer(services, data.identifier, said, origin="staff", by=request.user.id, reason=data.reason[:500])
+    return Done(success=True, offset=offset, result={"preferences": customers.customer(number).preferences})
+
+
 async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
     """One JSON object: the sections by name; the pieces of a list are joined."""
     last, empty, opened = "", True, False
@@ -94,4 +117,4 @@ async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
 
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _PAGE = {**_PRIVATE, "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-HANDLERS = (access, restrict, rectify)
+HANDLERS = (access, restrict, rectify, preferences)

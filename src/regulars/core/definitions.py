@@ -146,6 +146,43 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tcf: TcfSignals = TcfSignals()
 
 
+class Preference(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a customer may wish for, and what may be answered."""
+
+    id: str
+    kind: Literal["choice", "many", "text", "number", "range"]
+    options: dict[str, dict[str, str]] = {}  # of choice and many: answer -> its title; none for many: any texts
+    title: dict[str, str] = {}
+    at_least: float | None = None  # number
+    at_most: float | None = None
+
+
+#: Products that are not wanted again, and offers whose use of data felt too close: every shop has these.
+NOT_AGAIN, TOO_CLOSE = "not_again", "too_close"
+#: What customers may wish for where the shop has no preferences.toml.
+PREFERENCES = (
+    Preference(
+        id="channel", kind="choice", title={"de": "Am liebsten per", "en": "Reach me by"},
+        options={
+            "email": {"de": "E-Mail", "en": "e-mail"}, "post": {"de": "Post", "en": "post"},
+            "phone": {"de": "Telefon", "en": "phone"}, "none": {"de": "gar nicht", "en": "nothing, please"},
+        },
+    ),
+    Preference(
+        id="frequency", kind="choice", title={"de": "Wie oft", "en": "How often"},
+        options={
+            "weekly": {"de": "jede Woche", "en": "every week"}, "monthly": {"de": "jeden Monat", "en": "every month"},
+            "rarely": {"de": "nur bei Wichtigem", "en": "only what matters"},
+        },
+    ),
+    Preference(id="topics", kind="many", title={"de": "Das interessiert mich", "en": "I am interested in"}),
+    Preference(id="sizes", kind="many", title={"de": "Meine Größen", "en": "My sizes"}),
+    Preference(id="hours", kind="text", title={"de": "Gute Uhrzeiten", "en": "Good times of day"}),
+    Preference(id=NOT_AGAIN, kind="many", title={"de": "Diese Artikel nicht mehr", "en": "Not these products again"}),
+    Preference(id=TOO_CLOSE, kind="many", title={"de": "Kam mir zu nahe", "en": "Felt too close"}),
+)  # fmt: skip
+
+
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """At most `times` exposures within `days` for one profile."""
 
@@ -411,6 +448,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: Sensitive = Sensitive()
     offers: tuple[Offer, ...] = ()
     placements: tuple[Placement, ...] = ()
+    preferences: tuple[Preference, ...] = PREFERENCES
     identity: Identity = Identity()
     linking: Linking = Linking()
     retention: Retention = Retention()

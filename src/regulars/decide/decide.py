@@ -12,13 +12,15 @@ import msgspec
 
 from regulars.core.record import Hot
 from regulars.decide.arbitration import NOBODY, Chosen, arbitrate
-from regulars.decide.gates import Gate, allows
+from regulars.decide.gates import Gate, allows, preference_gate
 from regulars.decide.identity import draw, seed_of
 from regulars.decide.reach import Tally
 from regulars.decide.table import OfferTable, Plan
 
 # Plain numbers: an attribute of an enum costs more than the comparison.
 _PER_PLACEMENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.ELIGIBILITY)
+#: Preferences among the facts of the hot record.
+NOT_AGAIN, TOO_CLOSE = "pref.not_again", "pref.too_close"
 _NOT_NOW = (int(Gate.PLACEMENT), int(Gate.SCHEDULE))
 _OPEN = (int(Gate.PASSED), _PER_PLACEMENT)
 _PASSED = bytes([1]) + bytes(255)  # from a code to whether it lets through
@@ -101,11 +103,22 @@ def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray,
         for at in table.personal:
             if codes[at] not in _NOT_NOW:
                 codes[at] = Gate.RESTRICTED
+    _pass_wishes(table, facts, codes)
     unknown = _pass_stock(plan, facts, codes)
     _pass_limit(plan, facts, codes)
     if table.per_placement:
         codes += _per_placement(table, plan, row, codes)
     return codes, unknown
+
+
+def _pass_wishes(table: OfferTable, facts: Facts, codes: bytearray) -> None:
+    """What the customer does not want; most have said nothing of the kind."""
+    said = facts.hot.facts
+    not_again, too_close = said.get(NOT_AGAIN), said.get(TOO_CLOSE)
+    if not_again or too_close:
+        for at, offer in enumerate(table.offers):
+            if codes[at] in _OPEN and preference_gate(offer, not_again=not_again or (), too_close=too_close or ()):
+                codes[at] = Gate.NOT_WANTED
 
 
 def _pass_stock(plan: Plan, facts: Facts, codes: bytearray) -> tuple[int, ...]:

@@ -1,11 +1,11 @@
 """Gates: may this offer be shown to this customer, here and now? Each is a pure question with a reason for its no.
 
-The order is fixed: placement, schedule, restriction, consent, eligibility, stock, limit. The first gate that says no
-is the reason.
+The order is fixed: placement, schedule, restriction, consent, eligibility, preference, stock, limit. The first gate
+that says no is the reason.
 In the hot path a reason is one code per offer; words are made only when somebody asks.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date
 from enum import IntEnum
 
@@ -25,6 +25,7 @@ class Gate(IntEnum):
     STOCK = 5
     LIMIT = 6
     PER_PLACEMENT = 7  # eligibility reads the placement, so that it has a code for each placement
+    NOT_WANTED = 9  # the customer said so: not this product again, or this came too close
     RESTRICTED = 8  # the customer does not want to be profiled: nothing but what everybody gets
 
 
@@ -47,6 +48,15 @@ def schedule_gate(offer: Offer, today: date) -> Suppression | None:
 def restriction_gate(offer: Offer, *, restricted: bool) -> Suppression | None:
     """Suppress whatever is not for everybody where the person does not want to be profiled."""
     return Suppression(offer.id, "restricted") if restricted and is_personal(offer) else None
+
+
+def preference_gate(offer: Offer, *, not_again: Container[str], too_close: Container[str]) -> Suppression | None:
+    """Suppress an offer of a product that is not wanted again, and one that came too close."""
+    if offer.id in too_close:
+        return Suppression(offer.id, "not_wanted", "too close")
+    if offer.product is not None and offer.product in not_again:
+        return Suppression(offer.id, "not_wanted", offer.product)
+    return None
 
 
 def is_personal(offer: Offer) -> bool:

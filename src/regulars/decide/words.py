@@ -56,6 +56,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     "gate.placement": {"en": "Not for this placement: {detail}", "de": "Nicht für diesen Platz: {detail}"},
     "gate.schedule": {"en": "Not its time ({detail})", "de": "Nicht in seinem Zeitraum ({detail})"},
     "gate.consent": {"en": "No consent for {detail}", "de": "Keine Einwilligung für {detail}"},
+    "gate.not_wanted": {"en": "The customer does not want this", "de": "Der Kunde möchte das nicht"},
     "gate.restricted": {"en": "The customer does not want to be profiled", "de": "Der Kunde möchte kein Profil"},
     "gate.eligibility": {"en": "The condition does not hold: {detail}", "de": "Die Bedingung gilt nicht: {detail}"},
     "gate.stock": {"en": "Product {detail} is out of stock", "de": "Artikel {detail} ist nicht auf Lager"},

@@ -57,6 +57,11 @@ def preferences_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name[len(NAMESPACE) :]: value for name, value in facts.items() if name.startswith(NAMESPACE)}
 
 
+def without_preferences(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that are no preferences."""
+    return {name: value for name, value in facts.items() if not name.startswith(NAMESPACE)}
+
+
 def _learn_told(facts: Facts, event: Event) -> None:
     """What a correction or a declaration tells: values, or None for what is no longer so."""
     corrects = event.name == CORRECTED

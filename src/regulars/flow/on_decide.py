@@ -16,7 +16,7 @@ from regulars.core.identifier import is_person
 from regulars.core.log import DECISION, EVENTS, NewRecord, Record
 from regulars.core.state import COUNTER, FOLDED, StateReader
 from regulars.decide.call import LOGIN, Call
-from regulars.decide.decide import Decided, Facts, decide, row_of
+from regulars.decide.decide import NOT_AGAIN, Decided, Facts, decide, row_of
 from regulars.decide.gates import allows
 from regulars.decide.identity import RANDOM_BYTES, decision_id
 from regulars.decide.reach import Tally
@@ -180,7 +180,7 @@ class OnDecide:
         decided = decide(self.table, self._scores, plan, facts, identifier)
         rows: list[ItemRow] = []
         shopper: Shopper | None = None
-        shown: list[str] = []
+        shown: list[str] = list(hot.facts.get(NOT_AGAIN) or ())
         for placement in plan.placements:
             if placement.recommend and shopper is None:
                 viewed, added = _products_in(riding)

@@ -23,9 +23,11 @@ from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, SEALE
 from regulars.decide.gates import Gate, unpack_codes
 from regulars.decide.records import unpack
 from regulars.decide.table import configuration_of
+from regulars.flow.facts import without_preferences
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.consents import history, standings
 from regulars.runtime.customers import Customers
+from regulars.runtime.preferences import declared
 from regulars.runtime.services import Services
 
 FORMAT = "regulars.access/1"
@@ -95,9 +97,10 @@ class Access:
                     "event": fact[1],
                     "origin": fact[3] if fact[3:] else "",
                 }
-                for name, fact in sorted(person.facts.items())
+                for name, fact in sorted(without_preferences(person.facts).items())
             ],
         )
+        yield "preferences", declared(definitions, person, language)
         titles = {one.id: _words(one.title, language, one.id) for one in definitions.purposes}
         yield (
             "consents",

@@ -15,6 +15,7 @@ from regulars.core.event import Event
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
 from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader, Table
 from regulars.flow.engine import Engine
+from regulars.flow.facts import preferences_of, without_preferences
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.services import Services
 
@@ -37,6 +38,7 @@ class Customer(msgspec.Struct):
     segments: list[str]
     consent: dict[str, int]  # purpose -> since when events count, ms; a purpose that is absent is not allowed
     facts: dict[str, Any]
+    preferences: dict[str, Any]  # what the customer wishes for, declared and not inferred
     restricted: bool  # the customer does not want to be profiled
 
 
@@ -99,7 +101,8 @@ class Customers:
             traits=dict(zip(names, hot.values, strict=False)) if current else {},
             segments=hot.segments,
             consent=hot.consent,
-            facts=hot.facts,
+            facts=without_preferences(hot.facts),
+            preferences=preferences_of(hot.facts),
             restricted=hot.restricted,
         )
 

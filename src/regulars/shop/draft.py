@@ -8,6 +8,7 @@ from regulars.core.definitions import (
     Linking,
     Offer,
     Placement,
+    Preference,
     Purpose,
     Retention,
     Segment,
@@ -54,6 +55,7 @@ class Draft(msgspec.Struct):
     signals: Signals = Signals()
     sensitive: Sensitive = Sensitive()
     placements: dict[str, Placement] = {}
+    preferences: dict[str, Preference] = {}
     named: dict[str, set[str]] = {}  # table -> ids that the folder mentions, right or wrong
     places: dict[tuple[str, str], TomlFile] = {}  # (table, id) -> its file
 

@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 
 from regulars.core.definitions import (
+    PREFERENCES,
     Definitions,
     EventType,
     Identity,
     Linking,
     Offer,
     Placement,
+    Preference,
     Purpose,
     Retention,
     Segment,
@@ -41,6 +43,7 @@ FILES = {
     "segments.toml": "segments",
     "consent.toml": "purposes",
     "placements.toml": "placements",
+    "preferences.toml": "preferences",
 }
 KNOWN = ("shop.toml", "identity.toml", *FILES)
 #: What consent.toml holds beside purposes.
@@ -51,6 +54,7 @@ _KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "segments": (Segment, "id"),
     "purposes": (Purpose, "id"),
     "placements": (Placement, "id"),
+    "preferences": (Preference, "id"),
     "offers": (Offer, "id"),
 }
 
@@ -225,6 +229,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         sensitive=draft.sensitive,
         offers=tuple(draft.offers.values()),
         placements=tuple(draft.placements.values()),
+        preferences=tuple(draft.preferences.values()) if "preferences.toml" in files else PREFERENCES,
         identity=_identity(draft),
         linking=draft.linking,
         retention=draft.retention,

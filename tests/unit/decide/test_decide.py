@@ -74,6 +74,16 @@ def test_who_does_not_want_to_be_profiled_gets_what_everybody_gets() -> None:
     assert gates.restriction_gate(offers[3], restricted=True) is None
 
 
+def test_what_a_customer_does_not_want_is_not_offered() -> None:
+    table = table_of(offer("tea", product="tea"), offer("near"), offer("fine"))
+    hot = customer()
+    hot.facts = {"pref.not_again": ["tea"], "pref.too_close": ["near"]}
+    one = decided(table, hot=hot, in_stock={"tea": True})
+    assert shown(table, one) == ["fine"]
+    told = {suppression.offer: suppression.gate for suppression in suppressions(table, one, 0)}
+    assert told == {"tea": "not_wanted", "near": "not_wanted"}
+
+
 def test_the_hot_path_gives_what_the_single_gates_give() -> None:
     table = table_of(
         offer("a", starts="2023-11-14", ends="2023-11-14"),

@@ -263,7 +263,11 @@ def _segments(visit: Visit, hot: Hot, reader: Reader) -> list[Belonging]:
 
 
 def _facts(person: Person) -> list[tuple[str, str]]:
-    return [(name, str(fact[2])[:200]) for name, fact in sorted(person.facts.items()) if fact[2] is not None]
+    return [(name, _told(fact[2])[:200]) for name, fact in sorted(person.facts.items()) if fact[2] is not None]
+
+
+def _told(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 HANDLERS = (customer_page, placements_part, events_part, set_consent)
