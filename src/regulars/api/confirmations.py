@@ -10,7 +10,7 @@ from regulars.api.problem import Problem
 from regulars.core.definitions import Identity
 from regulars.core.identifier import format_key, is_device, is_person, usable
 from regulars.runtime import Services
-from regulars.runtime.confirmations import CONSENT, IDENTIFIER, Action, Confirmation, LinkSigner, new_id
+from regulars.runtime.confirmations import CONSENT, IDENTIFIER, OWN_PAGE, Action, Confirmation, LinkSigner, new_id
 
 _HOUR = 3_600_000
 LONGEST_HOURS = 30 * 24
@@ -73,7 +73,8 @@ async def link(request: Request[Any, Any, Any], data: LinkBody, services: Servic
     )
     signer: LinkSigner = request.app.state["links"]
     token = signer.sign(asked)
-    return LinkAnswer(f"{services.settings.public_address}/confirm/{token}", token, asked.expires)
+    page = "me" if data.action == OWN_PAGE else "confirm"
+    return LinkAnswer(f"{services.settings.public_address}/{page}/{token}", token, asked.expires)
 
 
 def _key(value: str, field: str, identity: Identity) -> str:

@@ -1,6 +1,5 @@
 """The rights of a person over what the shop knows: to read all of it, to correct it, not to be profiled."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,13 +13,11 @@ from regulars.api.commands import Done, done
 from regulars.api.problem import Problem
 from regulars.api.profiles import known, looked
 from regulars.runtime import Services
-from regulars.runtime.access import Access, Section
+from regulars.runtime.access import Access, as_json
 from regulars.runtime.consents import language_of
 from regulars.runtime.customers import Customers
 from regulars.runtime.preferences import checked
 from regulars.runtime.telling import correct, prefer
-
-_encode = msgspec.json.Encoder().encode
 
 
 class RestrictBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -94,25 +91,6 @@ async def preferences(
         raise Problem(422, "say why: who asked for it, and how", field="reason", expected="a text", got="nothing")
     offset = await prefer(services, data.identifier, said, origin="staff", by=request.user.id, reason=data.reason[:500])
     return Done(success=True, offset=offset, result={"preferences": customers.customer(number).preferences})
-
-
-async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
-    """One JSON object: the sections by name; the pieces of a list are joined."""
-    last, empty, opened = "", True, False
-    async for name, value in sections:
-        if name == last:
-            for one in value:
-                yield (b"" if empty else b",") + _encode(one)
-                empty = False
-            continue
-        yield (b"]," if opened else b"," if last else b"{") + _encode(name) + b":"
-        last, opened = name, isinstance(value, list)
-        if opened:
-            yield b"[" + b",".join(map(_encode, value))
-            empty = not value
-        else:
-            yield _encode(value)
-    yield b"]}" if opened else b"}"
 
 
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

@@ -24,6 +24,7 @@ from regulars.console.pages import (
     duplicates,
     failed,
     health,
+    me,
     overview,
     segments,
     users,
@@ -58,13 +59,13 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def app(services: Services) -> Litestar:
-    """The console of a shop; answers /, /console…, /login, /logout, /confirm/… and /static/…."""
+    """The console of a shop; answers /, /console…, /login, /logout, /confirm/…, /me/… and /static/…."""
     house = House(services)
     console = Litestar(
         route_handlers=[
             home, static, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS, *customers.HANDLERS,
             *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
-            *account.HANDLERS, *confirm.HANDLERS, *duplicates.HANDLERS, *whois.HANDLERS,
+            *account.HANDLERS, *confirm.HANDLERS, *me.HANDLERS, *duplicates.HANDLERS, *whois.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
         exception_handlers={Exception: _explain},

@@ -32,7 +32,7 @@ _LOG = structlog.get_logger("regulars.gateway")
 #: to 5 ms each time while the event loop is busy, and every request of the group with it.
 SWITCH_SECONDS = 0.0005
 #: First parts of the paths that the console answers.
-CONSOLE = ("", "console", "login", "logout", "confirm", "static")
+CONSOLE = ("", "console", "login", "logout", "confirm", "me", "static")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -34,6 +34,7 @@ FORMAT = "regulars.access/1"
 #: Events and decisions that are in memory at a time.
 PAGE = 2_000
 Section = tuple[str, Any]
+_encode = msgspec.json.Encoder().encode
 
 
 class Access:
@@ -294,6 +295,25 @@ class Access:
             "not_shown": removed,
             "definitions_changed": not current,
         }
+
+
+async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
+    """One JSON object: the sections by name; the pieces of a list are joined."""
+    last, empty, opened = "", True, False
+    async for name, value in sections:
+        if name == last:
+            for one in value:
+                yield (b"" if empty else b",") + _encode(one)
+                empty = False
+            continue
+        yield (b"]," if opened else b"," if last else b"{") + _encode(name) + b":"
+        last, opened = name, isinstance(value, list)
+        if opened:
+            yield b"[" + b",".join(map(_encode, value))
+            empty = not value
+        else:
+            yield _encode(value)
+    yield b"]}" if opened else b"}"
 
 
 def _rows(state: StateReader, number: int, identity: Identity) -> tuple[list[str], dict[str, IdRow]]:

@@ -18,9 +18,11 @@ import msgspec
 
 from regulars.core.errors import Rejected
 
-Action = Literal["confirm_identifier", "consent"]
+Action = Literal["confirm_identifier", "consent", "me"]
 IDENTIFIER: Action = "confirm_identifier"
 CONSENT: Action = "consent"
+#: The way to the customer's own page: it opens as often as one likes until it expires.
+OWN_PAGE: Action = "me"
 #: Characters of a token; a longer one is not even decoded.
 LONGEST = 2_000
 

@@ -13,7 +13,7 @@ from regulars.console.formats import LANGUAGES
 from regulars.console.house import House
 from regulars.console.visit import Visit
 from regulars.core.identifier import parse
-from regulars.runtime.confirmations import CONSENT, Confirmation, InvalidLink, LinkSigner
+from regulars.runtime.confirmations import CONSENT, OWN_PAGE, Confirmation, InvalidLink, LinkSigner
 
 _USED, _EXPIRED, _BROKEN, _REFUSED, _DONE, _ASK = "used", "expired", "broken", "refused", "done", "ask"
 _STATUS = {_BROKEN: 404, _EXPIRED: 410, _USED: 409, _REFUSED: 422}
@@ -48,7 +48,10 @@ async def confirm(
 
 
 def _link(house: House, token: str) -> Confirmation:
-    return LinkSigner(house.services.folder.secret()).read(token, now=house.services.clock())
+    link = LinkSigner(house.services.folder.secret()).read(token, now=house.services.clock())
+    if link.action == OWN_PAGE:
+        raise InvalidLink("broken", "this link opens a page and confirms nothing")
+    return link
 
 
 def _page(request: Request[Any, Any, Any], link: Confirmation | None, state: str, language: str) -> Response[str]:

@@ -1,0 +1,233 @@
+"""The customer's own page: what the shop knows, where it came from, what it was used for, and what one may change.
+
+Whoever holds the signed link is the customer. Looking changes nothing; forms carry a token that fits this link alone.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
+
+from regulars.console.consents import Agreement, agreements
+from regulars.console.formats import LANGUAGES
+from regulars.console.house import House
+from regulars.console.timeline import Moment, moments
+from regulars.console.visit import Missing, Visit, read_form, see
+from regulars.core.definitions import Preference
+from regulars.core.errors import Rejected
+from regulars.core.identifier import parse
+from regulars.core.log import ACCESS, NewRecord
+from regulars.core.record import profile_name
+from regulars.core.state import ORDER
+from regulars.flow.facts import preferences_of, without_preferences
+from regulars.runtime.access import Access, as_json
+from regulars.runtime.confirmations import OWN_PAGE, Confirmation, InvalidLink, LinkSigner
+from regulars.runtime.consents import Asked, asked
+from regulars.runtime.preferences import checked
+from regulars.runtime.telling import prefer
+
+_ORDERS, _EVENTS, _INTERESTS = 5, 8, 6
+_STATUS = {"broken": 404, "expired": 410, "unknown": 404}
+_BY = "customer"
+_KEEP = {"referrer-policy": "no-referrer"}  # the address is the key
+
+
+class Own(msgspec.Struct, frozen=True):
+    """What the page shows."""
+
+    facts: list[tuple[str, str]]
+    orders: list[tuple[str, int, int, str]]  # id, time, total, currency
+    interests: list[tuple[str, float]]
+    segments: list[str]
+    agreements: list[tuple[Agreement, Asked]]
+    wishes: list[tuple[Preference, Any]]
+    restricted: bool
+    events: list[Moment]
+
+
+class _Guest(msgspec.Struct):
+    """Who holds the link, and what answers are written with."""
+
+    visit: Visit
+    link: Confirmation | None
+    number: int
+    problem: str  # "broken", "expired", "unknown" or ""
+    token: str
+
+    @property
+    def csrf(self) -> str:
+        return self.visit.house.sessions.form_token(f"me {self.token}")
+
+
+@get("/me/{token:str}")
+async def own_page(
+    request: Request[Any, Any, Any], token: FromPath[str], language: FromQuery[str] = "", done: FromQuery[str] = ""
+) -> Response[str]:
+    """The page."""
+    guest = _guest(request, token, language)
+    if guest.problem:
+        return _nobody(guest)
+    await _looked(guest, "look at own page")
+    return await _show(guest, done=done if done in _DONE else "")
+
+
+@get("/me/{token:str}/data.json")
+async def data(request: Request[Any, Any, Any], token: FromPath[str]) -> Stream | Response[str]:
+    """Everything, to take away."""
+    guest = _guest(request, token, "")
+    if guest.problem or guest.link is None:
+        return _nobody(guest)
+    await _looked(guest, "read everything")
+    house = guest.visit.house
+    sections = Access(house.services, house.customers).of(guest.number, guest.link.identifier, guest.visit.language)
+    pieces: AsyncIterator[bytes] = as_json(sections)
+    headers = {"content-disposition": 'attachment; filename="my-data.json"', **_KEEP}
+    return Stream(pieces, media_type="application/json", headers=headers)
+
+
+@post("/me/{token:str}", status_code=200)
+async def change(request: Request[Any, Any, Any], token: FromPath[str], language: FromQuery[str] = "") -> Response[Any]:
+    """One of the forms: a consent, the wishes, the profile, or the wish to be erased."""
+    guest = _guest(request, token, language)
+    if guest.problem or guest.link is None:
+        return _nobody(guest)
+    form = await read_form(request, lambda sent: guest.visit.house.sessions.token_fits(sent, f"me {token}"))
+    act = _ACTS.get(form.get("do", ""))
+    if act is None:
+        raise Missing
+    try:
+        told = await act(guest.visit.house, guest.link.identifier, form)
+    except Rejected as error:
+        return await _show(guest, problem=str(error))
+    return cast(Response[Any], see(f"/me/{token}?language={guest.visit.language}&done={told}"))
+
+
+async def _consent(house: House, key: str, form: dict[str, str]) -> str:
+    one = next((a for a in asked(house.definitions, "en") if a.id == form.get("purpose")), None)
+    answer = {"yes": True, "no": False}.get(form.get("granted", ""))
+    args: dict[str, Any] = {"identifier": key, "purpose": form.get("purpose"), "granted": answer}
+    args |= {"reason": "own page", "method": "own_page", "text_version": one.version if one is not None else ""}
+    await _command(house, "set_consent", args)
+    return "consent"
+
+
+async def _restrict(house: House, key: str, form: dict[str, str]) -> str:
+    wanted = {"yes": True, "no": False}.get(form.get("restricted", ""))
+    await _command(
+        house, "restrict", {"identifier": key, "restricted": wanted, "reason": "own page", "method": "own_page"}
+    )
+    return "profile"
+
+
+async def _wishes(house: House, key: str, form: dict[str, str]) -> str:
+    said: dict[str, Any] = {}
+    for one in house.definitions.preferences:
+        text = form.get(f"wish-{one.id}", "").strip()
+        if f"wish-{one.id}" not in form:
+            continue
+        if one.kind in ("many", "range"):
+            said[one.id] = [part.strip() for part in text.split(",") if part.strip()] or None
+        elif one.kind == "number":
+            said[one.id] = _number(text)
+        else:
+            said[one.id] = text or None
+    await prefer(house.services, key, checked(house.definitions, said), origin=_BY)
+    return "wishes"
+
+
+_ACTS = {"consent": _consent, "profile": _restrict, "wishes": _wishes}
+_DONE = frozenset(_ACTS)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", ".")) if text else None
+    except ValueError:
+        raise Rejected(f"{text!r} is not a number", expected="a number", got=text[:100]) from None
+
+
+async def _command(house: House, name: str, args: dict[str, Any]) -> None:
+    answer = await house.services.command(name, args, _BY)
+    if not answer.ok:
+        said = answer.body if isinstance(answer.body, dict) else {}
+        raise Rejected(str(said.get("error", name)), field=str(said.get("field", "")))
+
+
+def _guest(request: Request[Any, Any, Any], token: str, language: str) -> _Guest:
+    house: House = request.app.state["house"]
+    visit = Visit(house, request, None, "")
+    link, number, problem = None, 0, ""
+    try:
+        link = LinkSigner(house.services.folder.secret()).read(token, now=house.services.clock())
+        if link.action != OWN_PAGE:
+            link, problem = None, "broken"
+        else:
+            number = house.customers.number(link.identifier)
+    except InvalidLink as error:
+        problem = error.reason
+    except LookupError:
+        problem = "unknown"
+    chosen = next((one for one in (language, link.language if link else "") if one in LANGUAGES), visit.language)
+    visit.language, visit.words, visit.formats = chosen, house.words(chosen), house.formats(chosen)
+    return _Guest(visit, link, number, problem, token)
+
+
+def _nobody(guest: _Guest) -> Response[str]:
+    page = guest.visit.html("me.html", status=_STATUS[guest.problem], me=None, state=guest.problem, token="", who="",
+                            done="", problem="", form_token="")  # fmt: skip
+    page.headers.update(_KEEP)
+    return page
+
+
+async def _show(guest: _Guest, *, done: str = "", problem: str = "") -> Response[str]:
+    assert guest.link is not None  # noqa: S101 - only called with one
+    house = guest.visit.house
+    events, _ = await house.customers.history(guest.number, limit=_EVENTS)
+    own = await asyncio.to_thread(_own, guest, events)
+    page = guest.visit.html(
+        "me.html", status=422 if problem else 200, me=own, state="", token=guest.token,
+        who=parse(guest.link.identifier)[1], done=done, problem=problem, form_token=guest.csrf,
+    )  # fmt: skip
+    page.headers.update(_KEEP)
+    return page
+
+
+def _own(guest: _Guest, events: list[Any]) -> Own:
+    visit, house = guest.visit, guest.visit.house
+    hot, person = house.customers.records(guest.number)
+    definitions = house.engine.definitions
+    rows = house.services.state.select(ORDER, {"profile": guest.number}, order=("-time",), limit=_ORDERS)
+    words = {one.id: one for one in asked(definitions, visit.language)}
+    titles = {one.id: visit.words.of(one.title, "") for one in definitions.segments}
+    said = preferences_of(hot.facts)
+    return Own(
+        facts=[(name, str(value)[:200]) for name, value in sorted(without_preferences(hot.facts).items())],
+        orders=[(str(r[0]), cast(int, r[2]), cast(int, r[3]), str(r[4])) for r in rows if r[2] is not None],
+        interests=_interests(definitions.traits, hot.values) if hot.version == definitions.record_version else [],
+        segments=[titles[one] for one in hot.segments if titles.get(one)],
+        agreements=[(one, words[one.id]) for one in agreements(visit, hot, person) if one.id in words],
+        wishes=[(one, said.get(one.id)) for one in definitions.preferences],
+        restricted=hot.restricted,
+        events=moments(visit, events),
+    )
+
+
+def _interests(traits: Any, values: list[Any]) -> list[tuple[str, float]]:
+    shares: dict[str, float] = {}
+    for trait, value in zip(traits, values, strict=True):
+        if trait.interest and value:
+            shares |= {key.rpartition(" > ")[2]: share for key, share in value.items()}
+    return sorted(shares.items(), key=lambda one: (-one[1], one[0]))[:_INTERESTS]
+
+
+async def _looked(guest: _Guest, action: str) -> None:
+    services = guest.visit.house.services
+    body = msgspec.json.encode({"user": _BY, "action": action, "subject": profile_name(guest.number)})
+    await services.append(NewRecord(ACCESS, _BY, "own page", services.clock(), body))
+
+
+HANDLERS = (own_page, data, change)
