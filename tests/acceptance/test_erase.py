@@ -207,3 +207,36 @@ def test_the_command_line_erases_and_proves(tmp_path: Path) -> None:
         assert (exported.returncode, "all.csv.gz" in exported.stdout) == (1, True)
         assert regulars("erase", tmp_path / "shop", "nonsense", "--yes", *data).returncode == 2
     assert regulars("erase", *where, "--yes", *data).returncode == 2  # no server runs
+
+
+def test_a_backup_from_before_forgets_again_before_it_serves(tmp_path: Path) -> None:
+    first, second = tmp_path / "data", tmp_path / "again" / "data"
+    with Product(make_shop(tmp_path / "shop"), first, environment=QUICK) as product:
+        live(product)
+        assert regulars("backup", tmp_path / "shop", tmp_path / "old", "--data", first).returncode == 0
+        certificate = erase(product.http)["erasure"]
+        nobody = erase(product.http, "user_id:nobody-ever-seen")["erasure"]
+        assert regulars("backup", tmp_path / "shop", tmp_path / "new", "--data", first).returncode == 0
+    wrong = regulars("restore", tmp_path / "old", tmp_path / "wrong", "--erasures", tmp_path / "shop")
+    assert (wrong.returncode, "holds no ledger of erasures" in wrong.stderr) == (2, True), wrong.stderr
+    done = regulars("restore", tmp_path / "old", tmp_path / "again", "--erasures", first)
+    assert done.returncode == 0, done.stderr
+    assert spelled(second) != []
+    with Product(tmp_path / "again", second, environment=QUICK) as product:
+        assert product.http.get(f"/v1/profiles/email:{MAIL}", auth=SERVER).status_code == 404
+        assert product.http.get("/v1/profiles/user_id:bo-0815-sommer", auth=SERVER).status_code == 200
+        found = {one["erasure"]["id"]: one for one in product.http.get("/v1/privacy/erasures", auth=SERVER).json()}
+        again = found[certificate["id"]]["erasure"]
+        assert (again["again"], again["phase"], again["left"]) == (True, "done", [])
+        assert again["requested_at"] == certificate["requested_at"]
+        assert all(one["planted"] > 0 for one in again["checked"])
+        assert (found[nobody["id"]]["done"], found[nobody["id"]]["erasure"]["again"]) == (True, True)
+        assert spelled(second) == []
+    # The newer backup knows the erasures; a data folder with the ledger in it counts as empty.
+    ledger = tmp_path / "third" / "data" / "erasures" / "ledger.jsonl"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_bytes((first / "erasures" / "ledger.jsonl").read_bytes())
+    assert regulars("restore", tmp_path / "new", tmp_path / "third").returncode == 0
+    with Product(tmp_path / "third", tmp_path / "third" / "data", environment=QUICK) as product:
+        listed = product.http.get("/v1/privacy/erasures", auth=SERVER).json()
+        assert [one["erasure"]["again"] for one in listed] == [False, False]

@@ -77,6 +77,25 @@ def erase(context: Context, command: Command, changes: Changes) -> dict[str, Any
     return {"id": erasure.id, "known": erasure.known, "phase": erasure.phase}
 
 
+def note_erasure(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
+    """Take up an erasure of the ledger whose person this state does not know: {"id", "at", "reason", "identifiers"}."""
+    args, offset = command.args, context.record.offset
+    erasure = Erasure(
+        id=str(args["id"]),
+        offset=offset,
+        requested_at=int(args["at"]),
+        by=command.by,
+        reason=str(args.get("reason") or ""),
+        phase=DONE,
+        finished_at=context.record.time,
+        known=False,
+        identifiers=[str(one) for one in args.get("identifiers") or ()],
+        again=True,
+    )
+    changes.put(tables.ERASURE, (erasure.id, offset, erasure.phase, _encode(erasure)))
+    return {"id": erasure.id, "known": False, "phase": erasure.phase}
+
+
 def _reason(value: object, leaving: _Leaving) -> str:
     """Why, without the identifiers themselves: the certificate stays."""
     text = str(value or "")[:500]
@@ -272,4 +291,4 @@ _HOT, _PERSON = msgspec.msgpack.Decoder(Hot), msgspec.msgpack.Decoder(Person)
 _STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
 _ERASURE = msgspec.msgpack.Decoder(Erasure)
 
-HANDLERS: dict[str, Handler] = {"erase": erase}
+HANDLERS: dict[str, Handler] = {"erase": erase, "note_erasure": note_erasure}

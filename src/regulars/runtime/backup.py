@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +13,7 @@ from regulars.adapters.log.sqlite import SqliteLogReader
 from regulars.adapters.state.sqlite import SqliteStateReader
 from regulars.core.errors import Rejected, Unavailable
 from regulars.core.state import FOLDED, MANIFEST, SEALED
+from regulars.runtime import erasures as ledger
 from regulars.runtime.build import existing_folder
 from regulars.runtime.folder import VERSION, DataFolder
 from regulars.runtime.settings import Settings
@@ -76,12 +77,25 @@ def back_up(settings: Settings, target: Path, tell: Tell = lambda _: None) -> Ba
     return backup
 
 
-def restore(backup_folder: Path, shop: Path, data: Path | None = None, tell: Tell = lambda _: None) -> Backup:
-    """Put a backup back as a new shop folder with its data; every file is compared with what was written."""
+def restore(
+    backup_folder: Path,
+    shop: Path,
+    data: Path | None = None,
+    tell: Tell = lambda _: None,
+    *,
+    erasures: Sequence[Path] = (),
+) -> Backup:
+    """Put a backup back as a new shop folder with its data; every file is compared with what was written.
+
+    Ledgers of erasures, the one that the data folder may hold already and those named, are joined with the backup's:
+    the server erases those people again before it lets anybody in.
+    """
     backup = read_backup(backup_folder)
     data = data or shop / "data"
+    own = ledger.ledger_of(data)
+    noted = [stone for path in (own, *map(_ledger, erasures)) for stone in ledger.tombstones(path)]
     for folder in (shop, data):
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or not _holds_only(folder, own)):
             raise Rejected(
                 f"{folder} exists and is not empty; a backup is put back into a new folder",
                 field="DIR",
@@ -94,9 +108,28 @@ def restore(backup_folder: Path, shop: Path, data: Path | None = None, tell: Tel
         shutil.copytree(backup_folder / "shop", shop, dirs_exist_ok=True)
         shutil.copytree(backup_folder / "data", data, dirs_exist_ok=True)
         DataFolder(data).secret_key.chmod(0o600)
+        ledger.note(own, noted)
     except OSError as error:
         raise Unavailable(f"{shop}: {error.strerror or error}; free space and try again in a new folder") from error
     return backup
+
+
+def _ledger(path: Path) -> Path:
+    """A ledger that is named by itself or by its data folder."""
+    found = ledger.ledger_of(path) if path.is_dir() else path
+    if not found.is_file():
+        raise Rejected(
+            f"{path} holds no ledger of erasures; name {ledger.NAME} of a data folder, or the folder",
+            field="--erasures",
+            expected="a ledger",
+            got=str(path),
+        )
+    return found
+
+
+def _holds_only(folder: Path, file: Path) -> bool:
+    """Whether a folder holds nothing but this file."""
+    return all(path == file for path in folder.rglob("*") if not path.is_dir())
 
 
 def read_backup(folder: Path) -> Backup:
@@ -174,6 +207,9 @@ def _copy(settings: Settings, source: DataFolder, target: DataFolder, shop: Path
         part.unlink()
     target.lake.mkdir(exist_ok=True)
     target.status.mkdir(exist_ok=True)
+    if (noted := ledger.ledger_of(source.root)).exists():
+        (target.root / ledger.NAME).parent.mkdir(exist_ok=True)
+        shutil.copy2(noted, target.root / ledger.NAME)
     tell("models")
     shutil.copytree(source.models, target.models, dirs_exist_ok=True)
     shutil.copy2(source.secret_key, target.secret_key)

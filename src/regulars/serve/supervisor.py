@@ -17,6 +17,7 @@ from regulars.runtime.processes import INPUT, WORLD, logging_to_stderr, stop_on_
 from regulars.runtime.settings import to_argument
 from regulars.runtime.status import StatusFile
 from regulars.serve.child import Child
+from regulars.serve.restored import erase_again
 from regulars.shop import load
 
 _LOG = structlog.get_logger("regulars.serve")
@@ -29,7 +30,7 @@ def serve(
     settings: Settings, *, when_ready: Callable[[Settings], None], stopping: threading.Event | None = None
 ) -> None:
     """Run until SIGTERM or SIGINT. What is wrong with shop, folder or port is told before anything starts."""
-    load(settings.shop)
+    definitions = load(settings.shop)
     listening = listen(settings.host, settings.port)
     folder = open_folder(settings.data)
     held = lock(folder, f"the server at {settings.address} (process {os.getpid()})")
@@ -48,9 +49,11 @@ def serve(
     children = (updater, gateway)
     status = StatusFile(folder.status / "supervisor")
     try:
-        for child in children:
-            child.start()
+        updater.start()
         _tell(status, address, children, started=False)
+        # Before anybody is let in: a backup that was put back may hold people who were erased since.
+        erase_again(folder, settings, definitions, updater, stopping)
+        gateway.start()
         if _started(children, stopping):
             _tell(status, address, children)
             when_ready(settings)
