@@ -16,6 +16,7 @@ from regulars.core.state import Changes, Key, StateReader
 from regulars.flow.privacy_commands import clean_facts, drops, erasures, forget_moves
 from regulars.runtime import erasures as ledger
 from regulars.runtime.folder import DataFolder
+from regulars.runtime.sealed import Sealed
 
 _LOG = structlog.get_logger("regulars.eraser")
 _STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
@@ -47,13 +48,15 @@ class Eraser:
         self._today = today
         self._looked = False
         self._files: dict[str, list[str]] = {}  # by erasure: files of the lake that were written for it
-        self._keys: dict[str, list[str]] = {}
+        self._sealed = Sealed(self._folder)
 
     def work(self) -> int:
         """Carry out what waits; how many erasures. Cheap while nothing does."""
-        if self._looked and not self._state.select(tables.ERASING, limit=1) and not self._keys:
+        if self._looked and not self._state.select(tables.ERASING, limit=1):
             return 0
+        self._looked = False  # a failure between `clear` and the end must not let it rest
         waiting = erasures(self._state)
+        self._sealed.forget([erasure.id for erasure in waiting])
         for erasure in waiting:
             began = time.monotonic()
             while erasure.phase != DONE:
@@ -73,7 +76,7 @@ class Eraser:
         if swapped:
             self._analyst.sweep()
         if erasure.phase == DONE:
-            self._keys.pop(erasure.id, None)
+            self._sealed.forget([one.id for one in erasures(self._state)])
             self._files.pop(erasure.id, None)
 
     def _phase(self, erasure: Erasure, person: dict[str, Any]) -> Changes:
@@ -92,7 +95,9 @@ class Eraser:
             case "log":
                 erasure.removed |= self._analyst.run(f"{_CHILD}:blank_log", {"person": person}, dict[str, int])
             case "clear":
-                self._keys[erasure.id] = person["keys"]
+                # Repeated after the rows are gone, the phase must not write a note that names nobody.
+                if person["keys"]:
+                    self._sealed.keep(erasure.id, person["keys"])
                 return self._forgotten(erasure)
             case "verify":
                 self._verify(erasure)
@@ -153,9 +158,10 @@ class Eraser:
         return changes
 
     def _verify(self, erasure: Erasure) -> None:
-        """Overwrite what deleted rows left in files, then search. After a crash nobody knows any more for what."""
-        keys = self._keys.get(erasure.id)
+        """Overwrite what deleted rows left in files, then search."""
+        keys = self._sealed.keys(erasure.id)
         if keys is None:
+            _LOG.warning("who was erased is not known any more; regulars erase --verify searches", erasure=erasure.id)
             erasure.left = []
             return
         known = self._state.many(tables.IDENTIFIER, keys)
