@@ -31,6 +31,7 @@ from regulars.core.record import PERSON, Person
 from regulars.flow import generation
 from regulars.flow import members as noted
 from regulars.flow.engine import Engine
+from regulars.flow.identity_health import LINKS_REFUSED, STITCHED
 from regulars.flow.updater import Updater
 from regulars.profile.fold import Fold
 
@@ -161,9 +162,8 @@ def picture(state: SqliteState) -> dict[str, Any]:
         elif not any(value):
             continue
         parts.setdefault(number, {})[part] = value
-    counters = {
-        (r[0], r[1], r[2]): r[3] for r in state.select(tables.COUNTER) if r[3] and r[0] not in {"events", "refused"}
-    }
+    arrivals = {"events", "refused", STITCHED, LINKS_REFUSED}  # count what came, not what is
+    counters = {(r[0], r[1], r[2]): r[3] for r in state.select(tables.COUNTER) if r[3] and r[0] not in arrivals}
     return {
         "parts": parts,
         "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from regulars.api.metrics import Metrics, gauge
 from regulars.core.errors import RegularsError
 from regulars.core.state import COUNTER, SEALED
+from regulars.flow.identity_health import KNOWN, LINKS_REFUSED, STITCHED, UNKNOWN
 from regulars.runtime import Services
 from regulars.runtime.status import read_status
 
@@ -130,11 +131,21 @@ class _Figures(Collector):
         records, waiting = services.intake.backlog()
         yield gauge("regulars_intake_waiting_records", "Records that wait for the disk", records)
         yield gauge("regulars_intake_waiting_bytes", "Bytes that wait for the disk", waiting)
-        refused = sum(int(row[3] or 0) for row in services.state.select(COUNTER, {"name": "token_refused"}))
+        refused = self._total("token_refused")
         yield gauge("regulars_tokens_refused", "Events whose token verified nothing, since the beginning", refused)
+        known, unknown = (self._total(STITCHED, key) for key in (KNOWN, UNKNOWN))
+        yield gauge("regulars_events_of_known", "Events of people, since the beginning", known)
+        yield gauge("regulars_events_of_unknown", "Events of devices that nobody holds, since the beginning", unknown)
+        links = self._total(LINKS_REFUSED)
+        yield gauge("regulars_links_refused", "Links that were refused, since the beginning", links)
         children = read_status(services.folder.status / "supervisor").get("children", {})
         for name, child in sorted(children.items()):
             yield gauge(f"regulars_{name}_restarts", f"How often the {name} was started again", child["restarts"])
+
+    def _total(self, name: str, key: str | None = None) -> int:
+        """A counter over all days, of one key or of all."""
+        rows = self._services.state.select(COUNTER, {"name": name})
+        return sum(int(row[3] or 0) for row in rows if key is None or row[2] == key)
 
 
 HANDLERS = (health, ready, metrics_page)

@@ -10,6 +10,7 @@ from regulars.api.access import needs
 from regulars.api.commands import Done, done
 from regulars.api.problem import Problem
 from regulars.api.profiles import Identifier, looked
+from regulars.flow.identity_health import Health, health
 from regulars.runtime import Services
 from regulars.runtime.customers import Customers
 from regulars.runtime.whois import Explained, explained, named
@@ -48,4 +49,11 @@ async def split(request: Request[Any, Any, Any], data: SplitBody, services: Serv
     return done(await services.command("split", msgspec.to_builtins(data), request.user.id))
 
 
-HANDLERS = (identity, split)
+@get("/v1/identity/health", guards=[needs("profiles")], tags=["identity"], sync_to_thread=True)
+def identity_health(services: Services, customers: Customers) -> Health:
+    """How well customers are recognised: stitch rate, identifiers per profile, refusals, sudden changes."""
+    engine = customers.engine
+    return health(services.state, engine.definitions.identity, engine.calendar.day(services.clock()))
+
+
+HANDLERS = (identity, split, identity_health)

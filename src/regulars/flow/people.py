@@ -12,6 +12,7 @@ from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import join_facts, now_known
 from regulars.flow.groups import note_groups
+from regulars.flow.identity_health import note_events, note_refused
 from regulars.flow.reaches import merge_reach
 from regulars.profile import consent
 from regulars.profile.assignment import Assignment, IdRow, assign, holders_of, keys_of
@@ -46,13 +47,17 @@ def place(events: Sequence[Event], engine: Engine, state: StateReader, changes: 
     assignment = assign(events, rows, identity)
     for row in assignment.puts.values():
         changes.put(IDENTIFIER, row)
+    day = engine.calendar.day(max(event.received_at for event in events))
     if not assignment.unresolved:
         rows.update(assignment.puts)
+        note_events(events, rows, identity, day, changes)
         return Placed(cast(list[int], assignment.profiles), rows, assignment.new)
     settlement = _settle(events, rows, assignment, (), engine, state)
     store_settlement(settlement, changes)
     rows.update(assignment.puts)
     rows.update(settlement.puts)
+    note_events(events, rows, identity, day, changes)
+    note_refused(settlement.refused, day, changes)
     return Placed(cast(list[int], settlement.profiles), rows, assignment.new, settlement)
 
 

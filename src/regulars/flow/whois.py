@@ -50,7 +50,7 @@ def whois(number: int, identity: Identity, state: StateReader) -> WhoIs:
     about = {key for link in ledger for key in (link.a, link.b)} - own
     others = cast(dict[str, IdRow], state.many(IDENTIFIER, about))
     devices = [row for row in (*rows.values(), *others.values()) if is_device(row[0], identity)]
-    held = stretches(persons, devices)
+    held = stretches(own, devices)
     known = {**rows, **{row[0]: row for row in devices if row[0] in {one.device for one in held}}}
     found = steps({**rows, **others}, ledger, identity)
     return WhoIs(

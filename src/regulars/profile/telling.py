@@ -12,7 +12,7 @@ _TEXTS: dict[str, tuple[str, str]] = {  # (English, German)
     "joined": ("{a} and {b} were named together: {how}.", "{a} und {b} wurden zusammen genannt: {how}."),
     "also": ("{a} and {b} were also named together: {how}.", "{a} und {b} wurden auch zusammen genannt: {how}."),
     "login": ("{a} was logged in on {b}: {how}.", "{a} war auf {b} angemeldet: {how}."),
-    "hash": ("{b} is the hash of {a}: {how}.", "{b} ist die Prüfsumme von {a}: {how}."),
+    "hash": ("{a} and {b} are one value, plain and hashed.", "{a} und {b} sind ein Wert, einmal im Klartext."),
     "refused": (
         "{a} and {b} are not one person although they were named together: {how}. {reason}",
         "{a} und {b} gelten nicht als eine Person, obwohl sie zusammen genannt wurden: {how}. {reason}",

@@ -128,13 +128,13 @@ def _became(
 
 
 def stretches(own: Collection[str], devices: Iterable[IdRow]) -> list[Stretch]:
-    """Which devices the identifiers `own` held, from when until when."""
+    """Which devices the identifiers `own` held, and who held those among them, from when until when."""
     found: list[Stretch] = []
     for row in devices:
         runs = holding_in(row[3]).runs()
         for place, (start, key) in enumerate(runs):
             end = runs[place + 1][0] if place + 1 < len(runs) else None
-            if key in own:
+            if key in own or row[0] in own:
                 found.append(Stretch(row[0], key, start if place else None, end))
     return found
 

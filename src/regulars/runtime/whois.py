@@ -101,10 +101,11 @@ async def explained(
     tell = teller(definitions, language, when or (lambda ms: f"{calendar.local(ms):%Y-%m-%d %H:%M}"), key)
     told = [_sentence(step, sources.get(step.message_id, ""), found, tell, key) for step in found.steps]
     state, identity = services.state, definitions.identity
+    own = {key(one.key) for one in found.keys}
     return Explained(
         profile=profile_name(number),
         identifiers=[msgspec.structs.replace(one, key=key(one.key)) for one in found.keys],
-        links=[one for one in told if one.status not in ("refused", "withdrawn")],
+        links=[one for one in told if one.status not in ("refused", "withdrawn") and one.a in own],
         refused=[one for one in told if one.status == "refused"],
         withdrawn=[one for one in told if one.status == "withdrawn"],
         devices=[_held(one, tell, key) for one in found.held],
@@ -136,11 +137,12 @@ def teller(
         found = titles.get(name) or {}
         return found.get(language) or found.get("en") or name
 
+    left, right = "„“" if language == "de" else "“”"
     return Teller(
         language,
         when,
-        event=lambda name: f"“{title(events, name)}”",
-        purpose=lambda name: f"“{title(purposes, name)}”",
+        event=lambda name: f"{left}{title(events, name)}{right}",
+        purpose=lambda name: f"{left}{title(purposes, name)}{right}",
         key=key,
     )
 

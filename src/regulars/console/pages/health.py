@@ -9,12 +9,17 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get
+from markupsafe import Markup
 
+from regulars.console import plots
 from regulars.console.house import House
 from regulars.console.quality import serving
-from regulars.console.visit import Asked, needs
+from regulars.console.visit import Asked, Visit, needs
 from regulars.core.errors import RegularsError
 from regulars.core.state import SEALED
+from regulars.flow.identity_health import Health as IdentityHealth
+from regulars.flow.identity_health import health as identity_health
+from regulars.profile.reasons import reason_in_words
 from regulars.runtime.status import read_status
 
 Level = Literal["good", "warn", "bad"]
@@ -74,7 +79,30 @@ async def health_page(visit: Asked) -> Response[str]:
     """The page."""
     found = await asyncio.to_thread(health_of, visit.house)
     folder = str(visit.house.services.folder.root) if visit.may("users") else ""
-    return visit.html("health.html", h=found, active="health", folder=folder, now=time.time())
+    identity = await asyncio.to_thread(
+        identity_health, visit.house.services.state, visit.house.definitions.identity, visit.house.today
+    )
+    return visit.html(
+        "health.html", h=found, active="health", folder=folder, now=time.time(), i=identity,
+        sizes=_sizes(visit, identity), reasons=_reasons(visit, identity),
+    )  # fmt: skip
+
+
+def _sizes(visit: Visit, found: IdentityHealth) -> Markup:
+    """How many profiles have how many identifiers."""
+    low, columns = 0, []
+    for bound, count in found.identifiers_per_profile:
+        last = (bound, count) == found.identifiers_per_profile[-1]
+        span = f"> {low}" if last else str(bound) if bound == low + 1 else f"{low + 1}-{bound}"
+        label = span if last else str(bound)
+        title = visit.words("health.identity.size", n=span, profiles=visit.formats.number(count))
+        columns.append(plots.Column(count, title, label))
+        low = bound
+    return plots.columns(columns, label=visit.words("health.identity.sizes"), tick=visit.formats.compact, height=200)
+
+
+def _reasons(visit: Visit, found: IdentityHealth) -> list[tuple[str, int]]:
+    return [(reason_in_words(reason, visit.language), count) for reason, count in found.refused.items()]
 
 
 def health_of(house: House) -> Health:

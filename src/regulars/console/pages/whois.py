@@ -80,6 +80,8 @@ def _picture(visit: Visit, found: Explained) -> Markup:
     left = [key for key in own if not is_device(key, identity)]
     right = [key for key in own if is_device(key, identity)]
     edges = [Edge(one.a, one.b, "held", one.text) for one in found.links]
+    others = [one for one in found.devices if one.key not in own]
+    edges += [Edge(one.device, one.key, "other", one.text) for one in others]
     for kind, some in (("refused", found.refused), ("withdrawn", found.withdrawn)):
         edges += [Edge(one.a, one.b, kind, one.text) for one in some]
     right += sorted({key for edge in edges for key in (edge.a, edge.b)} - set(own))
