@@ -8,8 +8,8 @@ import pytest
 from regulars.console.accounts import users
 from tests.unit.console.corner import PAGES, PASSWORD, ROLES, Corner, log_in, send, token_in
 
-CONFIRM = "/confirm/{token:str}"  # whoever holds the link may
-PUBLIC = {"/", "/login", "/static/{digest:str}/{name:str}", CONFIRM}
+LINKS = {"/confirm/{token:str}", "/me/{token:str}", "/me/{token:str}/data.json"}  # whoever holds the link may
+PUBLIC = {"/", "/login", "/static/{digest:str}/{name:str}", *LINKS}
 
 
 def routes(corner: Corner) -> list[tuple[str, str]]:
@@ -43,7 +43,7 @@ def test_nothing_but_the_login_is_open_to_strangers(corner: Corner) -> None:
 def test_no_form_is_taken_without_the_token_of_its_session(corner: Corner) -> None:
     ada, mia = corner.as_("ada"), corner.as_("mia")
     foreign = token_in(mia.get("/console/account").text)
-    forms = [path for method, path in routes(corner) if method == "POST" and path != CONFIRM]
+    forms = [path for method, path in routes(corner) if method == "POST" and path not in LINKS]
     assert len(forms) >= 8
     for path in forms:
         for token in ("", "0" * 64, foreign):
