@@ -95,7 +95,7 @@ class _NoIntake:
     def hand_in(self, record: NewRecord, told: Callable[[int | Exception], None]) -> None:
         raise Unavailable("this process only reads; ask the running server")
 
-    def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
+    def append_many(self, records: Sequence[NewRecord], *, patient: bool = False) -> "asyncio.Future[int]":
         raise Unavailable("this process only reads; ask the running server")
 
     def backlog(self) -> tuple[int, int]:

@@ -23,6 +23,7 @@ class Deciding:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._patient = not services.settings.decide_waits  # the answer is given before its record is durable
         self.flow = OnDecide(
             generation.Serving(services.state, services.definitions),
             services.state,
@@ -45,7 +46,7 @@ class Deciding:
         """Put the records of a decision on their way; raises Unavailable at once when the log takes no more."""
         reservation = outcome.reservation
         try:
-            future = self._services.intake.append_many(outcome.records)
+            future = self._services.intake.append_many(outcome.records, patient=self._patient)
         except RegularsError:
             if reservation is not None:
                 self.flow.reservations.withdraw(reservation)

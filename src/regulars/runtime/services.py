@@ -36,8 +36,8 @@ class Intake(Protocol):
         """Append without a future: `told` gets offset or failure, on the event loop. Raises as `append` does."""
         ...
 
-    def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
-        """The last offset, once all are durable."""
+    def append_many(self, records: Sequence[NewRecord], *, patient: bool = False) -> "asyncio.Future[int]":
+        """The last offset, once all are durable; `patient` ones may wait a few milliseconds for others."""
         ...
 
     def backlog(self) -> tuple[int, int]:

@@ -97,7 +97,7 @@ class Direct:
     def hand_in(self, record: NewRecord, told: Callable[[int | Exception], None]) -> None:
         told(self.append_many([record]).result())
 
-    def append_many(self, records: Sequence[NewRecord]) -> "asyncio.Future[int]":
+    def append_many(self, records: Sequence[NewRecord], *, patient: bool = False) -> "asyncio.Future[int]":
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         offset = self._log.append(records)
         self._updater.run()

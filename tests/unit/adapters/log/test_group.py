@@ -63,6 +63,40 @@ def test_every_waiter_gets_the_offset_of_its_own_record() -> None:
     asyncio.run(scenario())
 
 
+def test_the_patient_share_one_commit_that_comes_by_itself() -> None:
+    async def scenario() -> None:
+        log = SlowLog()
+        group = GroupCommit(log)
+        log.gate.clear()
+        first = group.append(event())
+        await asyncio.to_thread(log.entered.wait, 10)
+        several = [group.append_many([event()], patient=True) for _ in range(7)]
+        log.gate.set()
+        assert [await until(one) for one in (first, *several)] == list(range(1, 9))
+        await group.close()
+        assert log.groups == [1, 7]
+
+    asyncio.run(scenario())
+
+
+def test_the_patient_go_with_the_first_that_is_not_and_with_the_end() -> None:
+    async def scenario() -> None:
+        log = SlowLog()
+        group = GroupCommit(log, patience=3600)
+        patient = group.append_many([event()] * 2, patient=True)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(patient), timeout=0.02)
+        assert group.backlog() == (2, 4)
+        assert await until(group.append(event())) == 3
+        assert await until(patient) == 2
+        last = group.append_many([event()], patient=True)
+        await group.close()
+        assert await until(last) == 4
+        assert log.groups == [3, 1]
+
+    asyncio.run(scenario())
+
+
 def test_what_arrives_during_a_commit_shares_the_next_one() -> None:
     async def scenario() -> None:
         log = SlowLog()
