@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from regulars.core.event import ALWAYS_KEPT
+
 TraitKind = Literal["count", "sum", "last", "first", "max", "distinct", "days_since", "affinity", "lifecycle"]
 Normaliser = Literal["trim", "lower", "upper", "email", "phone", "digits", "uuid"]
 CONTRACT = "contract"  # the legal basis of what an order needs: no consent is asked for it
@@ -432,6 +434,12 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     failed_days: int | None = None  # failed events
     access_days: int | None = None  # who looked at whom
     decisions_days: int | None = None  # records of decisions in the lake
+
+    def days_of(self, event: EventType) -> int | None:
+        """How long events of a type are kept."""
+        if event.name in ALWAYS_KEPT:
+            return None
+        return self.events_days if event.keep_days is None else event.keep_days
 
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):

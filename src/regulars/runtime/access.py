@@ -164,7 +164,7 @@ class Access:
         expiring = {one.id: one.expires_days for one in definitions.purposes}
         found += [{"item": one, "kind": "consent", "days": days, "purpose": one} for one, days in expiring.items()]
         found += [
-            {"item": one.name, "kind": "event", "days": getattr(one, "keep_days", None), "purpose": one.purpose}
+            {"item": one.name, "kind": "event", "days": definitions.retention.days_of(one), "purpose": one.purpose}
             for one in definitions.events
         ]
         return found

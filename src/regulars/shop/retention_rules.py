@@ -38,8 +38,7 @@ def _check_trait(draft: Draft, trait: Trait) -> None:
         if name in ALWAYS_KEPT:
             continue
         event = draft.events.get(name)
-        own = None if event is None else event.keep_days
-        kept = draft.retention.events_days if own is None else own
+        kept = draft.retention.events_days if event is None else draft.retention.days_of(event)
         if kept is None or (needed is not None and needed <= kept):
             continue
         counts = "for ever" if needed is None else f"for {needed} days"

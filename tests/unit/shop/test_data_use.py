@@ -1,0 +1,89 @@
+"""The record of processing is told from the configuration, to the last property."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from regulars.cli._main import program
+from regulars.shop.data_use import data_use
+from regulars.shop.data_use_page import page
+from regulars.shop.load import build
+
+FILES = {
+    "shop.toml": '[shop]\nname = "Corner <b>shop"\n[retention]\nevents_days = 90\nfailed_days = 7\n',
+    "sources.toml": '[sources.web]\nkind = "browser"\nwrite_key = "wk_12345678"\ntitle = {de = "Laden"}\n',
+    "consent.toml": "[purposes.analytics]\nexpires_days = 365\n[purposes.partners]\n"
+    '[purposes."partners:acme"]\npartner = "acme"\n',
+    "events.toml": '[events."Product Viewed"]\nkeep_days = 60\n'
+    'properties = {product_id = "id", colour = "text", mood = "text"}\n'
+    '[events."Order Completed"]\nproperties = {order_id = "id", total = "number", note = "text"}\n'
+    '[events."Page Left"]\nproperties = {seconds = "number"}\n',
+    "traits.toml": '[traits.colours]\nkind = "distinct"\nof = "colour"\nevents = ["Product Viewed"]\nwindow_days = 30\n'
+    'purpose = "analytics"\n[traits.orders]\nkind = "count"\nevents = ["Order Completed"]\n',
+    "segments.toml": '[segments.colourful]\nwhen = "colours >= 3"\npurpose = "analytics"\n'
+    "[segments.best]\nwhen = \"in_segment('colourful') and orders > 2\"\n",
+    "placements.toml": '[placements.home]\nrecommend = "popular"\n',
+    "offers/o.toml": '[offers.paint]\nplacements = ["home"]\npurpose = "analytics"\nvalue = 1\n'
+    "when = \"in_segment('best')\"\n",
+}
+
+
+@pytest.fixture
+def record() -> dict[str, Any]:
+    definitions, mistakes = build({name: text.encode() for name, text in FILES.items()})
+    assert definitions is not None, mistakes
+    return data_use(definitions, "de")
+
+
+def fields(record: dict[str, Any], name: str) -> dict[str, list[str]]:
+    (event,) = [one for one in record["events"] if one["name"] == name]
+    return {field["name"]: field["used_for"] for field in event["fields"]}
+
+
+def test_a_property_is_followed_to_the_offers_that_rest_on_it(record: dict[str, Any]) -> None:
+    assert fields(record, "Product Viewed") == {
+        "product_id": ["recommendations at home"],
+        "colour": ["trait colours", "offer paint", "segment best", "segment colourful"],
+        "mood": [],
+    }
+    assert fields(record, "Order Completed") == {"order_id": ["orders"], "total": ["orders"], "note": []}
+
+
+def test_what_nothing_reads_is_said_to_be_unused(record: dict[str, Any]) -> None:
+    unused = {one["name"]: one["unused"] for one in record["events"]}
+    assert unused == {"Product Viewed": False, "Order Completed": False, "Page Left": True}
+
+
+def test_basis_term_and_recipients_are_told(record: dict[str, Any]) -> None:
+    told = {one["name"]: (one["basis"], one["keep_days"]) for one in record["events"]}
+    assert told == {
+        "Product Viewed": ("consent", 60),
+        "Order Completed": ("contract", None),
+        "Page Left": ("consent", 90),
+    }
+    assert record["recipients"] == ["acme"]
+    assert record["retention"]["failed_days"] == 7
+    assert record["sources"][0]["title"] == "Laden"
+
+
+def test_the_page_says_it_in_both_languages_and_takes_nothing_for_markup(record: dict[str, Any]) -> None:
+    german, english = page(record, "de"), page(record, "en")
+    assert "Corner &lt;b&gt;shop" in german
+    assert "<b>" not in german
+    assert "nicht genutzt" in german
+    assert "not used" in english
+    assert "bis zur Löschung" in german
+
+
+def test_the_command_writes_json_or_a_page(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    runner = CliRunner()
+    assert json.loads(runner.invoke(program, ["report", "privacy", str(tmp_path)]).output)["recipients"] == ["acme"]
+    answer = runner.invoke(program, ["report", "privacy", str(tmp_path), "--html", "--language", "de"])
+    assert answer.output.startswith("<!doctype html>")
