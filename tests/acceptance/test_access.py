@@ -57,6 +57,18 @@ def test_everything_about_a_person_and_nothing_about_another(product: Product) -
     assert "of another" not in str(found)
 
 
+def test_whom_a_customer_was_taken_for_stays_unnamed(product: Product) -> None:
+    traits = {"email": "stranger@example.org"}
+    tell(product, {"type": "identify", "userId": "lena", "messageId": "l1", "traits": traits})
+    body = {"a": "user_id:lena", "b": "email:stranger@example.org", "reason": "mistyped"}
+    assert product.http.post("/v1/privacy/unlink", json=body, auth=SERVER).status_code == 200
+    tell(product, {"type": "track", "event": "Product Viewed", "userId": "lena", "anonymousId": "phone-of-lena",
+                   "messageId": "l2", "properties": {"product_id": "p1"}})  # fmt: skip
+    found = asked(product, "user_id:lena")
+    named = {tuple(sorted((one["a"], one["b"]))) for one in found["links"]}
+    assert named == {("email:•••", "user_id:lena"), ("anonymous_id:phone-of-lena", "user_id:lena")}
+
+
 def test_who_asked_is_told_with_the_next_answer(product: Product) -> None:
     tell(product, {"type": "identify", "userId": "seen", "messageId": "s1", "traits": {"name": "Sam"}})
     asked(product, "user_id:seen")

@@ -13,6 +13,8 @@ from regulars.api.problem import Problem
 
 _LOG = structlog.get_logger("regulars.http")
 _CLOSE = b"connection: close\r\n"
+#: Bytes of a request's head, address and headers together; about what browsers and proxies send at most, many times.
+HEAD_BYTES = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -126,6 +128,9 @@ class HotProtocol(HttpToolsProtocol):
         """A client came."""
         super().connection_made(transport)  # type: ignore[arg-type]  # as a server of streams gives it
         self._ended = False  # nothing more is read: what came is not HTTP
+        self._in_head = False  # a request has begun whose head is not whole
+        self._only_head = False  # the packet began and ended within the head of one request
+        self._head_bytes = 0  # of the packets that held nothing but a part of this request's head
         self._advancing = False
         self._arriving_since = 0.0  # when the request that is not whole yet began; 0 when there is none
         self._quiet_since = self.loop.time()  # of the last answer
@@ -155,6 +160,7 @@ class HotProtocol(HttpToolsProtocol):
         """Bytes of any size, at any border."""
         if self._ended:
             return
+        self._only_head = self._in_head
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -164,9 +170,15 @@ class HotProtocol(HttpToolsProtocol):
             self._not_http(str(error))
         except httptools.HttpParserUpgrade:
             self._unsupported_upgrade_warning()
+        if self._only_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse_all(_head_too_large())
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        self._in_head = True
+        self._head_bytes = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -174,6 +186,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: choose who answers."""
+        self._in_head = self._only_head = False
         path, _, query = self.url.partition(b"?")
         route = self.routes.get(path)
         if route is None or self.parser.get_method() != b"POST" or self.parser.should_upgrade():
@@ -274,12 +287,16 @@ class HotProtocol(HttpToolsProtocol):
 
     def _not_http(self, why: str) -> None:
         """Answer what is no HTTP, after the answers to what was, and end."""
+        headers = ((b"connection", b"close"),)
+        self._refuse_all(
+            Problem(400, f"this is not HTTP: {why}", field="request", expected="HTTP/1.1", headers=headers)
+        )
+
+    def _refuse_all(self, problem: Problem) -> None:
+        """Read nothing more, and answer the request that is not whole after the answers to those before it."""
         self._ended = True
         self._arriving_since = 0.0
         self.flow.pause_reading()
-        problem = Problem(
-            400, f"this is not HTTP: {why}", field="request", expected="HTTP/1.1", headers=((b"connection", b"close"),)
-        )
         cycle = self.cycle
         if isinstance(cycle, Exchange) and not cycle.whole and not cycle.response_complete:
             cycle.refuse(problem)
@@ -318,3 +335,13 @@ class HotProtocol(HttpToolsProtocol):
             )
         elif cycle is None:
             self.transport.close()
+
+
+def _head_too_large() -> Problem:
+    return Problem(
+        431,
+        f"the address and the headers of a request are larger than {HEAD_BYTES} bytes together; send fewer of them",
+        field="headers",
+        expected=f"at most {HEAD_BYTES} bytes",
+        headers=((b"connection", b"close"),),
+    )

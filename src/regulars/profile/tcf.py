@@ -13,6 +13,8 @@ import msgspec
 
 #: Longer than any real string (every vendor in ranges and a full disclosure segment); the rest is an attack.
 MOST_CHARACTERS = 20_000
+#: Four kinds of restriction for each of 64 purposes.
+_MOST_RESTRICTIONS = 256
 _TEXT = re.compile(r"[A-Za-z0-9_-]+")
 Ranges = tuple[tuple[int, int], ...]
 
@@ -76,7 +78,10 @@ def decode(text: str) -> TcString:
     bits.skip(1 + 12)  # treatment of purpose one, the publisher's country
     vendor_consents, vendor_interests = bits.vendors(), bits.vendors()
     forbidden = []
-    for _ in range(bits.number(12)):
+    count = bits.number(12)
+    if count > _MOST_RESTRICTIONS:
+        raise ValueError(f"at most {_MOST_RESTRICTIONS} restrictions of the publisher, got {count}")
+    for _ in range(count):
         purpose, kind, ranges = bits.number(6), bits.number(2), bits.ranges(0xFFFF)
         if kind == 0:
             forbidden.append((purpose, ranges))
@@ -90,14 +95,17 @@ class _Bits:
     """Reads bits, the highest first."""
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data)
-        self._left = len(data) * 8
+        self._data = data
+        self._at = 0
 
     def number(self, bits: int) -> int:
-        self._left -= bits
-        if self._left < 0:
+        end = self._at + bits
+        if end > len(self._data) * 8:
             raise ValueError("it ends too early")
-        return (self._value >> self._left) & ((1 << bits) - 1)
+        first, last = self._at >> 3, (end + 7) >> 3
+        self._at = end
+        # Of the whole text only these bytes: a long one costs no more for each number than a short one.
+        return int.from_bytes(self._data[first:last]) >> (last * 8 - end) & ((1 << bits) - 1)
 
     def skip(self, bits: int) -> None:
         self.number(bits)

@@ -87,7 +87,7 @@ class Access:
         )
         stored = services.state.select(IDENTIFIER, {"profile": number})
         yield "identifiers", [{"identifier": row[0], "type": parse(str(row[0]))[0], "since": row[2]} for row in stored]
-        yield "links", _links(services.state, person.identifiers)
+        yield "links", _links(services.state, person.identifiers, definitions.identity)
         yield (
             "facts",
             [
@@ -332,14 +332,19 @@ def _rows(state: StateReader, number: int, identity: Identity) -> tuple[list[str
     return subjects, rows
 
 
-def _links(state: StateReader, identifiers: Sequence[str]) -> list[dict[str, Any]]:
-    """Why these are one person, oldest first."""
+def _links(state: StateReader, identifiers: Sequence[str], identity: Identity) -> list[dict[str, Any]]:
+    """Why these are one person, oldest first. Of another person, whom this one was taken for, only the type is told."""
     names = ("a", "b", "time", "event", "rule", "until", "status", "score", "note")
     found = {
         tuple(row[:4]): dict(zip(names, row, strict=False))
         for key in identifiers
         for row in (*state.select(LINK, {"a": key}), *state.select(LINK, {"b": key}))
     }
+    for link in found.values():
+        for side in ("a", "b"):
+            key = str(link[side])
+            if is_person(key, identity) and key not in identifiers:
+                link[side] = f"{parse(key)[0]}:•••"
     return sorted(found.values(), key=lambda one: (one["time"], one["a"], one["b"], one["event"]))
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regulars.api.intake import BATCH_BYTES
+from regulars.gateway.protocol import HEAD_BYTES
 from tests.unit.gateway.wire import SECONDS, Gateway, chunked, run, track, until
 
 GET = b"GET /there HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -204,6 +205,33 @@ def test_what_is_not_http_is_told_so_after_the_answers_before_it() -> None:
                 assert (status, headers["content-type"]) == (400, "application/problem+json")
                 assert "not HTTP" in json.loads(body)["detail"]
                 assert await client.rest() == b""
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("path", ["/v1/track", "/there"])
+@pytest.mark.parametrize("endless", [b"X-A: " + b"a" * 1_000, b"X-A: a\r\n" * 200])
+def test_a_head_without_an_end_is_refused_and_not_kept(path: str, endless: bytes) -> None:
+    packets = HEAD_BYTES // len(endless) + 1
+
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client() as client:
+            begin = f"POST {path} HTTP/1.1\r\nHost: shop\r\n".encode()
+            await client.send(track() + begin, *[endless] * packets)
+            assert (await client.answer())[0] == 200
+            status, headers, _ = await client.answer()
+            assert (status, headers["content-type"]) == (431, "application/problem+json")
+            assert await client.rest() == b""
+
+    run(scenario)
+
+
+def test_a_large_body_behind_a_small_head_is_no_large_head() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client() as client:
+            many = b'{"batch":[' + b",".join([b'{"type":"track","event":"Seen"}'] * 2_500) + b"]}"
+            await client.send(track(many, path="/v1/batch") + track()[:20], track()[20:])
+            assert [(await client.answer())[0] for _ in range(2)] == [200, 200]
 
     run(scenario)
 

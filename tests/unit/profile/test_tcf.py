@@ -100,3 +100,13 @@ def test_a_changed_string_is_read_or_refused(data: st.DataObject) -> None:
     except ValueError:
         return
     assert all(1 <= start <= end for start, end in (*tc.vendor_consents, *tc.vendor_interests))
+
+
+def test_a_text_made_of_restrictions_is_refused_before_they_are_read() -> None:
+    head = f"{2:06b}" + "0" * 207
+    restrictions = f"{4_095:012b}" + "0" * 20 * 4_095
+    bits = head + "0" * 34 + restrictions
+    bits += "0" * (-len(bits) % 24)
+    text = base64.urlsafe_b64encode(int(bits, 2).to_bytes(len(bits) // 8)).decode()
+    with pytest.raises(ValueError, match="4095"):
+        tcf.decode(text)
