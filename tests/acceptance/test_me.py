@@ -26,7 +26,7 @@ def link(product: Product, user: str, action: str = "me", **more: Any) -> str:
 def page(product: Product, token: str, language: str = "en") -> str:
     answer = product.http.get(f"/me/{token}", params={"language": language})
     assert answer.status_code == 200, answer.text
-    assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "same-origin")
     return answer.text
 
 

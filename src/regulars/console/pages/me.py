@@ -33,7 +33,8 @@ from regulars.runtime.telling import prefer
 _ORDERS, _EVENTS, _INTERESTS = 5, 8, 6
 _STATUS = {"broken": 404, "expired": 410, "unknown": 404}
 _BY = "customer"
-_KEEP = {"referrer-policy": "no-referrer"}  # the address is the key
+#: The address is the key: no other site is told it. With "no-referrer" browsers would send forms with `Origin: null`.
+_KEEP = {"referrer-policy": "same-origin"}
 
 
 class Own(msgspec.Struct, frozen=True):
