@@ -77,6 +77,15 @@ def test_who_asked_is_told_with_the_next_answer(product: Product) -> None:
     assert (newest["user"], newest["action"]) == ("till", "read everything")
 
 
+def test_a_look_is_found_however_the_customer_was_named(product: Product) -> None:
+    said = {"name": "Kim", "email": "kim@example.org"}
+    tell(product, {"type": "identify", "userId": "kim", "messageId": "k1", "traits": said})
+    assert product.http.get("/v1/profiles/email:%20KIM@Example.org", auth=SERVER).status_code == 200
+    product.wait_folded(seconds=30)
+    looks = asked(product, "user_id:kim")["looked_at"]
+    assert ("read profile", "email:kim@example.org") in {(one["action"], one["asked_as"]) for one in looks}
+
+
 @pytest.mark.parametrize(("language", "heading"), [("de", "Was Sie uns gesagt haben"), ("en", "What you told us")])
 def test_the_page_is_readable_and_runs_nothing_that_a_customer_wrote(
     product: Product, language: str, heading: str

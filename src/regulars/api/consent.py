@@ -59,7 +59,7 @@ def texts(services: Services, language: Annotated[str, Parameter(description="de
 async def said(request: Request[Any, Any, Any], identifier: str, services: Services, customers: Customers) -> Consents:
     """What one customer allows now and what was said when, with the evidence."""
     number = known(customers, identifier)
-    await looked(services, request.user.id, "read consent", identifier)
+    await looked(services, customers, request.user.id, "read consent", identifier)
     hot, person = customers.records(number)
     return Consents(
         profile_name(number),

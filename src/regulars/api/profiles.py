@@ -78,7 +78,7 @@ async def profile(
 ) -> Customer:
     """What is known of one customer."""
     number = known(customers, identifier)
-    await looked(services, request.user.id, "read profile", identifier)
+    await looked(services, customers, request.user.id, "read profile", identifier)
     return customers.customer(number)
 
 
@@ -92,7 +92,7 @@ async def timeline(
 ) -> Timeline:
     """The events and orders of one customer, newest first."""
     number = known(customers, identifier)
-    await looked(services, request.user.id, "read timeline", identifier)
+    await looked(services, customers, request.user.id, "read timeline", identifier)
     events, complete = await customers.history(number, limit=limit)
     return Timeline(
         profile=customers.customer(number).profile,
@@ -109,7 +109,7 @@ async def explain(
 ) -> Explanation:
     """Each segment, clause by clause, for one customer."""
     number = known(customers, identifier)
-    await looked(services, request.user.id, "read explanation", identifier)
+    await looked(services, customers, request.user.id, "read explanation", identifier)
     return Explanation(customers.customer(number).profile, customers.explain(number))
 
 
@@ -143,8 +143,9 @@ def known(customers: Customers, identifier: str) -> int:
         raise Problem(404, str(error), field="identifier", expected="type:value", got=identifier) from None
 
 
-async def looked(services: Services, user: str, action: str, subject: str) -> None:
-    """Who looked at whom is a record like everything else."""
+async def looked(services: Services, customers: Customers, user: str, action: str, identifier: str) -> None:
+    """Who looked at whom is a record like everything else, under the one spelling of the identifier."""
+    subject = customers.spelled(identifier)
     body = msgspec.json.encode({"user": user, "action": action, "subject": subject})
     await services.append(NewRecord(ACCESS, user, "", services.clock(), body))
 

@@ -57,7 +57,7 @@ async def access(
 ) -> Stream:
     """Everything about one customer: what is known, where it came from, what it was used for. Sent in pieces."""
     number = known(customers, identifier)
-    await looked(services, request.user.id, "read everything", identifier)
+    await looked(services, customers, request.user.id, "read everything", identifier)
     chosen = language_of(services.definitions, language)
     sections = Access(services, customers).of(number, identifier, chosen)
     if form == "html":

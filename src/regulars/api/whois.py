@@ -39,7 +39,7 @@ async def identity(
         number = named(services, customers, identifier)
     except LookupError as error:
         raise Problem(404, str(error), field="identifier", expected="type:value", got=identifier) from None
-    await looked(services, request.user.id, "read identity", identifier)
+    await looked(services, customers, request.user.id, "read identity", identifier)
     return await explained(services, customers, number, language)
 
 

@@ -19,7 +19,7 @@ from regulars.core.identifier import is_device, is_person, parse
 from regulars.core.lake import PastDecision
 from regulars.core.log import DECISION
 from regulars.core.record import Hot, profile_name
-from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, SEALED, StateReader
+from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, REDIRECT, SEALED, StateReader
 from regulars.decide.gates import Gate, unpack_codes
 from regulars.decide.records import unpack
 from regulars.decide.table import configuration_of
@@ -351,7 +351,9 @@ def _links(state: StateReader, identifiers: Sequence[str], identity: Identity) -
 def _looks(state: StateReader, number: int, rows: Mapping[str, IdRow]) -> list[dict[str, Any]]:
     """Who looked at the person's data, newest first."""
     own = [key for key, row in rows.items() if row[1] == number]
-    found = [row for name in (profile_name(number), *own) for row in state.select(ACCESS, {"subject": name})]
+    former = [cast(int, row[0]) for row in state.select(REDIRECT, {"target": number})]  # profiles that went into it
+    names = [profile_name(each) for each in (number, *former)]
+    found = [row for name in (*names, *own) for row in state.select(ACCESS, {"subject": name})]
     found.sort(reverse=True)
     return [{"time": row[1], "user": row[2], "action": row[3], "asked_as": row[4]} for row in found]
 

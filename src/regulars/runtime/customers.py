@@ -85,6 +85,11 @@ class Customers:
             raise LookupError(f"nobody is known as {name}; an identifier is written type:value, as in user_id:42")
         return number
 
+    def spelled(self, name: str) -> str:
+        """The one spelling of `type:value`; a profile's name stays as it is."""
+        kind, colon, value = name.partition(":")
+        return (self.engine.identifiers.key(kind, value) if colon else None) or name
+
     def customer(self, number: int) -> Customer:
         """What is known of a profile."""
         hot, person = self.records(number)
