@@ -78,9 +78,13 @@ class Product:
         return code
 
     def kill(self) -> None:
-        """End the supervisor without a word; its children follow by themselves."""
+        """End the supervisor without a word; its children follow by themselves, and are waited for."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                children = psutil.Process(self._process.pid).children(recursive=True)
+                self._process.kill()
+                # Until they are gone they may still answer, and whoever starts anew would take them for the new ones.
+                psutil.wait_procs(children, timeout=20)
             self._process.wait()
             self._process = None
 
