@@ -5,6 +5,8 @@ import contextlib
 import gzip
 import hashlib
 import mmap
+import os
+import shutil
 import sqlite3
 import tempfile
 import zlib
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +27,8 @@ from regulars.core.traces import patterns
 FOLDED_BYTES = 64_000_000
 #: Hits that are reported of one file; more say nothing new.
 _MOST = 20
+#: Begin of a folder with planted identifiers; the process that made it follows.
+_PLANTED = "planted-"
 
 
 class Hit(NamedTuple):
@@ -54,12 +59,21 @@ def search(folders: Sequence[Path], keys: Sequence[str], *, lake: frozenset[str]
     return found
 
 
+def sweep_planted(data: Path) -> None:
+    """Remove what a proof that was killed has planted and left behind."""
+    for folder in data.glob(f"{_PLANTED}*"):
+        owner = folder.name.removeprefix(_PLANTED).partition("-")[0]
+        if not (owner.isdecimal() and psutil.pid_exists(int(owner))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def prove(keys: Sequence[str], data: Path) -> dict[str, int]:
     """Plant the identifiers in a file of every store, in the forms of these stores, and count what the search finds.
 
     A store in which something planted is not found is counted 0.
     """
-    with tempfile.TemporaryDirectory(prefix="planted-", dir=data) as name:
+    sweep_planted(data)
+    with tempfile.TemporaryDirectory(prefix=f"{_PLANTED}{os.getpid()}-", dir=data) as name:
         folder = Path(name)
         for plant in _PLANTS.values():
             plant(folder, list(keys))
