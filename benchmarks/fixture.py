@@ -168,7 +168,7 @@ def _history(engine: Engine, chance: random.Random, customer: bool) -> History: 
     parts: dict[int, list[Any]] = {}
     fold.fold(hot, parts, events, changes, since=since, day=day)
     fold.evaluate(hot, parts, day)
-    moved = engine.segments.update(hot.values, [], changed=None, allowed=since)
+    moved = engine.segments.update(hot.values, [], changed=None, allowed=since, facts=hot.facts)
     hot.segments = moved.now if moved is not None else []
     facts = {"city": [first, "m0", chance.choice(("Ulm", "Bonn", "Kiel"))], "language": [first, "m0", "de"]}
     if not customer:

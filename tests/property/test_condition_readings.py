@@ -15,7 +15,9 @@ TEXTS = ("city", "context.channel")
 BOOLEANS = ("newsletter", "app")
 SEGMENTS = ("regulars", "cyclists")
 INTERESTS = ("sport/cycling", "it's")
-COLUMNS = (*NUMBERS, *TEXTS, *BOOLEANS, "segments", "interests")
+PREFERENCES = {"topics": None, "channel": frozenset({"email", "it's"})}
+DECLARED = (("topics", "Tea"), ("topics", "it's"), ("channel", "email"), ("channel", "it's"))
+COLUMNS = (*NUMBERS, *TEXTS, *BOOLEANS, "segments", "interests", "preferences")
 SCHEMA = Schema(
     names={
         **{name: Name(Type.NUMBER, COLUMNS.index(name)) for name in NUMBERS},
@@ -26,11 +28,13 @@ SCHEMA = Schema(
     interests=frozenset(INTERESTS),
     segment_slot=COLUMNS.index("segments"),
     interest_slot=COLUMNS.index("interests"),
+    preferences=PREFERENCES,
+    preference_slot=COLUMNS.index("preferences"),
 )
 # Orders are whole numbers in the table, the other numbers are doubles: both must mean the same.
 TYPES = (
     *(pa.int64(), pa.float64(), pa.float64(), pa.string(), pa.string(), pa.bool_(), pa.bool_()),
-    *(pa.list_(pa.string()), pa.map_(pa.string(), pa.float64())),
+    *(pa.list_(pa.string()), pa.map_(pa.string(), pa.float64()), pa.list_(pa.string())),
 )
 
 # Few values, so that equal ones meet, and the edges of what a double and a text can be.
@@ -50,7 +54,8 @@ class Writer:
         """A boolean expression of at most `depth` levels."""
         if depth == 0 or self.random.random() < 0.1:
             member = f"in_segment({quoted(self.random.choice(SEGMENTS))})"
-            return self.random.choice([*BOOLEANS, *BOOLEANS, member, "true", "false", "null"])
+            declared = f"prefers({', '.join(map(quoted, self.random.choice(DECLARED)))})"
+            return self.random.choice([*BOOLEANS, *BOOLEANS, member, declared, "true", "false", "null"])
         inner = depth - 1
         match self.random.randrange(8):
             case 0 | 1:
@@ -144,13 +149,16 @@ def random_row(random: Random) -> Row:
         random.choice((None, *values)) for values in (WHOLE, REAL, REAL, WORDS, WORDS, (True, False), (True, False))
     ]
     members = frozenset(segment for segment in SEGMENTS if random.random() < 0.5)
-    return (*values, members, {key: random.choice(REAL) for key in INTERESTS if random.random() < 0.5})
+    strengths = {key: random.choice(REAL) for key in INTERESTS if random.random() < 0.5}
+    said = frozenset(f"{one}={answer}" for one, answer in DECLARED if random.random() < 0.5)
+    return (*values, members, strengths, said)
 
 
 def profile_table(table: Sequence[Row]) -> pa.Table:
     columns = [list(column) for column in zip(*table, strict=True)]
-    columns[-2] = [sorted(members) for members in columns[-2]]
-    columns[-1] = [list(strengths.items()) for strengths in columns[-1]]
+    columns[-3] = [sorted(members) for members in columns[-3]]
+    columns[-2] = [list(strengths.items()) for strengths in columns[-2]]
+    columns[-1] = [sorted(said) for said in columns[-1]]
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, TYPES, strict=True)]
     return pa.Table.from_arrays([pa.array(range(len(table))), *arrays], names=["row", *COLUMNS])
 
@@ -186,7 +194,7 @@ reals = st.floats(allow_nan=False, allow_infinity=False)
 def test_any_literal_and_any_value_mean_the_same_in_every_reading(
     real: float, other: float, word: str, other_word: str, source: str
 ) -> None:
-    row = (2, real, other, word, other_word, True, None, frozenset(SEGMENTS), {"it's": real})
+    row: Row = (2, real, other, word, other_word, True, None, frozenset(SEGMENTS), {"it's": real}, frozenset())
     texts = [
         f"revenue = {written(real)} and revenue + {written(other)} < item.price * {written(real)}",
         f"city = {quoted(word)} and city <= {quoted(other_word)} and city < context.channel",

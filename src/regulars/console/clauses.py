@@ -1,5 +1,7 @@
 """Conditions for readers: names as the shop titles them, amounts as money, shares as per cent."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from regulars.console.formats import Formats
@@ -7,10 +9,11 @@ from regulars.console.words import Words
 from regulars.core.condition import Expected, Explanation, value_in_words
 from regulars.core.condition.words import WORDS
 from regulars.core.definitions import Definitions, Trait
-from regulars.core.schema import LIFECYCLE_STAGES
+from regulars.core.schema import LIFECYCLE_STAGES, PREFERENCE
 from regulars.profile.reading import is_money
 
 _MEMBERS = {Expected.MEMBER: "clause.member", Expected.NOT_MEMBER: "clause.not_member"}
+_DECLARED = {Expected.DECLARED: "clause.declared", Expected.NOT_DECLARED: "clause.not_declared"}
 #: Traits whose value is a number in the unit of the property that they read.
 _MEASURES = frozenset({"sum", "max", "last", "first"})
 
@@ -31,11 +34,22 @@ class Clause(msgspec.Struct, frozen=True):
 class Reader:
     """Turns explanations into clauses in one language."""
 
-    def __init__(self, definitions: Definitions, words: Words, formats: Formats) -> None:
+    def __init__(
+        self, definitions: Definitions, words: Words, formats: Formats, declared: Collection[str] = ()
+    ) -> None:
+        self._declared_interests = declared
         self._words = words
         self._formats = formats
         self._traits = {trait.name: trait for trait in definitions.traits}
         self._segments = {segment.id: words.of(segment.title, segment.id) for segment in definitions.segments}
+
+        self._preferences = {
+            one.id: (
+                words.of(one.title, one.id),
+                {answer: words.of(said, answer) for answer, said in one.options.items()},
+            )
+            for one in definitions.preferences
+        }
 
     def read(self, explanation: Explanation) -> Clause:
         """The explanation with everything in words."""
@@ -45,6 +59,9 @@ class Reader:
         if explanation.code in _MEMBERS:
             title = self._segments.get(str(explanation.expected[0]), str(explanation.expected[0]))
             return Clause("clause", explanation.verdict, self._words(_MEMBERS[explanation.code], segment=title))
+        if explanation.code in _DECLARED:
+            said = self._declared(_DECLARED[explanation.code], explanation)
+            return Clause("clause", explanation.verdict, said)
         names = explanation.names
         if len(names) == 1 and explanation.text.startswith(names[0][0]):
             name = names[0][0]
@@ -59,7 +76,13 @@ class Reader:
     def title(self, name: str) -> str:
         """What a name is called: the trait's title, or the interest's."""
         if name.startswith("interest("):
-            return self._words("clause.interest", key=name[len("interest('") : -2])
+            key = name[len("interest('") : -2]
+            said = (
+                "clause.interest_declared" if key.replace("''", "'") in self._declared_interests else "clause.interest"
+            )
+            return self._words(said, key=key)
+        if name.startswith(PREFERENCE) and name[len(PREFERENCE) :] in self._preferences:
+            return self._words("clause.preference", title=self._preferences[name[len(PREFERENCE) :]][0])
         trait = self._traits.get(name)
         if trait is None:
             return self._words.known(f"context.{name}", name)
@@ -85,6 +108,12 @@ class Reader:
         if trait.kind == "days_since":
             return self._words.count("count.days", int(value), n=self._formats.number(value))
         return self._formats.number(value, 2)
+
+    def _declared(self, word: str, explanation: Explanation) -> str:
+        preference = explanation.text.partition("'")[2].partition("'")[0]
+        title, answers = self._preferences.get(preference, (preference, {}))
+        answer = str(explanation.expected[0])
+        return self._words(word, title=title, answer=answers.get(answer, answer))
 
     def _asks(self, explanation: Explanation, name: str) -> str:
         words = WORDS[self._words.language]

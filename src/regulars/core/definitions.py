@@ -152,34 +152,48 @@ class Preference(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a customer may wish for, and what may be answered."""
 
     id: str
-    kind: Literal["choice", "many", "text", "number", "range"]
+    kind: Literal["choice", "many", "text", "number", "range", "hours"]
     options: dict[str, dict[str, str]] = {}  # of choice and many: answer -> its title; none for many: any texts
     title: dict[str, str] = {}
     at_least: float | None = None  # number
     at_most: float | None = None
+    days: dict[str, int] = {}  # of `frequency`: answer -> days between two messages, where the usual ones do not fit
+    ask: bool = True  # whether the customer's own page asks for it
+
+    def days_of(self, answer: str) -> int:
+        """The least days between two messages that an answer asks for."""
+        return self.days.get(answer, FREQUENCY_DAYS.get(answer, 0))
 
 
-#: Products that are not wanted again, and offers whose use of data felt too close: every shop has these.
+#: What is not wanted again, and what felt too close: every shop has these.
 NOT_AGAIN, TOO_CLOSE = "not_again", "too_close"
+#: Preferences that Regulars obeys by itself, and what kinds they may be: the way, how often, when, on what.
+CHANNEL, FREQUENCY, HOURS, TOPICS = "channel", "frequency", "hours", "topics"
+KNOWN_KINDS = {
+    CHANNEL: ("choice", "many"), FREQUENCY: ("choice",), HOURS: ("hours",), TOPICS: ("many",),
+    NOT_AGAIN: ("many",), TOO_CLOSE: ("many",),
+}  # fmt: skip
+#: Days between two messages that the usual answers to `frequency` ask for.
+FREQUENCY_DAYS = {"daily": 1, "weekly": 7, "monthly": 30, "rarely": 90}
 #: What customers may wish for where the shop has no preferences.toml.
 PREFERENCES = (
     Preference(
-        id="channel", kind="choice", title={"de": "Am liebsten per", "en": "Reach me by"},
+        id=CHANNEL, kind="choice", title={"de": "Am liebsten per", "en": "Reach me by"},
         options={
             "email": {"de": "E-Mail", "en": "e-mail"}, "post": {"de": "Post", "en": "post"},
             "phone": {"de": "Telefon", "en": "phone"}, "none": {"de": "gar nicht", "en": "nothing, please"},
         },
     ),
     Preference(
-        id="frequency", kind="choice", title={"de": "Wie oft", "en": "How often"},
+        id=FREQUENCY, kind="choice", title={"de": "Wie oft", "en": "How often"},
         options={
             "weekly": {"de": "jede Woche", "en": "every week"}, "monthly": {"de": "jeden Monat", "en": "every month"},
             "rarely": {"de": "nur bei Wichtigem", "en": "only what matters"},
         },
     ),
-    Preference(id="topics", kind="many", title={"de": "Das interessiert mich", "en": "I am interested in"}),
+    Preference(id=TOPICS, kind="many", title={"de": "Das interessiert mich", "en": "I am interested in"}),
     Preference(id="sizes", kind="many", title={"de": "Meine Größen", "en": "My sizes"}),
-    Preference(id="hours", kind="text", title={"de": "Gute Uhrzeiten", "en": "Good times of day"}),
+    Preference(id=HOURS, kind="hours", title={"de": "Gute Uhrzeiten", "en": "Good times of day"}),
     Preference(id=NOT_AGAIN, kind="many", title={"de": "Diese Artikel nicht mehr", "en": "Not these products again"}),
     Preference(id=TOO_CLOSE, kind="many", title={"de": "Kam mir zu nahe", "en": "Felt too close"}),
 )  # fmt: skip

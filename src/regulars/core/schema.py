@@ -1,8 +1,8 @@
 """What conditions may speak of in a shop, and the row that they are tested on.
 
 One row serves segments, offers and the console: the traits by slot (the hot values), then the set of segments, the
-interests, and the context of a decision. Context is NULL where nothing is being decided, so a segment may not ask
-about it.
+interests, the context of a decision, and what the customer declared. Context is NULL where nothing is being decided,
+so a segment may not ask about it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,8 @@ from typing import Any
 
 from regulars.core.condition import Condition, Name, Schema, Type
 from regulars.core.definitions import Definitions, Trait
+from regulars.core.preferences import declared_value, declared_values
+from regulars.core.preferences import interests as with_declared
 
 #: Stages of the customer lifecycle, from a customer's own purchase rhythm.
 LIFECYCLE_STAGES = ("new", "active", "waning", "inactive")
@@ -21,13 +23,18 @@ CONTEXT: tuple[tuple[str, Type], ...] = (
     ("context.hour", Type.NUMBER),
     ("context.weekday", Type.NUMBER),
 )
+#: Begins the names of preferences in conditions.
+PREFERENCE = "preference."
+#: Kinds of preference with one answer, which has a name; lists are asked with prefers('…', '…').
+READ = ("choice", "text", "number", "hours")
+_NOBODY: Mapping[str, Any] = {}
 _NOWHERE: tuple[None, ...] = (None,) * len(CONTEXT)
 
 
 class Rows:
     """Builds rows from hot values; compiled once from the definitions."""
 
-    __slots__ = ("_interests", "schema", "width")
+    __slots__ = ("_interests", "_preferences", "_read", "_unsaid", "schema", "width")
 
     def __init__(self, definitions: Definitions) -> None:
         traits = definitions.traits
@@ -41,12 +48,23 @@ class Rows:
         names.update(
             {name: Name(type=kind, slot=self.width + 2 + at) for at, (name, kind) in enumerate(CONTEXT)},
         )
+        self._preferences = definitions.preferences
+        self._read = tuple(one for one in definitions.preferences if one.kind in READ)
+        first = self.width + 2 + len(CONTEXT)
+        for at, one in enumerate(self._read):
+            kind = Type.NUMBER if one.kind == "number" else Type.TEXT
+            names[PREFERENCE + one.id] = Name(kind, first + at, frozenset(one.options) or None)
+        self._unsaid: tuple[Any, ...] = (*(None for _ in self._read), frozenset())
         self.schema = Schema(
             names=names,
             segments=frozenset(segment.id for segment in definitions.segments),
             interests=None,
             segment_slot=self.width,
             interest_slot=self.width + 1,
+            preferences={
+                one.id: frozenset(one.options) or None for one in definitions.preferences if one.kind != "number"
+            },
+            preference_slot=first + len(self._read),
         )
 
     @property
@@ -55,20 +73,25 @@ class Rows:
         return self._interests
 
     def row(
-        self, values: Sequence[Any], segments: AbstractSet[str], *,
+        self, values: Sequence[Any], segments: AbstractSet[str], facts: Mapping[str, Any] = _NOBODY, *,
         channel: str | None = None, placement: str | None = None,
         hour: int | None = None, weekday: int | None = None,
     ) -> list[Any]:  # fmt: skip
-        """The row of a profile: hot values, segments, interests, context."""
-        row = [*values, segments, self.interests(values)]
+        """The row of a profile: hot values, segments, interests, context, and what the facts declare."""
+        row = [*values, segments, with_declared(self.interests(values), facts) if facts else self.interests(values)]
         if channel is None and placement is None and hour is None and weekday is None:
             row += _NOWHERE
         else:
             row += (channel, placement, hour, weekday)
+        if facts:
+            row += [declared_value(facts, one) for one in self._read]
+            row.append(frozenset(declared_values(facts, self._preferences)))
+        else:
+            row += self._unsaid
         return row
 
     def interests(self, values: Sequence[Any]) -> Mapping[str, float]:
-        """{interest: share}; of several affinities that answer interest('...') the largest share of a key."""
+        """{interest: share} as inferred; of several affinities that are interests the largest share of a key."""
         slots = self._interests
         if len(slots) == 1:
             return values[slots[0]] or {}

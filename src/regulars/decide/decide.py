@@ -167,6 +167,7 @@ def row_of(table: OfferTable, facts: Facts, placement: str | None = None, channe
     return table.rows.row(
         hot.values,
         frozenset(hot.segments),
+        hot.facts,
         channel=channel,
         placement=placement,
         hour=hour,

@@ -11,6 +11,7 @@ from regulars.core.identifier import is_device, rank
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, part_id, profile_number
 from regulars.core.state import IDENTIFIER, ORDER, PART, StateReader, Table
 from regulars.flow.engine import Engine
+from regulars.flow.facts import TELLING, learn_facts, now_known
 from regulars.profile import consent, orders
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.profile.fold import Parts
@@ -139,6 +140,8 @@ class Customers:
             wanted.update(fold.touched(event.name))
             if speaks(event):
                 wanted.update((PERSON, *fold.parts))
+            elif event.name in TELLING:
+                wanted.add(PERSON)
         if reach:
             wanted.add(REACH)
         parts_wanted = wanted if usable_record else ({REACH} if reach else set())
@@ -175,6 +178,7 @@ class Customers:
             self._load(customer.number, parts)
         heard = [s for e in events if speaks(e) for s in engine.hear(e).statements]
         lapses = 0 < hot.lapses <= day
+        told = False
         if heard or lapses:
             if lapses and person is None:
                 person = self._person(customer.number)
@@ -184,6 +188,11 @@ class Customers:
             admitting = engine.admitting_purpose
             admitted = [e for e in events if consent.allows(hot.consent, admitting(e.name), e.time)]
             admitted.sort(key=lambda event: (event.time, event.message_id))
+            if any(event.name in TELLING for event in admitted):
+                facts = dict(person.facts) if person is not None else {}
+                learn_facts(facts, admitted)
+                hot.facts = now_known(facts)
+                told = True
             result = fold.fold(hot, parts, admitted, self._changes(admitted), since=hot.consent, day=day)
         elif day > hot.day:
             result = fold.fold(hot, parts, (), (), since=hot.consent, day=day)
@@ -194,10 +203,12 @@ class Customers:
         if due:
             evaluated = fold.evaluate(hot, parts, day)
             changed = None if changed is None else changed | evaluated
-        if not customer.known:
+        if told or not customer.known:
             changed = None
         if changed is None or changed:
-            moved = engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.segmenting)
+            moved = engine.segments.update(
+                hot.values, hot.segments, changed=changed, allowed=hot.segmenting, facts=hot.facts
+            )
             if moved is not None:
                 hot.segments = moved.now
 

@@ -119,17 +119,19 @@ class Desk:
         """What counts toward limits."""
         return self.load(working, (REACH,)).setdefault(REACH, [])
 
-    def folded(self, working: Working, result: Folded, *, day: int, consent_changed: bool = False) -> None:
-        """Bring values of passed days, segments and due up to date after a fold."""
+    def folded(self, working: Working, result: Folded, *, day: int, everything: bool = False) -> None:
+        """Bring values of passed days, segments and due up to date after a fold; `everything`: all segments."""
         hot = working.hot
         working.written |= result.parts
         changed: set[int] | None = result.slots
         if hot.due and hot.due <= day:
             fold = self.engine.fold
             changed = result.slots | fold.pass_time(hot, self.load(working, fold.timed_parts), day)
-        if working.new or consent_changed:
+        if working.new or everything:
             changed = None
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.segmenting)
+        moved = self.engine.segments.update(
+            hot.values, hot.segments, changed=changed, allowed=hot.segmenting, facts=hot.facts
+        )
         if moved is not None:
             hot.segments = moved.now
 
@@ -137,14 +139,18 @@ class Desk:
         """Recompute everything from all parts: time passed, parts were replaced."""
         hot = working.hot
         self.engine.fold.evaluate(hot, self.load_all(working), day)
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.segmenting)
+        moved = self.engine.segments.update(
+            hot.values, hot.segments, changed=None, allowed=hot.segmenting, facts=hot.facts
+        )
         if moved is not None:
             hot.segments = moved.now
 
     def regrouped(self, working: Working) -> None:
         """Ask every segment again: what consent allows has changed, the values have not."""
         hot = working.hot
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=None, allowed=hot.segmenting)
+        moved = self.engine.segments.update(
+            hot.values, hot.segments, changed=None, allowed=hot.segmenting, facts=hot.facts
+        )
         if moved is not None:
             hot.segments = moved.now
 
@@ -153,7 +159,9 @@ class Desk:
         hot = working.hot
         fold = self.engine.fold
         changed = fold.pass_time(hot, self.load(working, fold.timed_parts), day)
-        moved = self.engine.segments.update(hot.values, hot.segments, changed=changed, allowed=hot.segmenting)
+        moved = self.engine.segments.update(
+            hot.values, hot.segments, changed=changed, allowed=hot.segmenting, facts=hot.facts
+        )
         if moved is not None:
             hot.segments = moved.now
 

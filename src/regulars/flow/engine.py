@@ -8,7 +8,7 @@ from regulars.collect.identifiers import Identifiers
 from regulars.collect.segment import Decoder
 from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
-from regulars.core.definitions import CONTRACT, Definitions, Purpose
+from regulars.core.definitions import CONTRACT, Definitions, Preference, Purpose
 from regulars.core.errors import Misconfigured
 from regulars.core.event import ALWAYS_KEPT, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
@@ -134,12 +134,19 @@ def with_record_definitions(current: Definitions, stored: Definitions) -> Defini
         ),
         traits=stored.traits,
         segments=stored.segments,
+        preferences=_preferences_as_in(current, stored),
         events=tuple(replace(event, purpose=purposes.get(event.name, event.purpose)) for event in current.events),
         purposes=_purposes_as_in(current, stored),
         record_version=stored.record_version,
     )
     rows = Rows(served)
     return replace(served, offers=tuple(offer for offer in served.offers if _compiles(offer.when, rows)))
+
+
+def _preferences_as_in(current: Definitions, stored: Definitions) -> tuple[Preference, ...]:
+    """What the segments that serve may ask about, and what is new."""
+    known = {one.id for one in stored.preferences}
+    return (*stored.preferences, *(one for one in current.preferences if one.id not in known))
 
 
 def _purposes_as_in(current: Definitions, stored: Definitions) -> tuple[Purpose, ...]:

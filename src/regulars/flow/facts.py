@@ -8,16 +8,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from regulars.core.event import CORRECTED, IDENTIFY, PREFERENCE, STAFF, Event
+from regulars.core.preferences import MOST, NAMESPACE
 
 #: The events that tell facts.
 TELLING = frozenset({IDENTIFY, CORRECTED, PREFERENCE})
 #: So many facts, and so many preferences, are kept for a profile, the first by name: a cut that no order changes.
 MOST_FACTS = 40
 FACT_LENGTH = 500  # characters of one
-#: Begins the name of a preference among the facts.
-NAMESPACE = "pref."
 _NAME_LENGTH = 100
-_LIST_LENGTH = 50
+_LIST_LENGTH = MOST
 _ORIGINS = ("customer", "staff", "brand")
 
 #: By name: [time, message id, value, origin]; the origin is missing where a sender told the fact in an identify call.

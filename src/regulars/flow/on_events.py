@@ -18,7 +18,7 @@ from regulars.core.verdict import ADMITTED, REFUSED
 from regulars.flow.consents import hear, revise
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
-from regulars.flow.facts import TELLING, learn_facts, now_known
+from regulars.flow.facts import TELLING, learn_facts, now_known, preferences_of
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.intake import Codes, Intake
@@ -236,22 +236,25 @@ class _Batch:
         if len(admitted) > 1:
             admitted.sort(key=lambda event: (event.time, event.message_id))
         parts: set[int] = set()
+        told = False
         for name in {event.name for event in admitted}:
             parts.update(self.engine.fold.touched(name))
             if name in TELLING:
-                self._learn_facts(working, admitted)
+                told |= self._learn_facts(working, admitted)
         if changes:
             parts.update(self.engine.fold.touched(ORDER_EVENTS[0]))
         loaded = self.desk.load(working, parts)
         result = self.engine.fold.fold(hot, loaded, admitted, changes, since=since, day=self.day)
-        self.desk.folded(working, result, day=self.day, consent_changed=bool(self.placed.settlement))
+        self.desk.folded(working, result, day=self.day, everything=told or bool(self.placed.settlement))
 
-    def _learn_facts(self, working: Working, events: Iterable[Event]) -> None:
-        """Declared facts of identify calls: of each the last in (time, message id) stays."""
+    def _learn_facts(self, working: Working, events: Iterable[Event]) -> bool:
+        """Declared facts: of each the last in (time, message id) stays. Whether a preference is another one now."""
         person = self.desk.person(working)
+        before = preferences_of(working.hot.facts)
         learn_facts(person.facts, events)
         working.hot.facts = now_known(person.facts)
         working.written.add(PERSON)
+        return preferences_of(working.hot.facts) != before
 
     # Orders -----------------------------------------------------------------------------------------------------
 

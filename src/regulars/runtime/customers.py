@@ -1,6 +1,6 @@
 """Reading one customer from the state: who is meant, what is known, and why they are in their segments."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -10,9 +10,13 @@ from regulars.collect.dedup import locate_stored
 from regulars.collect.runs import offset_and_index, stored_entries, stored_pages
 from regulars.collect.tail import KIND as TAIL
 from regulars.collect.tail import subject_hashes
+from regulars.core.condition import Condition
+from regulars.core.condition.text import constant_text
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
+from regulars.core.preferences import NAMESPACE, Interest, told_interests
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
+from regulars.core.schema import PREFERENCE
 from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.flow.facts import preferences_of, without_preferences
@@ -39,6 +43,7 @@ class Customer(msgspec.Struct):
     consent: dict[str, int]  # purpose -> since when events count, ms; a purpose that is absent is not allowed
     facts: dict[str, Any]
     preferences: dict[str, Any]  # what the customer wishes for, declared and not inferred
+    interests: list[Interest]  # declared beside inferred
     restricted: bool  # the customer does not want to be profiled
 
 
@@ -108,8 +113,14 @@ class Customers:
             consent=hot.consent,
             facts=without_preferences(hot.facts),
             preferences=preferences_of(hot.facts),
+            interests=self.interests(hot),
             restricted=hot.restricted,
         )
+
+    def interests(self, hot: Hot) -> list[Interest]:
+        """Declared interests beside inferred ones; only the declared while records are built anew."""
+        fits = hot.version == self.engine.definitions.record_version
+        return told_interests(self.engine.rows.interests(hot.values) if fits else {}, hot.facts)
 
     def records(self, number: int) -> tuple[Hot, Person]:
         """The hot record and the person."""
@@ -123,7 +134,7 @@ class Customers:
         """Each segment with its verdict for this profile, clause by clause."""
         hot, _ = self.records(number)
         engine = self.engine
-        row = engine.rows.row(hot.values, set(hot.segments))
+        row = engine.rows.row(hot.values, set(hot.segments), hot.facts)
         found = []
         for segment in engine.definitions.segments:
             explanation = engine.segments.conditions[segment.id].explain(row)
@@ -136,6 +147,7 @@ class Customers:
                     "purpose": segment.purpose,
                     "purpose_allowed": allowed,
                     "condition": msgspec.to_builtins(explanation),
+                    "declared": _declared(engine.segments.conditions[segment.id], hot.facts),
                 }
             )
         return found
@@ -207,6 +219,15 @@ class Customers:
         below = {} if seq >= _NEWEST else {"seq": seq + 1}
         rows = self._services.state.select(RUN, {"kind": kind, "level": level}, below=below, order=("-seq",), limit=1)
         return (cast(int, rows[0][2]), cast(bytes, rows[0][3])) if rows else None
+
+
+def _declared(condition: Condition, facts: Mapping[str, Any]) -> list[str]:
+    """What of a condition's clauses rests on what the customer declared, as the condition writes it."""
+    liked = {one.key for one in told_interests({}, facts)}
+    names = [one for one in condition.names if one.startswith(PREFERENCE)]
+    said = [*names, *(PREFERENCE + one for one in condition.preferences)]
+    found = {one for one in said if NAMESPACE + one[len(PREFERENCE) :] in facts}
+    return sorted(found | {f"interest({constant_text(key)})" for key in condition.interests & liked})
 
 
 def identifier_rows(state: StateReader, keys: Iterable[str]) -> dict[str, IdRow]:

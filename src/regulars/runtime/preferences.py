@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from regulars.core.definitions import Definitions, Preference
+from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
+from regulars.core.preferences import NAMESPACE, nearest, wrong
 from regulars.core.record import Person
-from regulars.flow.facts import NAMESPACE
-
-_MOST = 50  # texts of one answer
-_LENGTH = 200  # characters of a text
 
 
 def checked(definitions: Definitions, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,11 +17,15 @@ def checked(definitions: Definitions, said: Mapping[str, Any]) -> dict[str, Any]
         one = known.get(name)
         if one is None:
             listed = ", ".join(known)
-            raise Rejected(f"there is no preference {name!r}; known are {listed}", field=name, expected=listed)
-        if value is not None and not _fits(one, value):
+            near = nearest(name, known)
+            meant = f"; did you mean {near!r}?" if near else ""
             raise Rejected(
-                f"{name} cannot be {value!r}"[:300], field=name, expected=_expected(one), got=repr(value)[:200]
+                f"there is no preference {name[:100]!r}; known are {listed}{meant}", field=name, expected=near or listed
             )
+        should = wrong(one, value)
+        if should is not None:
+            shown = repr(value)[:200]
+            raise Rejected(f"{name} cannot be {shown}; expected {should}", field=name, expected=should, got=shown)
         found[name] = value
     if not found:
         raise Rejected("no preference is given", field="preferences", expected="preferences", got="none")
@@ -41,25 +42,3 @@ def declared(definitions: Definitions, person: Person, language: str) -> list[di
             origin = fact[3] if fact[3:] else "customer"
             found.append({"preference": one.id, "title": title, "value": fact[2], "time": fact[0], "origin": origin})
     return found
-
-
-def _fits(one: Preference, value: object) -> bool:
-    if one.kind == "number":
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return (one.at_least is None or value >= one.at_least) and (one.at_most is None or value <= one.at_most)
-    if one.kind in ("many", "range"):
-        if not isinstance(value, list) or len(value) > _MOST or (one.kind == "range" and len(value) != 2):
-            return False
-        return all(_is_text(text) and (not one.options or text in one.options) for text in value)
-    return _is_text(value) and (one.kind == "text" or value in one.options)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LENGTH and value.isprintable()
-
-
-def _expected(one: Preference) -> str:
-    if one.options:
-        return ("one of " if one.kind == "choice" else "some of ") + ", ".join(one.options)
-    return {"number": "a number", "range": "two texts, from and to", "text": "a text"}.get(one.kind, "a list of texts")

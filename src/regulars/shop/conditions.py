@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 
 from regulars.core.condition import Condition, InvalidCondition, Schema, compile_condition
-from regulars.core.condition.schema import INTERESTS_COLUMN, SEGMENTS_COLUMN
+from regulars.core.condition.schema import INTERESTS_COLUMN, PREFERENCES_COLUMN, SEGMENTS_COLUMN
 from regulars.core.condition.tokens import CONSTANTS, FUNCTIONS, KEYWORDS
 from regulars.core.definitions import Definitions, Segment, Trait
 from regulars.core.schema import Rows
 from regulars.shop.draft import Draft
 
 #: Names that a trait cannot have, because a condition would not see it or the profile table has a column of that name.
-TAKEN = frozenset({SEGMENTS_COLUMN, INTERESTS_COLUMN, "context", *FUNCTIONS, *KEYWORDS, *CONSTANTS})
+TAKEN = frozenset(
+    {SEGMENTS_COLUMN, INTERESTS_COLUMN, PREFERENCES_COLUMN, "preference", "context", *FUNCTIONS, *KEYWORDS, *CONSTANTS}
+)
 
 
 def check_conditions(draft: Draft) -> None:

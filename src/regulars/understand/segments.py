@@ -64,12 +64,13 @@ class SegmentSet:
         *,
         changed: Iterable[int] | None,
         allowed: Collection[str] | None,
+        facts: Mapping[str, Any],
     ) -> Moved | None:
         """Membership of a profile whose hot `values` changed in the slots `changed`; None when nothing moved.
 
         `changed` None evaluates every segment: for a new definition, or when consent changed. `allowed` holds the
         purposes that the profile's consent allows (`Hot.consent`): a segment whose purpose is missing has no members.
-        None: there may be no segment of this profile.
+        None: there may be no segment of this profile. `facts` are those of the hot record.
         """
         if changed is None:
             affected = self._steps
@@ -82,7 +83,7 @@ class SegmentSet:
                 return None
             affected = self._reached.get(reached) or self._steps_of(reached)
         members = set(current)
-        row = self._rows.row(values, members)
+        row = self._rows.row(values, members, facts)
         entered: list[str] = []
         left: list[str] = []
         for name, test, purpose in affected:
@@ -131,7 +132,8 @@ def _reach(conditions: Mapping[str, Condition], order: Sequence[str], rows: Rows
         if condition.interests:
             slots.update(rows.interest_slots)
         for slot in slots:
-            reach[slot] |= through[name]
+            if slot < rows.width:  # what was declared changes seldom, and then every segment is asked
+                reach[slot] |= through[name]
     return reach
 
 

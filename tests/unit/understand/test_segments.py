@@ -40,7 +40,7 @@ def moved(
     segments: SegmentSet, row: list[Any], current: Collection[str] = (), changed: set[int] | None = None,
     allowed: Collection[str] = (),
 ) -> tuple[list[str], list[str], list[str]] | None:  # fmt: skip
-    found = segments.update(row, current, changed=changed, allowed=allowed)
+    found = segments.update(row, current, changed=changed, allowed=allowed, facts={})
     return None if found is None else (found.now, found.entered, found.left)
 
 

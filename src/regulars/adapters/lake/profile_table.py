@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from regulars.adapters.lake.duck import parquet, translated
 from regulars.adapters.lake.files import Encoding, Folder
-from regulars.adapters.lake.profile_rows import ProfileColumn, profile_rows, schema
+from regulars.adapters.lake.profile_rows import ProfileColumn, own_columns, profile_rows, schema
+from regulars.core.definitions import Preference
 from regulars.core.errors import Unavailable
 from regulars.core.lake import PROFILE_PART, PartFile
 from regulars.core.record import Hot
@@ -28,6 +30,8 @@ BASE, DELTA = 0, 1
 #: Share of the base's rows from which the delta is folded into it.
 FOLD_SHARE = 0.1
 GROUP_ROWS = 122_880  # DuckDB's own size of a row group: one unit of work for a thread
+#: Of the columns that every table has; a table of another layout is built anew.
+_LAYOUT = 2
 CHUNK = 20_000  # records that are turned into columns at a time
 
 
@@ -38,7 +42,7 @@ class ProfileTable:
         self._folder = folder
         self._columns = tuple(columns)
         self._schema = schema(columns)
-        encoded = msgspec.json.encode(self._columns)
+        encoded = msgspec.json.encode((_LAYOUT, [_untitled(one) for one in self._columns]))
         self.fingerprint = hashlib.blake2b(encoded, digest_size=8).hexdigest()
 
     # Writing --------------------------------------------------------------------------------------------------------
@@ -170,7 +174,16 @@ class ProfileTable:
         if base is None:
             raise Unavailable("the profile table is not written yet; it is within a minute of the first event")
         shown = ", ".join(
-            ["_profile", "_anchor", "_last_seen", "_purposes", "segments", "interests", *self._shown(as_of)]
+            [
+                "_profile",
+                "_anchor",
+                "_last_seen",
+                "_purposes",
+                "segments",
+                "interests",
+                "preferences",
+                *self._shown(as_of),
+            ]
         )
         rows = f"FROM {parquet([self._folder.path(base)])} AS base"
         if delta is None:
@@ -182,7 +195,7 @@ class ProfileTable:
         )
 
     def _shown(self, as_of: int) -> Iterator[str]:
-        for column in self._columns:
+        for column in own_columns(self._columns):
             name = '"' + column.name.replace('"', '""') + '"'
             yield f"CAST({int(as_of)} - {name} AS DOUBLE) AS {name}" if column.kind == "days_since" else name
 
@@ -197,6 +210,12 @@ def chunks(profiles: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]
     """Profiles in pieces that fit in memory as records."""
     for start in range(0, len(profiles), size):
         yield profiles[start : start + size]
+
+
+def _untitled(column: ProfileColumn) -> ProfileColumn:
+    if column.preference is None:
+        return column
+    return replace(column, preference=Preference(id=column.preference.id, kind=column.preference.kind))
 
 
 def _one(listed: Sequence[PartFile], bucket: int) -> PartFile | None:

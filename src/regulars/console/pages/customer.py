@@ -19,6 +19,7 @@ from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
 from regulars.core.definitions import CONTRACT
 from regulars.core.errors import Rejected
 from regulars.core.identifier import subject_of
+from regulars.core.preferences import Interest
 from regulars.core.record import Hot, Person, profile_name
 from regulars.core.state import ORDER
 
@@ -86,6 +87,7 @@ class Page(msgspec.Struct, frozen=True):
     bought: Bought
     grounds: list[Ground]
     leanings: list[Leaning]
+    declared: list[Interest]
     agreements: list[Agreement]
     statements: list[Statement]
     segments: list[Belonging]
@@ -169,7 +171,8 @@ def _page(visit: Visit, number: int) -> Page:
     hot, person = record(house, number)
     fits = hot.version == house.engine.fold.version
     slot = house.engine.lifecycle_slot
-    reader = Reader(house.definitions, visit.words, visit.formats)
+    declared = [one for one in house.customers.interests(hot) if one.origin == "declared"]
+    reader = Reader(house.definitions, visit.words, visit.formats, {one.key for one in declared})
     return Page(
         profile=profile_name(number),
         name=name_of(visit, hot),
@@ -181,6 +184,7 @@ def _page(visit: Visit, number: int) -> Page:
         bought=_bought(visit, number),
         grounds=_grounds(visit, hot, reader) if fits else [],
         leanings=_leanings(visit, hot) if fits else [],
+        declared=declared,
         agreements=agreements(visit, hot, person),
         statements=said(visit, person),
         segments=_segments(visit, hot, reader) if fits else [],
@@ -248,7 +252,7 @@ def _last(key: str) -> str:
 
 def _segments(visit: Visit, hot: Hot, reader: Reader) -> list[Belonging]:
     engine = visit.house.engine
-    row = engine.rows.row(hot.values, set(hot.segments))
+    row = engine.rows.row(hot.values, set(hot.segments), hot.facts)
     found = [
         Belonging(
             segment.id,

@@ -21,6 +21,7 @@ from regulars.core.definitions import Preference
 from regulars.core.errors import Rejected
 from regulars.core.identifier import parse
 from regulars.core.log import ACCESS, NewRecord
+from regulars.core.preferences import Interest
 from regulars.core.record import profile_name
 from regulars.core.state import ORDER
 from regulars.flow.facts import preferences_of, without_preferences
@@ -42,7 +43,7 @@ class Own(msgspec.Struct, frozen=True):
 
     facts: list[tuple[str, str]]
     orders: list[tuple[str, int, int, str]]  # id, time, total, currency
-    interests: list[tuple[str, float]]
+    interests: list[Interest]
     segments: list[str]
     agreements: list[tuple[Agreement, Asked]]
     wishes: list[tuple[Preference, Any]]
@@ -208,21 +209,13 @@ def _own(guest: _Guest, events: list[Any]) -> Own:
     return Own(
         facts=[(name, str(value)[:200]) for name, value in sorted(without_preferences(hot.facts).items())],
         orders=[(str(r[0]), cast(int, r[2]), cast(int, r[3]), str(r[4])) for r in rows if r[2] is not None],
-        interests=_interests(definitions.traits, hot.values) if hot.version == definitions.record_version else [],
+        interests=house.customers.interests(hot)[:_INTERESTS],
         segments=[titles[one] for one in hot.segments if titles.get(one)],
         agreements=[(one, words[one.id]) for one in agreements(visit, hot, person) if one.id in words],
         wishes=[(one, said.get(one.id)) for one in definitions.preferences],
         restricted=hot.restricted,
         events=moments(visit, events),
     )
-
-
-def _interests(traits: Any, values: list[Any]) -> list[tuple[str, float]]:
-    shares: dict[str, float] = {}
-    for trait, value in zip(traits, values, strict=True):
-        if trait.interest and value:
-            shares |= {key.rpartition(" > ")[2]: share for key, share in value.items()}
-    return sorted(shares.items(), key=lambda one: (-one[1], one[0]))[:_INTERESTS]
 
 
 async def _looked(guest: _Guest, action: str) -> None:

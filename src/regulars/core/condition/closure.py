@@ -26,6 +26,7 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
+    Prefers,
     Ref,
     children,
     walk,
@@ -115,7 +116,7 @@ class _Writer:
             case _:
                 return self._leaf(node, wanted=False)
 
-    def _leaf(self, node: Node, *, wanted: bool) -> str:
+    def _leaf(self, node: Node, *, wanted: bool) -> str:  # noqa: PLR0911  # one form for each kind of node
         """Code that is True when a node other than and, or, not has the wanted truth."""
         match node:
             case Constant(value):
@@ -124,6 +125,8 @@ class _Writer:
                 return f"(row[{slot}] is {wanted})"
             case InSegment(segment, slot):
                 return f"({self._constant(segment)} {'in' if wanted else 'not in'} row[{slot}])"
+            case Prefers(slot=slot):
+                return f"({self._constant(node.key)} {'in' if wanted else 'not in'} row[{slot}])"
             case IsNull(item):
                 return f"({self.value(item)} is None)"
             case IsTruth(item, truth):
@@ -210,7 +213,7 @@ class _Writer:
                 return self._kleene(items, decisive="False", otherwise="True")
             case Or(items):
                 return self._kleene(items, decisive="True", otherwise="False")
-            case IsNull() | IsTruth() | InSegment():
+            case IsNull() | IsTruth() | InSegment() | Prefers():
                 return self.when_true(node)
             case Compare() | Between() | In() | Like():
                 return self._test_value(node)
@@ -294,7 +297,7 @@ class _Writer:
             case Call("abs" | "lower" | "length" as function, (item,)):
                 guards, code = self._operand(item)
                 return guards, f"{'len' if function == 'length' else function}({code})"
-            case InSegment() | IsNull() | IsTruth():
+            case InSegment() | Prefers() | IsNull() | IsTruth():
                 return [], self.when_true(node)
             case _:
                 return self._held(node)

@@ -6,7 +6,7 @@ from regulars.core.condition.closure import compile_closure
 from regulars.core.condition.explain import Explanation, explain
 from regulars.core.condition.interpret import Row
 from regulars.core.condition.mistakes import InvalidCondition, Mistake, Mistakes
-from regulars.core.condition.nodes import InSegment, Interest, Node, Ref, walk
+from regulars.core.condition.nodes import InSegment, Interest, Node, Prefers, Ref, walk
 from regulars.core.condition.parse import parse
 from regulars.core.condition.schema import Schema
 from regulars.core.condition.sql import to_sql
@@ -46,7 +46,18 @@ def _compile(text: str, schema: Schema, mistakes: Mistakes) -> "Condition | None
 class Condition:
     """A compiled condition. It does not change and may be shared."""
 
-    __slots__ = ("_interests", "_node", "_refs", "evaluate", "interests", "names", "segments", "test", "text")
+    __slots__ = (
+        "_interests",
+        "_node",
+        "_refs",
+        "evaluate",
+        "interests",
+        "names",
+        "preferences",
+        "segments",
+        "test",
+        "text",
+    )
 
     text: str
     names: frozenset[str]
@@ -55,6 +66,8 @@ class Condition:
     """The segments that it asks about."""
     interests: frozenset[str]
     """The interests that it asks about."""
+    preferences: frozenset[str]
+    """The preferences that it asks about with prefers()."""
     test: Callable[[Row], bool]
     """`test(row)` is True when the condition is TRUE for the row; FALSE and NULL are False."""
     evaluate: Callable[[Row], bool | None]
@@ -70,6 +83,7 @@ class Condition:
         self.names = frozenset(self._refs)
         self.interests = frozenset(self._interests)
         self.segments = frozenset(part.segment for part in parts if isinstance(part, InSegment))
+        self.preferences = frozenset(part.preference for part in parts if isinstance(part, Prefers))
 
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"

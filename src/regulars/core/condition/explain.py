@@ -21,6 +21,7 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
+    Prefers,
     Ref,
     Value,
     walk,
@@ -47,6 +48,8 @@ class Expected(Enum):
     NOT_NULL = "not_null"
     MEMBER = "member"
     NOT_MEMBER = "not_member"
+    DECLARED = "declared"
+    NOT_DECLARED = "not_declared"
     TRUE = "true"
     NOT_TRUE = "not_true"
     FALSE = "false"
@@ -87,6 +90,7 @@ NEGATED = {
     Expected.LIKE: Expected.NOT_LIKE,
     Expected.NULL: Expected.NOT_NULL,
     Expected.MEMBER: Expected.NOT_MEMBER,
+    Expected.DECLARED: Expected.NOT_DECLARED,
     # A bare boolean that is not true is false or unknown; Kleene's not keeps the unknown apart by the verdict.
     Expected.TRUE: Expected.FALSE,
 }
@@ -143,10 +147,16 @@ def _asked(node: Node) -> tuple[Expected, Node, tuple[Node, ...]]:
             return (Expected.TRUE if wanted else Expected.FALSE), item, ()
         case InSegment(segment):
             return Expected.MEMBER, node, (Constant(segment),)
+        case Prefers(_, answer):
+            return Expected.DECLARED, node, (Constant(answer),)
         case _:
             return Expected.TRUE, node, ()
 
 
 def _names(node: Node, row: Row) -> tuple[tuple[str, Value], ...]:
-    found = {text_of(part): value_of(part, row) for part in walk(node) if isinstance(part, Ref | Interest | InSegment)}
+    found = {
+        text_of(part): value_of(part, row)
+        for part in walk(node)
+        if isinstance(part, Ref | Interest | InSegment | Prefers)
+    }
     return tuple(found.items())

@@ -24,6 +24,7 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
+    Prefers,
     Ref,
     Value,
 )
@@ -50,6 +51,8 @@ def value_of(node: Node, row: Row) -> Value:  # noqa: C901, PLR0911, PLR0912  # 
             return _strength(key, row[slot])
         case InSegment(segment, slot):
             return _is_member(segment, row[slot])
+        case Prefers(slot=slot):
+            return _is_member(node.key, row[slot])
         case Not(item):
             return _negated(truth(item, row))
         case And(items):
@@ -166,7 +169,7 @@ def _strength(key: str, strengths: object) -> float:
 
 def _is_member(segment: str, members: object) -> bool:
     if not isinstance(members, AbstractSet):
-        raise TypeError(f"the row holds {type(members).__name__} where the set of segments should be")
+        raise TypeError(f"the row holds {type(members).__name__} where a set of texts should be")
     return segment in members
 
 

@@ -50,6 +50,8 @@ PHRASES = {
     "unknown_name_quoted": "unknown name {word}; text is written in single quotes",
     "unknown_interest": "unknown interest {word}",
     "unknown_segment": "unknown segment {word}",
+    "unknown_preference": "unknown preference {word}",
+    "two_texts": "two texts, the preference and the answer",
     "none_declared": "no name at all: none is declared",
     "one_of": "one of {known}",
     "one_of_and_more": "one of {known} and {more} more",

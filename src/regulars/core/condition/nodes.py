@@ -44,6 +44,19 @@ class InSegment(msgspec.Struct, frozen=True):
     slot: int
 
 
+class Prefers(msgspec.Struct, frozen=True):
+    """Whether the customer declared this answer; never NULL."""
+
+    preference: str
+    answer: str
+    slot: int
+
+    @property
+    def key(self) -> str:
+        """As the row holds it."""
+        return f"{self.preference}={self.answer}"
+
+
 class Not(msgspec.Struct, frozen=True):
     """Kleene negation."""
 
@@ -138,6 +151,7 @@ Node = (
     | Ref
     | Interest
     | InSegment
+    | Prefers
     | Not
     | And
     | Or
@@ -157,7 +171,7 @@ Node = (
 def children(node: Node) -> tuple[Node, ...]:
     """The direct parts of a node, from left to right."""
     match node:
-        case Constant() | Ref() | Interest() | InSegment():
+        case Constant() | Ref() | Interest() | InSegment() | Prefers():
             return ()
         case And(items) | Or(items):
             return items

@@ -24,6 +24,7 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
+    Prefers,
     Ref,
     common_type,
     type_of,
@@ -41,7 +42,7 @@ COMPARISONS: dict[type[exp.Expression], str] = {
     exp.GTE: ">=",
 }
 ARITHMETIC: dict[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
-ARITY = {"interest": (1, 1), "in_segment": (1, 1), "abs": (1, 1), "lower": (1, 1), "length": (1, 1)}
+ARITY = {"interest": (1, 1), "in_segment": (1, 1), "prefers": (2, 2), "abs": (1, 1), "lower": (1, 1), "length": (1, 1)}
 
 # Stands where a mistake was found; NULL fits every type, so one mistake does not make others.
 MISSING = Constant(None)
@@ -238,11 +239,13 @@ class Reader:
         function = leaf.value
         fewest, most = ARITY.get(function, (1, None))
         if len(arguments) < fewest or (most is not None and len(arguments) > most):
-            wanted = "one_argument" if most else "some_arguments"
+            wanted = {1: "one_argument", 2: "two_texts", None: "some_arguments"}[most]
             self._add(tree, "arguments", wanted, function=function, number=len(arguments))
             return MISSING
         if function in ("interest", "in_segment"):
             return self._membership(function, arguments[0], tree)
+        if function == "prefers":
+            return self._prefers(arguments, tree)
         if not self._arguments_fit(function, arguments, tree.expressions):
             return MISSING
         return Call(function, tuple(arguments))
@@ -270,6 +273,40 @@ class Reader:
         if function == "interest":
             return Interest(key, self.schema.interest_slot)
         return InSegment(key, self.schema.segment_slot)
+
+    def _prefers(self, arguments: Sequence[Node], tree: exp.Anonymous) -> Node:
+        texts = [one.value for one in arguments if isinstance(one, Constant) and isinstance(one.value, str)]
+        if len(texts) != len(arguments):
+            if not any(one is MISSING for one in arguments):
+                self._add(tree, "takes_text", "two_texts", function="prefers")
+            return MISSING
+        preference, answer = texts
+        known = self.schema.preferences
+        answers: frozenset[str] | None = None
+        if preference not in known:
+            near = closest(preference, known)
+            self._add(
+                tree.expressions[0],
+                "unknown_preference",
+                "" if near else "one_of",
+                constant_text(near) if near else None,
+                word=constant_text(preference[:60]),
+                known=", ".join(sorted(known)[:12]),
+            )
+        else:
+            answers = known[preference]
+        if answers and answer not in answers:
+            near = closest(answer, answers)
+            self._add(
+                tree.expressions[1],
+                "never",
+                "one_of",
+                constant_text(near) if near else None,
+                word=preference,
+                value=constant_text(answer[:60]),
+                known=", ".join(constant_text(one) for one in sorted(answers)[:12]),
+            )
+        return Prefers(preference, answer, self.schema.preference_slot)
 
     def _arguments_fit(self, function: str, arguments: Sequence[Node], places: Sequence[object]) -> bool:
         wanted = {"abs": Type.NUMBER, "lower": Type.TEXT, "length": Type.TEXT}.get(function, common_type(*arguments))

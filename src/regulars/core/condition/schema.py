@@ -8,6 +8,7 @@ import msgspec
 
 SEGMENTS_COLUMN = "segments"
 INTERESTS_COLUMN = "interests"
+PREFERENCES_COLUMN = "preferences"
 
 
 class Type(Enum):
@@ -34,7 +35,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
 
     A row is a sequence indexed by slot. A number slot holds a finite int or float, a text slot a str, a boolean slot
     a bool, each of them or None; `segment_slot` holds a set of segment ids and `interest_slot` a dict from key to
-    strength, both never None. The profile table has one column per name, `segments` and `interests`.
+    strength, both never None; `preference_slot` holds a set of texts `preference=answer`. The profile table has one
+    column per name, `segments`, `interests` and `preferences`.
     """
 
     names: Mapping[str, Name]
@@ -42,10 +44,14 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     interests: frozenset[str] | None
     segment_slot: int
     interest_slot: int
+    preferences: Mapping[str, frozenset[str] | None] = {}  # of prefers(): the answers, None for any text
+    preference_slot: int = -1
 
     def __post_init__(self) -> None:
         # DuckDB folds the case of quoted identifiers too, so two such names would be one column.
-        columns = Counter([SEGMENTS_COLUMN, INTERESTS_COLUMN, *(name.lower() for name in self.names)])
+        columns = Counter(
+            [SEGMENTS_COLUMN, INTERESTS_COLUMN, PREFERENCES_COLUMN, *(name.lower() for name in self.names)]
+        )
         clashing = sorted(column for column, times in columns.items() if times > 1)
         if clashing:
             raise ValueError(f"names must differ in more than case and not be a table's own column: {clashing}")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 from regulars.core.condition.closure import Test, compile_closure
 from regulars.core.condition.condition import Condition
 from regulars.core.condition.interpret import truth
-from regulars.core.condition.nodes import And, InSegment, Interest, IsTruth, Node, Not, Or, Ref, walk
+from regulars.core.condition.nodes import And, InSegment, Interest, IsTruth, Node, Not, Or, Prefers, Ref, walk
 from regulars.core.condition.schema import Type
 from regulars.core.condition.thresholds import thresholds
 
@@ -51,7 +51,7 @@ class Sieve:
         self._count = len(conditions)
         self._owners: list[int] = []  # of the alternatives after the first of each condition
         self._tests: dict[int, list[Test]] = {}  # alternative -> what reads several names
-        by_source: dict[Ref | Interest | InSegment, list[tuple[int, _Clause]]] = {}
+        by_source: dict[Ref | Interest | InSegment | Prefers, list[tuple[int, _Clause]]] = {}
         later: list[tuple[int, list[_Clause]]] = []
         never = 0
         for at, condition in enumerate(conditions):
@@ -122,11 +122,11 @@ class Sieve:
         self,
         at: int,
         clauses: Iterable[_Clause],
-        by_source: dict[Ref | Interest | InSegment, list[tuple[int, _Clause]]],
+        by_source: dict[Ref | Interest | InSegment | Prefers, list[tuple[int, _Clause]]],
     ) -> int:
         """Note an alternative's clauses by what they read; its member where it never holds."""
         for clause in clauses:
-            sources = {part for part in walk(clause.node) if isinstance(part, Ref | Interest | InSegment)}
+            sources = {part for part in walk(clause.node) if isinstance(part, Ref | Interest | InSegment | Prefers)}
             if not sources:
                 if truth(clause.node, ()) is not clause.wanted:
                     return _member(at)
@@ -137,7 +137,7 @@ class Sieve:
         return 0
 
     def _compile(
-        self, by_source: Mapping[Ref | Interest | InSegment, list[tuple[int, _Clause]]], everything: int
+        self, by_source: Mapping[Ref | Interest | InSegment | Prefers, list[tuple[int, _Clause]]], everything: int
     ) -> None:
         self._numbers: list[tuple[int, list[float], list[int], int]] = []
         self._others: list[tuple[int, dict[object, int], Callable[[object], int]]] = []
@@ -153,7 +153,8 @@ class Sieve:
                 case Interest(key, slot):
                     points, left, _ = _steps(source, clauses, everything)
                     interests.setdefault(slot, []).append((key, points, left))
-                case InSegment(segment, slot):
+                case InSegment() | Prefers():
+                    segment, slot = (source.segment if isinstance(source, InSegment) else source.key), source.slot
                     inside = _left(clauses, _Cells({slot: frozenset((segment,))}), everything)
                     outside = _left(clauses, _Cells({slot: frozenset()}), everything)
                     segments.setdefault(slot, []).append((segment, inside, outside))
@@ -197,9 +198,9 @@ def _alternatives(clause: _Clause) -> list[list[_Clause]]:
             return [[clause]]
 
 
-def _is_simple(node: Node, source: Ref | Interest | InSegment) -> bool:
+def _is_simple(node: Node, source: Ref | Interest | InSegment | Prefers) -> bool:
     """Whether few constants say everything about the only source that a node reads."""
-    if isinstance(source, InSegment) or (isinstance(source, Ref) and source.type is not Type.NUMBER):
+    if isinstance(source, InSegment | Prefers) or (isinstance(source, Ref) and source.type is not Type.NUMBER):
         return True
     return thresholds(node, source) is not None
 

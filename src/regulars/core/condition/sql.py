@@ -24,11 +24,12 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
+    Prefers,
     Ref,
     Value,
     common_type,
 )
-from regulars.core.condition.schema import INTERESTS_COLUMN, SEGMENTS_COLUMN, Type
+from regulars.core.condition.schema import INTERESTS_COLUMN, PREFERENCES_COLUMN, SEGMENTS_COLUMN, Type
 
 SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.TEXT: "VARCHAR", Type.BOOLEAN: "BOOLEAN"}
 
@@ -49,6 +50,8 @@ def _sql(node: Node, wanted: Type) -> str:  # noqa: C901, PLR0911, PLR0912  # on
             return f"coalesce({_quoted(INTERESTS_COLUMN)}[{_literal(key)}], 0e0)"
         case InSegment(segment):
             return f"coalesce(list_contains({_quoted(SEGMENTS_COLUMN)}, {_literal(segment)}), FALSE)"
+        case Prefers():
+            return f"coalesce(list_contains({_quoted(PREFERENCES_COLUMN)}, {_literal(node.key)}), FALSE)"
         case Not(item):
             return f"(NOT {_sql(item, Type.BOOLEAN)})"
         case And(items):

@@ -18,6 +18,7 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
+    Prefers,
     Ref,
     Value,
 )
@@ -59,7 +60,7 @@ def _within(node: Node, at_least: int) -> str:
     return text if strength >= at_least else f"({text})"
 
 
-def _write(node: Node) -> tuple[str, int]:  # noqa: PLR0911  # one form for each kind of node
+def _write(node: Node) -> tuple[str, int]:  # noqa: C901, PLR0911  # one form for each kind of node
     match node:
         case Constant(value):
             return constant_text(value), ATOM
@@ -69,6 +70,8 @@ def _write(node: Node) -> tuple[str, int]:  # noqa: PLR0911  # one form for each
             return f"interest({constant_text(key)})", ATOM
         case InSegment(segment):
             return f"in_segment({constant_text(segment)})", ATOM
+        case Prefers(preference, answer):
+            return f"prefers({constant_text(preference)}, {constant_text(answer)})", ATOM
         case Or(items):
             return " or ".join(_within(item, AND) for item in items), OR
         case And(items):

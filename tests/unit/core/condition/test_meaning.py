@@ -3,8 +3,9 @@
 import duckdb
 import pytest
 
+from regulars.core.condition import check
 from regulars.core.condition.like import lower
-from tests.unit.core.condition.shop import Row, customer, when
+from tests.unit.core.condition.shop import SCHEMA, Row, customer, when
 
 ANA = customer(
     orders_365d=4,
@@ -231,3 +232,27 @@ def test_the_largest_conditions_still_compile_and_agree(text: str) -> None:
     table = "SELECT 4::BIGINT AS orders_365d"
     assert duckdb.sql(f"SELECT {condition.sql()} FROM ({table})").fetchone() == (condition.evaluate(ana),)  # noqa: S608
     assert condition.explain(ana).verdict is condition.evaluate(ana)
+
+
+def test_what_the_customer_declared_is_asked_by_preference_and_answer() -> None:
+    condition = when("preference.channel = 'email' and not prefers('topics', 'Tea')")
+
+    assert condition.test(customer(preference_channel="email"))
+    assert not condition.test(customer(preference_channel="email", declared=frozenset({"topics=Tea"})))
+    assert condition.names == {"preference.channel"}
+    assert condition.preferences == {"topics"}
+    assert condition.normal_text() == condition.text
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("preference.chanel = 'email'", "preference.channel"),
+        ("preference.channel = 'emial'", "'email'"),
+        ("prefers('topcis', 'Tea')", "'topics'"),
+        ("prefers('channel', 'emial')", "'email'"),
+        ("prefer('channel', 'email')", "prefers"),
+    ],
+)
+def test_a_typo_in_a_preference_comes_with_a_suggestion(text: str, suggestion: str) -> None:
+    assert [mistake.suggestion for mistake in check(text, SCHEMA)] == [suggestion]

@@ -24,6 +24,8 @@ def test_every_example_compiles_in_both_readings(text: str) -> None:
 
     columns = "1 orders_365d, 2.5 revenue_365d, 3 days_since_order, 4.5 \"item.price\", 'Bern' city, 'new' lifecycle"
     table = f"SELECT {columns}, 'web' \"context.channel\", true newsletter, [] segments, map {{'Tea': 1e0}} interests"
+    said = "'email' \"preference.channel\", NULL::VARCHAR \"preference.frequency\", ['topics=Tea'] preferences"
+    table = f"{table}, {said}"
     row = customer(
         orders_365d=1,
         revenue_365d=2.5,
@@ -34,6 +36,8 @@ def test_every_example_compiles_in_both_readings(text: str) -> None:
         context_channel="web",
         newsletter=True,
         interests={"Tea": 1.0},
+        preference_channel="email",
+        declared=frozenset({"topics=Tea"}),
     )
     assert duckdb.sql(f"SELECT {condition.sql()} FROM ({table})").fetchone() == (condition.evaluate(row),)  # noqa: S608
 
