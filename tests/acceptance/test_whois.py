@@ -61,3 +61,32 @@ def test_what_is_no_profile_and_no_part_of_it_is_refused(product: Product, capsy
         assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
     assert run(["identity", "explain", str(product.shop), "user_id:no", "--data", str(product.data)]) == 2
     assert "nobody is known" in capsys.readouterr().err
+
+
+def test_changed_rules_are_planned_and_applied_while_the_shop_is_open(
+    product: Product, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2):
+        identify(product, "whois-3", f"whois3-{number}@example.org", f"whois-m3-{number}")
+    before = (product.shop / "identity.toml").read_text(encoding="utf-8") if _has_rules(product) else None
+    shop, data = str(product.shop), str(product.data)
+    try:
+        (product.shop / "identity.toml").write_text((before or "") + "\n[types.email]\nlimit = 1\n", encoding="utf-8")
+        assert run(["identity", "plan", shop, "--json", "--data", data]) == 0
+        printed = capsys.readouterr().out
+        planned = msgspec.json.decode(printed[printed.index("{") :])
+        assert planned["split"] >= 1
+        assert run(["identity", "apply", shop, "--data", data]) == 0
+        assert "identifiers settled by the edited rules" in capsys.readouterr().out
+        assert len({told(product, f"email:whois3-{n}@example.org")["profile"] for n in (1, 2)}) == 2
+    finally:
+        if before is None:
+            (product.shop / "identity.toml").unlink()
+        else:
+            (product.shop / "identity.toml").write_text(before, encoding="utf-8")
+        assert run(["identity", "apply", shop, "--data", data]) == 0
+    assert len({told(product, f"email:whois3-{n}@example.org")["profile"] for n in (1, 2)}) == 1
+
+
+def _has_rules(product: Product) -> bool:
+    return (product.shop / "identity.toml").exists()

@@ -149,7 +149,7 @@ def test_a_household_joins_nobody() -> None:
 def test_a_link_of_a_shared_source_is_a_mark() -> None:
     event = make_event(1, 10, ["user_id:1", "anonymous_id:x"], "kiosk")
     assert links_of(event, IDENTITY) == [
-        Link("anonymous_id:x", "anonymous_id:x", 10, "m001", "Page Viewed", 0, "shared")
+        Link("anonymous_id:x", "anonymous_id:x", 10, "m001", "Page Viewed", 0, "shared", source="kiosk")
     ]
     assert is_person("order_id:A", IDENTITY)
     assert is_reference("order_id:A", IDENTITY)

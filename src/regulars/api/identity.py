@@ -33,6 +33,19 @@ class ProposalsBody(msgspec.Struct, forbid_unknown_fields=True):
     proposals: list[Proposal]
 
 
+class ApplyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Definitions whose rules of identity are to be applied to the past: base64 of MessagePack. Empty: go on."""
+
+    definitions: str = ""
+
+
+@post("/v1/identity/apply", guards=[needs("admin")], tags=["identity"], status_code=200)
+async def apply(request: Request[Any, Any, Any], data: ApplyBody, services: Services) -> Done:
+    """Begin to apply changed rules to the past, or go on by one stretch; the result says how far it is."""
+    args = {"definitions": data.definitions} if data.definitions else {}
+    return done(await services.command("apply_identity", args, request.user.id))
+
+
 @post("/v1/identity/links", guards=[needs("admin")], tags=["identity"], status_code=200)
 async def links(request: Request[Any, Any, Any], data: LinksBody, services: Services) -> Done:
     """Link identifiers; the result says of each link whether it stands."""
@@ -45,4 +58,4 @@ async def proposals(request: Request[Any, Any, Any], data: ProposalsBody, servic
     return done(await services.command("propose", msgspec.to_builtins(data), request.user.id))
 
 
-HANDLERS = (links, proposals)
+HANDLERS = (apply, links, proposals)

@@ -95,5 +95,5 @@ def _bar() -> Iterator[Any]:
         yield progress
 
 
-for _one in (*_whois.COMMANDS, _identity_plan.command):
+for _one in (*_whois.COMMANDS, _identity_plan.command, _identity_plan.apply):
     command.add_command(_one)

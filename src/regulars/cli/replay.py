@@ -36,7 +36,7 @@ def command(*, shop: Path, again: bool, data: Path | None) -> None:
     if answer["identity_changed"]:
         click.echo(
             "the rules of who is who (identity.toml) have changed: they hold for what comes from now on; "
-            "who was joined before stays joined"
+            "`regulars identity apply` applies them to the past"
         )
     if not answer["needed"]:
         click.echo("nothing to do: the records are built by these definitions; --again builds them all the same")

@@ -37,7 +37,10 @@ PART = _table("part", "id:int data:blob")
 IDENTIFIER = _table("identifier", "key:text profile:int first_seen:int owners:blob", 1, "profile")
 #: Evidence that two identifiers are one customer's (profile.links.Link).
 LINK = _table(
-    "link", "a:text b:text time:int message_id:text rule:text until:int status:text score:real note:text", 4, "b"
+    "link",
+    "a:text b:text time:int message_id:text rule:text until:int status:text score:real note:text source:text",
+    4,
+    "b",
 )
 #: When a person key was named with which groups of a type (profile.links.Holding).
 GROUPED = _table("grouped", "member:text kind:text holdings:blob", 2)

@@ -37,7 +37,7 @@ def note_groups(events: Sequence[Event], identity: Identity, state: StateReader,
             continue
         for key in event.identifiers:
             if is_group(key, identity):
-                link = Link(key, event.subject, event.time, event.message_id, event.name)
+                link = Link(key, event.subject, event.time, event.message_id, event.name, source=event.source)
                 named.setdefault((event.subject, key.partition(":")[0]), []).append(link)
     if named:
         _store(named, state, changes)

@@ -11,7 +11,7 @@ from regulars.core.record import profile_name
 from regulars.core.state import IDENTIFIER, LINK, StateReader
 from regulars.profile.assignment import IdRow
 from regulars.profile.identity import Resolution, resolve
-from regulars.profile.links import Link, links_in
+from regulars.profile.links import SHARED, Link, links_in
 
 #: What more identifiers than this hang together by is not looked into: burned keys and mistakes of some system.
 MOST_KEYS = 2_000
@@ -77,11 +77,19 @@ def _identifiers(state: StateReader) -> Iterator[IdRow]:
         last = rows[-1][0]
 
 
-def _links(key: str, state: StateReader, identity: Identity) -> list[Link]:
+def links_of_key(key: str, state: StateReader, identity: Identity) -> list[Link]:
     """The rows of the ledger that name the key; too many of them are as good as a cluster that is too large."""
     rows = [row for side in ("a", "b") for row in state.select(LINK, {side: key}, limit=2 * MOST_KEYS)]
     links = (Link(*row) for row in rows)  # type: ignore[arg-type]  # the columns of the table are the fields
     return [link for link in links if not is_group(link.b, identity)]
+
+
+def named_at_shared(device: str, state: StateReader, identity: Identity) -> bool:
+    """Whether somebody was named on the device where devices are shared: listed, or by a source that is."""
+    sources, devices = identity.shares
+    if device in devices or not sources:
+        return device in devices
+    return any(str(row[9]) in sources for row in state.select(LINK, {"b": device}, limit=2 * MOST_KEYS))
 
 
 def _cluster(start: str, state: StateReader, identity: Identity, large: set[str]) -> dict[str, list[Link]] | None:
@@ -95,7 +103,7 @@ def _cluster(start: str, state: StateReader, identity: Identity, large: set[str]
         if key in large or len(found) >= MOST_KEYS:
             large.update((start, key))
             return None
-        links = found[key] = _links(key, state, identity)
+        links = found[key] = links_of_key(key, state, identity)
         if len(links) > MOST_KEYS:
             large.update((start, key))
             return None
@@ -115,7 +123,12 @@ def _compare(
     seen = {key: row[2] for key, row in rows.items()}
     kept = {key: time for key, time in seen.items() if usable(key, edited)}
     before = resolve(evidence, seen, serving)
-    after = resolve([x for x in evidence if x.a in kept and x.b in kept], kept, edited)
+    marks = [
+        Link(key, key, 0, "", "", 0, SHARED)
+        for key in kept
+        if is_device(key, edited) and named_at_shared(key, state, edited)
+    ]
+    after = resolve([*marks, *(x for x in evidence if x.a in kept and x.b in kept)], kept, edited)
     found.blocked += len(seen) - len(kept)
     found.profiles_before += len(before.persons)
     found.profiles_after += len(after.persons)

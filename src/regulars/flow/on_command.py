@@ -10,6 +10,7 @@ from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.state import ANSWER, IDENTIFIER, USER, Changes
 from regulars.flow import (
     consent_commands,
+    identity_apply,
     identity_commands,
     linking_commands,
     privacy_commands,
@@ -100,6 +101,7 @@ def delete_user(context: Context, command: Command, changes: Changes) -> dict[st
 
 HANDLERS: dict[str, Handler] = {
     **consent_commands.HANDLERS,
+    **identity_apply.HANDLERS,
     **identity_commands.HANDLERS,
     **linking_commands.HANDLERS,
     **resolve_commands.HANDLERS,

@@ -14,6 +14,7 @@ from regulars.core.state import CLOCK, DEFINITIONS, EPOCH, FOLDED, LATE, RUN, Ch
 from regulars.flow import generation
 from regulars.flow.engine import Engine, with_record_definitions
 from regulars.flow.history import History, Sealed
+from regulars.flow.identity_apply import SETTLED
 from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents
 from regulars.flow.on_tick import due_profiles, pass_time
@@ -194,7 +195,10 @@ class Updater:
         serving = wanted if stored is None or same else with_record_definitions(wanted, stored)
         if serving != stored:
             self.epoch += 1
-            self._state.commit(Changes(), meta={DEFINITIONS: serving, EPOCH: self.epoch})
+            meta: dict[str, object] = {DEFINITIONS: serving, EPOCH: self.epoch}
+            if stored is not None and stored.identity != serving.identity and self._state.meta(SETTLED) is None:
+                meta[SETTLED] = stored.identity  # what came before stays as those rules settled it
+            self._state.commit(Changes(), meta=meta)
         self._use(engine if engine is not None and serving is wanted else Engine(serving))
         progress = progress_of(self._state)
         unfinished = progress.building and progress.definitions == wanted.record_version

@@ -44,6 +44,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
     status: str = ""  # "", "refused:<reason>", "revoked", "withdrawn"
     score: float = 1.0  # how sure, 0..1; 1: the two were named together
     note: str = ""  # who said it and why, where a person or a command did
+    source: str = ""  # where the event came from that said so; empty in what older versions stored
 
 
 def evidence_order(evidence: "Link | Tie") -> tuple[float, int, str]:
@@ -66,6 +67,7 @@ class Tie(msgspec.Struct, array_like=True, gc=False):
     until: int = 0
     status: str = ""
     said: tuple[float, str] | None = None  # score and note, of what was not simply named together
+    source: str = ""
 
     @property
     def score(self) -> float:
@@ -77,19 +79,19 @@ class Tie(msgspec.Struct, array_like=True, gc=False):
         if link.status == REVOKED:
             self.until = max(self.until, link.until)
             if self.time < self.until:
-                self.time, self.message_id, self.rule, self.said = -1, "", "", None
+                self.time, self.message_id, self.rule, self.said, self.source = -1, "", "", None, ""
         elif link.time >= self.until and (self.time < 0 or evidence_order(link) < evidence_order(self)):
-            self.time, self.message_id, self.rule = link.time, link.message_id, link.rule
+            self.time, self.message_id, self.rule, self.source = link.time, link.message_id, link.rule, link.source
             self.said = (link.score, link.note) if link.score < 1 or link.note else None
 
     def link(self, pair: tuple[str, str], *, status: str = "", until: int = 0) -> Link:
         """The evidence as a row of the ledger."""
         score, note = self.said or (1.0, "")
-        return Link(*pair, self.time, self.message_id, self.rule, until, status, score, note)
+        return Link(*pair, self.time, self.message_id, self.rule, until, status, score, note, self.source)
 
     def copy(self, other: str) -> "Tie":
         """The same as `other`'s side keeps it."""
-        return Tie(other, self.time, self.message_id, self.rule, self.until, self.status, self.said)
+        return Tie(other, self.time, self.message_id, self.rule, self.until, self.status, self.said, self.source)
 
 
 class Holding(msgspec.Struct, array_like=True, gc=False):
@@ -242,12 +244,14 @@ def links_of(event: Event, identity: Identity) -> list[Link]:
     persons = persons_of(identifiers, identity)
     for a, b in pairs_of(persons, identity):
         rule = HASH if b.partition(":")[0] in identity.hashes and is_hash(a, b, identity) else event.name
-        found.append(Link(min(a, b), max(a, b), event.time, event.message_id, rule))
+        found.append(Link(min(a, b), max(a, b), event.time, event.message_id, rule, source=event.source))
     for device in sorted({k for k in identifiers if is_device(k, identity)}):
         if event.source in sources or device in devices:
-            found.append(Link(device, device, event.time, event.message_id, event.name, 0, SHARED))
+            mark = Link(device, device, event.time, event.message_id, event.name, 0, SHARED, source=event.source)
+            found.append(mark)
         elif persons:
-            found.append(Link(persons[0], device, event.time, event.message_id, event.name))
+            login = Link(persons[0], device, event.time, event.message_id, event.name, source=event.source)
+            found.append(login)
     return found
 
 

@@ -69,11 +69,15 @@ class Facts:
         # A login that repeats the holder is as good as stored; new visitors of this batch touch nothing here.
         self.rows.update((key, row) for key, row in assignment.puts.items() if key in rows)
         self.members: dict[int, list[str]] = {}
+        #: To be settled although nothing new is said of them, and those of them that identify nobody any more.
+        self.touched: frozenset[str] = frozenset()
+        self.nobody: frozenset[str] = frozenset()
+        self.most: int | None = None  # so many persons' keys around one are looked at; None: as usual
 
     def evidence(self, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> "_Evidence":
         """What the batch says: read once, however many rounds it takes to fetch what it concerns."""
         if self._evidence is None:
-            self._evidence = _Evidence(self.assignment, events, given, identity)
+            self._evidence = _Evidence(self.assignment, events, given, identity, self.touched)
         return self._evidence
 
     def add(self, want: Want, rows: Mapping[str, IdRow], members: Mapping[int, Iterable[IdRow]]) -> None:
@@ -106,7 +110,12 @@ class _Evidence:
     """What the unresolved events and the given say."""
 
     def __init__(
-        self, assignment: Assignment, events: Sequence[Event], given: Iterable[Link], identity: Identity
+        self,
+        assignment: Assignment,
+        events: Sequence[Event],
+        given: Iterable[Link],
+        identity: Identity,
+        touched: Iterable[str] = (),
     ) -> None:
         self.identity = identity
         self.seen: dict[str, int] = {}
@@ -125,7 +134,7 @@ class _Evidence:
                 self.ties.setdefault((link.a, link.b), []).append(link)
             else:
                 self.logins.setdefault(link.b, []).append(link)
-        self.keys = set(self.seen)
+        self.keys = {*self.seen, *touched}
         self.keys.update(key for link in self.given for key in (link.a, link.b))
         self.persons = {key for key in self.keys if is_person(key, identity)}
         self.devices = {key for key in self.keys if is_device(key, identity)}
@@ -140,7 +149,11 @@ class _Evidence:
             owners = facts.owners(device)
             self.holdings[device] = None
             if not is_burned(owners):
-                if device in listed or any(link.status == SHARED for link in self.logins.get(device, ())):
+                if (
+                    device in listed
+                    or device in facts.nobody
+                    or any(link.status == SHARED for link in self.logins.get(device, ()))
+                ):
                     continue
                 stored = holding_in(owners)
                 holding = hold(stored, [x for x in self.logins.get(device, ()) if self._may_hold(x, stored, facts)])
@@ -179,7 +192,7 @@ def _around(facts: Facts, evidence: _Evidence) -> tuple[set[str], set[str]]:
     for start in sorted(evidence.persons):
         if start in found or start in beyond:
             continue
-        reached = _reached(start, facts, evidence.identity)
+        reached = reached_from(start, facts, evidence.identity)
         if reached is None:
             beyond.add(start)
         else:
@@ -187,11 +200,12 @@ def _around(facts: Facts, evidence: _Evidence) -> tuple[set[str], set[str]]:
     return found, beyond
 
 
-def _reached(start: str, facts: Facts, identity: Identity) -> set[str] | None:
+def reached_from(start: str, facts: Facts, identity: Identity) -> set[str] | None:
     """Everybody whom ties lead to from a key; None when they are more than can be one person."""
     found = {start}
     edge = [start]
     persons = references = 0
+    most = REACH * identity.max_component if facts.most is None else facts.most
     for _ in range(MAX_STEPS):
         following: list[str] = []
         for key in edge:
@@ -199,7 +213,7 @@ def _reached(start: str, facts: Facts, identity: Identity) -> set[str] | None:
                 references += 1
             else:
                 persons += 1
-            if persons > REACH * identity.max_component or references > MAX_REFERENCES:
+            if persons > most or references > MAX_REFERENCES:
                 return None
             for tie in ties_in(facts.owners(key)):
                 if tie.other not in found:
@@ -278,7 +292,7 @@ class _Ties:
         self.owners: dict[str, bytes] = {}
         self.groups: list[list[str]] = []
         self.turned_away: list[Link] = []
-        burned = {key for key in around if is_burned(facts.owners(key))}
+        burned = {key for key in around if key in facts.nobody or is_burned(facts.owners(key))}
         for key in around:
             for tie in ties_in(facts.owners(key)):
                 pair = min(key, tie.other), max(key, tie.other)

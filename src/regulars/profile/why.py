@@ -38,6 +38,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     event: str  # its name, or the rule that somebody applied
     time: int  # ms
     message_id: str
+    source: str = ""  # of the event; empty in what older versions stored
     score: float = 1.0  # how sure, 0..1
     note: str = ""  # who said it and why, where a person or a command did
     reason: str = ""  # code of a refusal
@@ -97,6 +98,7 @@ def _step(
         event="" if link.status == REVOKED else link.rule,
         time=link.time,
         message_id="" if link.status == REVOKED else link.message_id,
+        source=link.source,
         score=link.score,
         note="" if link.status == REVOKED else link.note,
         reason=reason,

@@ -1,6 +1,7 @@
 """The explanation of a profile for people and programs: every link in words, with the source that said it."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -95,15 +96,26 @@ async def explained(
 ) -> Explained:
     """The explanation of a profile; `key` writes identifiers as the reader may see them."""
     definitions = customers.engine.definitions
-    found = whois(number, definitions.identity, services.state)
+    found = await asyncio.to_thread(whois, number, definitions.identity, services.state)
     sources = await _sources(services, customers, number, found)
     calendar = customers.engine.calendar
     tell = teller(definitions, language, when or (lambda ms: f"{calendar.local(ms):%Y-%m-%d %H:%M}"), key)
-    told = [_sentence(step, sources.get(step.message_id, ""), found, tell, key) for step in found.steps]
+    return await asyncio.to_thread(_explanation, services, definitions, found, sources, tell, key)
+
+
+def _explanation(
+    services: Services,
+    definitions: Definitions,
+    found: WhoIs,
+    sources: dict[str, str],
+    tell: Teller,
+    key: Callable[[str], str],
+) -> Explained:
+    told = [_sentence(step, step.source or sources.get(step.message_id, ""), found, tell, key) for step in found.steps]
     state, identity = services.state, definitions.identity
     own = {key(one.key) for one in found.keys}
     return Explained(
-        profile=profile_name(number),
+        profile=profile_name(found.number),
         identifiers=[msgspec.structs.replace(one, key=key(one.key)) for one in found.keys],
         links=[one for one in told if one.status not in ("refused", "withdrawn") and one.a in own],
         refused=[one for one in told if one.status == "refused"],
@@ -170,8 +182,8 @@ def _held(one: Stretch, tell: Teller, key: Callable[[str], str]) -> HeldFor:
 
 
 async def _sources(services: Services, customers: Customers, number: int, found: WhoIs) -> dict[str, str]:
-    """Message id -> source, of the links whose event the profile's history or the log still has."""
-    wanted = {step.message_id for step in found.steps if step.event and not step.note}
+    """Message id -> source, of links that an older version stored without it and whose event is still known."""
+    wanted = {step.message_id for step in found.steps if step.event and not step.note and not step.source}
     if not wanted:
         return {}
     try:
@@ -179,7 +191,12 @@ async def _sources(services: Services, customers: Customers, number: int, found:
     except KeyError:  # no event was about this profile: it has no record
         events = []
     told = {event.message_id: event.source for event in events if event.message_id in wanted}
-    for message_id in wanted - told.keys():
+    return told | await asyncio.to_thread(_in_the_log, services, customers, wanted - told.keys())
+
+
+def _in_the_log(services: Services, customers: Customers, wanted: Iterable[str]) -> dict[str, str]:
+    told = {}
+    for message_id in wanted:
         for source in services.definitions.sources:
             place = customers.locate(source.id, message_id)
             record = services.log.get([place[0]]).get(place[0]) if place else None

@@ -54,7 +54,7 @@ def test_a_visitor_who_logs_in_becomes_known_and_keeps_the_number() -> None:
     done = shop.take(seen(20, COOKIE, ANA, name="Identify"))
     assert done.profiles == [profile_number(COOKIE)]
     assert [*done.merges, *done.refolds, *done.cuts, *done.moved] == []
-    assert done.links == [Link(ANA, COOKIE, 20, "m20", "Identify")]
+    assert done.links == [Link(ANA, COOKIE, 20, "m20", "Identify", source="shop")]
 
 
 def test_a_new_cookie_of_a_known_customer_is_merged_into_her_profile() -> None:

@@ -73,6 +73,13 @@ def _proposals(_connection: sqlite3.Connection) -> None:
     """6 -> 7: a table for pairs that may be one person (`proposal`, made empty)."""
 
 
+def _source_of_a_link(connection: sqlite3.Connection) -> None:
+    """7 -> 8: a link says which source named the two, so that a source may be declared shared afterwards."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(link)")}
+    if columns and "source" not in columns:
+        connection.execute("ALTER TABLE link ADD COLUMN source TEXT NOT NULL DEFAULT ''")
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -81,6 +88,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _noted_moves,
     _identifier_types,
     _proposals,
+    _source_of_a_link,
 )
 VERSION = len(STEPS)
 

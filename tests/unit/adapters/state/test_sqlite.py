@@ -15,6 +15,7 @@ from regulars.core.record import unpack_profiles
 from regulars.core.state import ANSWER, CHANGED, DEFINITIONS, FOLDED, LINK, META, PART, SCHEMA, Changes
 from regulars.flow.generation import A
 from regulars.flow.members import Moves, members
+from regulars.profile.links import Link
 
 
 def parts(rows: dict[int, bytes]) -> Changes:
@@ -80,7 +81,7 @@ def test_a_state_of_version_0_is_migrated(tmp_path: Path) -> None:
     assert state.meta(SCHEMA) == VERSION
     assert state.meta(FOLDED) == 17
     assert state.get(PART, 16) == (16, b"hot")
-    assert state.select(LINK) == [("user_id:ana", "anonymous_id:x", 5, "m1", "identify", 0, "", 1.0, "")]
+    assert state.select(LINK) == [("user_id:ana", "anonymous_id:x", 5, "m1", "identify", 0, "", 1.0, "", "")]
     assert state.count(ANSWER) == {None: 0}
     state.close()
     state = SqliteState(path)  # a second time changes nothing
@@ -121,6 +122,19 @@ def test_a_state_of_version_4_keeps_its_memberships(tmp_path: Path) -> None:
     moves.store()
     state.commit(changes)
     assert members(state, A, "regulars") == []
+    state.close()
+
+
+def test_a_link_of_version_7_has_no_source(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE link DROP COLUMN source")
+        connection.execute("INSERT INTO link VALUES ('user_id:ana', 'anonymous_id:x', 5, 'm1', 'e', 0, '', 1.0, '')")
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(7), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    assert Link(*state.select(LINK)[0]).source == ""  # type: ignore[arg-type]  # the columns are the fields
     state.close()
 
 
