@@ -8,6 +8,7 @@ import httpx
 WRITE_KEY = "wk_acceptance"
 SERVER_KEY = "sk_acceptance"
 LIMITED_KEY = "sk_collect_only"
+SERVICE_KEY = "sk_service_without_privacy"  # every scope but privacy
 
 FILES = {
     "shop.toml": """
@@ -25,6 +26,11 @@ FILES = {
         [sources.till]
         kind = "server"
         key_sha256 = "{hashlib.sha256(SERVER_KEY.encode()).hexdigest()}"
+        scopes = ["collect", "decide", "profiles", "catalog", "privacy", "admin"]
+
+        [sources.service]
+        kind = "server"
+        key_sha256 = "{hashlib.sha256(SERVICE_KEY.encode()).hexdigest()}"
         scopes = ["collect", "decide", "profiles", "catalog", "admin"]
 
         [sources.feed]

@@ -201,6 +201,15 @@ def test_facts_that_others_told_of_an_erased_identifier_are_emptied(lake: Lake) 
     assert kept.traits == {"email": "", "friends": ["", "bo"], "note": "ana@shop.example wrote"}
 
 
+def test_a_part_of_many_rows_is_searched_to_its_end_for_who_is_named(lake: Lake) -> None:
+    others = [event(number, subject=f"user_id:u{number:05}") for number in range(3_000)]
+    telling = event(3_000, subject="user_id:zoë", claims=("user_id:ana",))
+    (part,) = seal(lake, [*others, telling])
+    done = lake.drop([part], [Drop(subjects=("user_id:ana",))])
+    assert (done.replaced, done.removed, done.changed) == ([part.file], 0, 1)
+    assert [e.claims for e in lake.history(["user_id:zoë"], done.parts)] == [()]
+
+
 def test_events_of_a_name_expire_for_everybody(lake: Lake) -> None:
     events = [event(1, time=10), event(2, time=30, subject="user_id:bo"), event(3, time=10, name="Order Completed")]
     left = dropped(lake, seal(lake, events), Drop(names=("Product Viewed",), before=20))

@@ -12,7 +12,7 @@ from regulars.api.problem import Problem
 from regulars.core.definitions import Source
 
 #: Whoever may read the data folder: the command line on the server's own machine.
-OPERATOR = Source(id="operator", kind="server", scopes=("profiles", "catalog", "admin"))
+OPERATOR = Source(id="operator", kind="server", scopes=("profiles", "catalog", "privacy", "admin"))
 
 
 def operator_key(secret: bytes) -> str:

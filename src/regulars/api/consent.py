@@ -55,7 +55,7 @@ def texts(services: Services, language: Annotated[str, Parameter(description="de
     return Response(found, headers=_PUBLIC)
 
 
-@get("/v1/privacy/consent/{identifier:str}", guards=[needs("profiles")], tags=["privacy"])
+@get("/v1/privacy/consent/{identifier:str}", guards=[needs("privacy")], tags=["privacy"])
 async def said(request: Request[Any, Any, Any], identifier: str, services: Services, customers: Customers) -> Consents:
     """What one customer allows now and what was said when, with the evidence."""
     number = known(customers, identifier)
@@ -68,7 +68,7 @@ async def said(request: Request[Any, Any, Any], identifier: str, services: Servi
     )
 
 
-@post("/v1/privacy/consent", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+@post("/v1/privacy/consent", guards=[needs("privacy")], tags=["privacy"], status_code=200)
 async def note(request: Request[Any, Any, Any], data: ConsentBody, services: Services) -> Done:
     """Note a consent or its withdrawal; answers once it holds everywhere."""
     return done(await services.command("set_consent", msgspec.to_builtins(data), request.user.id))

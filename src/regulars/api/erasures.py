@@ -38,7 +38,7 @@ class Certificate(msgspec.Struct):
     remains: list[Remaining]
 
 
-@post("/v1/privacy/erase", guards=[needs("admin")], tags=["privacy"], status_code=202)
+@post("/v1/privacy/erase", guards=[needs("privacy")], tags=["privacy"], status_code=202)
 async def erase(request: Request[Any, Any, Any], data: EraseBody, services: Services) -> Response[Begun]:
     """Erase a person. The profile is gone when this answers; lake, log and files follow within seconds."""
     answer = done(await services.command("erase", msgspec.to_builtins(data), request.user.id))
@@ -48,13 +48,13 @@ async def erase(request: Request[Any, Any, Any], data: EraseBody, services: Serv
     return Response(body, status_code=202, headers={"location": place})
 
 
-@get("/v1/privacy/erasures", guards=[needs("admin")], tags=["privacy"], sync_to_thread=True)
+@get("/v1/privacy/erasures", guards=[needs("privacy")], tags=["privacy"], sync_to_thread=True)
 def listed(services: Services) -> list[Certificate]:
     """The newest erasures first, at most 200."""
     return [certificate(one) for one in ledger.newest(services.state)]
 
 
-@get("/v1/privacy/erasures/{erasure:str}", guards=[needs("admin")], tags=["privacy"], sync_to_thread=True)
+@get("/v1/privacy/erasures/{erasure:str}", guards=[needs("privacy")], tags=["privacy"], sync_to_thread=True)
 def one(services: Services, erasure: FromPath[str]) -> Certificate:
     """How far an erasure is; its certificate once it is done."""
     found = ledger.erasure(services.state, erasure)

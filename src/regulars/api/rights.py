@@ -46,7 +46,7 @@ class PreferencesBody(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-@get("/v1/privacy/access/{identifier:str}", guards=[needs("profiles")], tags=["privacy"])
+@get("/v1/privacy/access/{identifier:str}", guards=[needs("privacy")], tags=["privacy"])
 async def access(
     request: Request[Any, Any, Any],
     identifier: str,
@@ -66,13 +66,13 @@ async def access(
     return Stream(as_json(sections), media_type="application/json", headers=_PRIVATE)
 
 
-@post("/v1/privacy/restrict", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+@post("/v1/privacy/restrict", guards=[needs("privacy")], tags=["privacy"], status_code=200)
 async def restrict(request: Request[Any, Any, Any], data: RestrictBody, services: Services) -> Done:
     """Stop profiling a person, or begin anew; the account, orders and consents stay. Answers once it holds."""
     return done(await services.command("restrict", {"method": "", **msgspec.to_builtins(data)}, request.user.id))
 
 
-@post("/v1/privacy/rectify", guards=[needs("profiles")], tags=["privacy"], status_code=200)
+@post("/v1/privacy/rectify", guards=[needs("privacy")], tags=["privacy"], status_code=200)
 async def rectify(request: Request[Any, Any, Any], data: RectifyBody, services: Services, customers: Customers) -> Done:
     """Put declared facts of a person right; answers once they hold. What was told before stays as evidence."""
     number = known(customers, data.identifier)

@@ -30,7 +30,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     write_key: str = ""  # public, for browsers
     key_sha256: str = ""  # of a server key: the key itself is shown once and not stored
     title: dict[str, str] = {}
-    scopes: tuple[str, ...] = ("collect", "decide")  # server keys may add "profiles", "catalog", "admin"
+    scopes: tuple[str, ...] = ("collect", "decide")  # server keys may add "profiles", "catalog", "privacy", "admin"
     origins: tuple[str, ...] = ()  # allowed for CORS; empty: any
     shared: bool = False  # a kiosk, a till, a shop tablet: its devices never tell who somebody is
     token_keys: tuple[TokenKey, ...] = ()  # of browsers: what verifies the logins of their users

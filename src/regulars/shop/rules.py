@@ -18,7 +18,7 @@ from regulars.shop.token_keys import check_token_keys
 
 RECOMMENDERS = ("blend", "bought_together", "popular", "trending", "buy_again")
 #: What a key may do. A browser's key is public, so it can only collect and decide.
-SCOPES = {"browser": ("collect", "decide"), "server": ("collect", "decide", "profiles", "catalog", "admin")}
+SCOPES = {"browser": ("collect", "decide"), "server": ("collect", "decide", "profiles", "catalog", "privacy", "admin")}
 #: Lifecycle is computed from the rhythm of orders and takes its events from there.
 NEEDS_OF = ("sum", "last", "first", "max", "distinct", "affinity")
 _ID = re.compile(r"[a-z][a-z0-9_.-]*")

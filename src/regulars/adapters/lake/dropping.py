@@ -142,7 +142,13 @@ def _group_may_hold(metadata: pq.FileMetaData, number: int, drops: Sequence[Drop
 
 def _names(file: pq.ParquetFile, erased: _Erased) -> bool:
     """Whether the events of a part name an erased identifier; only dictionaries are compared."""
-    table = file.read(columns=[*_NAMING, _JSON_FACTS], use_threads=False)
+    # Group by group: nested columns with dictionaries cannot be read over several.
+    columns = [*_NAMING, _JSON_FACTS]
+    groups = (file.read_row_group(number, columns, use_threads=False) for number in range(file.num_row_groups))
+    return any(_group_names(table, erased) for table in groups)
+
+
+def _group_names(table: pa.Table, erased: _Erased) -> bool:
     for name in _NAMING:
         for chunk in table.column(name).chunks:
             values: Any = pc.list_flatten(chunk)

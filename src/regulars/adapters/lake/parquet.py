@@ -32,11 +32,11 @@ class ParquetLake:
 
     def seal(self, events: Sequence[Event], *, days: Sequence[int]) -> list[PartFile]:
         """Write events, each with its shop-local day, as durable parts sorted by subject and time."""
-        return self._seal(EVENT_PART, tables.event_table(events, days))
+        return self.write(EVENT_PART, tables.event_table(events, days))
 
     def seal_decisions(self, decisions: Sequence[LoggedDecision], *, days: Sequence[int]) -> list[PartFile]:
         """The same for decisions."""
-        return self._seal(DECISION_PART, tables.decision_table(decisions, days))
+        return self.write(DECISION_PART, tables.decision_table(decisions, days))
 
     def history(self, subjects: Sequence[str], listed: Sequence[PartFile]) -> list[Event]:
         """Every listed event of these subjects, once each, in (time, message id) order."""
@@ -93,7 +93,8 @@ class ParquetLake:
         """What is wrong with the listed files; empty when all are whole."""
         return self.folder.verify(listed)
 
-    def _seal(self, kind: str, table: pa.Table) -> list[PartFile]:
+    def write(self, kind: str, table: pa.Table) -> list[PartFile]:
+        """Rows of a kind, with their days in a column, as durable parts; what `seal` does with events."""
         if not table.num_rows:
             return []
         ordered, days = _ordered(kind, table)
