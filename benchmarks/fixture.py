@@ -76,10 +76,15 @@ class Fixture(msgspec.Struct, frozen=True):
 
     @contextmanager
     def copied(self) -> Iterator[Path]:
-        """A copy of the data folder to run on, removed afterwards."""
+        """A copy of the data folder to run on, removed afterwards.
+
+        It is on the disk before anything is measured: else the system would write gigabytes of it beside the load,
+        which is no work of a shop.
+        """
         target = self.root / f"run-{os.getpid()}"
         command = ["cp", "-r", "--reflink=auto", str(self.data), str(target)]
         subprocess.run(command, check=True)
+        os.sync()
         try:
             yield target
         finally:

@@ -19,28 +19,29 @@ REFRESH_SECONDS = 1.0
 
 
 class Deciding:
-    """The flow, its words, and the way of its records into the log."""
+    """The flow, its words, and the way of its records into the log; `flow` and `teller` are there after `ready`."""
+
+    flow: OnDecide
+    teller: Teller
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._patient = not services.settings.decide_waits  # the answer is given before its record is durable
-        self.flow = OnDecide(
-            generation.Serving(services.state, services.definitions),
-            services.state,
-            Serving(services.folder.models),
-            monotonic=lambda: time.monotonic_ns() // 1_000_000,
-        )
-        self.teller = Teller(self.flow)
         self.unrecorded = 0  # decisions whose record the disk refused after the answer was given
+        self._opening: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
-        self._fresh = asyncio.Event()
 
     async def ready(self) -> None:
-        """Wait until models and catalogue were looked at once; keeps looking from then on."""
+        """Wait until definitions are compiled and models and catalogue were looked at once; keeps looking from then on.
+
+        What keeps definitions from being compiled is raised to everybody who waits; the next call tries again.
+        """
+        opening = self._opening
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+            opening = self._opening = asyncio.create_task(self._open())
+        await asyncio.shield(opening)
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
-        if not self._fresh.is_set():
-            await self._fresh.wait()
 
     def append(self, outcome: Outcome) -> "asyncio.Future[int]":
         """Put the records of a decision on their way; raises Unavailable at once when the log takes no more."""
@@ -63,14 +64,32 @@ class Deciding:
         future.add_done_callback(stored)
         return future
 
+    async def _open(self) -> None:
+        """In a thread: some tenths of a second for hundreds of offers and a catalogue, while others are answered."""
+        services = self._services
+
+        def build() -> OnDecide:
+            return OnDecide(
+                generation.Serving(services.state, services.definitions),
+                services.state,
+                Serving(services.folder.models),
+                monotonic=lambda: time.monotonic_ns() // 1_000_000,
+            )
+
+        self.flow = await asyncio.to_thread(build)
+        self.teller = Teller(self.flow)
+        await self._look()
+
     async def _refresh(self) -> None:
         while True:
-            try:
-                await asyncio.to_thread(self.flow.refresh)
-            except RegularsError as error:
-                _LOG.warning("models or catalogue could not be read; the old ones serve", error=str(error))
-            self._fresh.set()
             await asyncio.sleep(REFRESH_SECONDS)
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            await asyncio.to_thread(self.flow.refresh)
+        except RegularsError as error:
+            _LOG.warning("models or catalogue could not be read; the old ones serve", error=str(error))
 
 
 _DECIDING: "WeakKeyDictionary[Services, Deciding]" = WeakKeyDictionary()

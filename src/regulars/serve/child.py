@@ -37,8 +37,10 @@ class Child:
         status = StatusFile(self._status)
         status.write({})
         status.close()
-        # A session of its own: Ctrl+C reaches the supervisor alone, which stops its children in order.
-        self._process = subprocess.Popen(self._command, pass_fds=self._descriptors, start_new_session=True)
+        # A process group of its own: Ctrl+C reaches the supervisor alone, which stops its children in order. Not a
+        # session of its own: Linux shares the processor evenly between sessions (autogroup), and that one process is
+        # nicer than another holds only within a session.
+        self._process = subprocess.Popen(self._command, pass_fds=self._descriptors, process_group=0)
 
     def said(self) -> dict[str, Any]:
         """What the process says of itself."""
