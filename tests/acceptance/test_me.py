@@ -87,5 +87,5 @@ def test_what_a_customer_wrote_is_text(product: Product) -> None:
     hostile = '"><script>alert(1)</script>'
     tell(product, {"type": "identify", "userId": "rosa", "messageId": "h1", "traits": {"city": hostile}})
     tell(product, {"type": "track", "event": "Preference Declared", "userId": "rosa", "messageId": "h2",
-                   "properties": {"preferences": {"topics": [hostile], "hours": hostile}}})  # fmt: skip
+                   "properties": {"preferences": {"topics": [hostile], "sizes": [hostile]}}})  # fmt: skip
     assert "<script" not in page(product, token)

@@ -95,3 +95,23 @@ def test_preferences_come_from_customers_and_staff_and_are_told_as_declared(prod
     assert told == {"channel": "customer", "not_again": "customer", "frequency": "staff"}
     wrong = product.http.post("/v1/privacy/preferences", json={**body, "preferences": {"frequency": "x"}}, auth=SERVER)
     assert (wrong.status_code, wrong.json()["field"]) == (400, "frequency")
+    typo = {"identifier": "user_id:pia", "preferences": {"chanel": "email"}, "reason": "at the till"}
+    assert "did you mean 'channel'?" in product.http.post("/v1/privacy/preferences", json=typo, auth=SERVER).text
+
+
+def test_a_declaration_that_the_shop_cannot_keep_fails_at_the_door_and_changes_nothing(product: Product) -> None:
+    wish = {"type": "track", "event": "Preference Declared", "userId": "pius", "messageId": "x1"}
+    tell(product, {**wish, "properties": {"preferences": {"channel": "email"}}})
+    body = {**wish, "messageId": "x2", "properties": {"preferences": {"channel": "carrier pigeon"}}}
+    answer = product.http.post("/v1/track?strict=1", json=body, auth=SERVER)
+    assert answer.status_code == 422, answer.text
+    assert "properties.preferences.channel" in answer.text
+    tell(product, {**body, "messageId": "x3"})
+    assert profile(product, "user_id:pius")["preferences"] == {"channel": "email"}
+
+
+def test_declared_interests_stand_beside_inferred_ones(product: Product) -> None:
+    wish = {"type": "track", "event": "Preference Declared", "userId": "polly", "messageId": "y1"}
+    tell(product, {**wish, "properties": {"preferences": {"topics": ["Tea"], "not_again": ["category:Bikes"]}}})
+    told = {one["key"]: (one["strength"], one["origin"]) for one in profile(product, "user_id:polly")["interests"]}
+    assert told == {"Tea": (1.0, "declared")}

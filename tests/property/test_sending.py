@@ -6,15 +6,18 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regulars.core.definitions import Purpose
+from regulars.core.calendar import Calendar
+from regulars.core.definitions import PREFERENCES, MessageChannel, Purpose
 from regulars.core.event import CONSENT
 from regulars.core.record import HOT, Hot, part_id
 from regulars.core.state import IDENTIFIER
-from regulars.decide.sending import Sending, may_send
+from regulars.decide.sending import Sending, contact_of
+from regulars.decide.sending import may_send as ask
 from tests.property.test_consent_flow import TERMS
 from tests.property.test_flow import DAY, START, calls
 from tests.property.test_withdrawals import everything, kept, steps
 
+CALENDAR = Calendar("Europe/Berlin")
 PURPOSES = {purpose.id: msgspec.structs.replace(purpose, channel="email") for purpose in TERMS}
 
 
@@ -51,11 +54,55 @@ def test_a_message_needs_a_yes_that_stands_and_no_no(
                         assert any(granted and now < time + term + DAY for voice in voices for time, granted in voice)
 
 
+SAID = st.fixed_dictionaries(
+    {},
+    optional={
+        "pref.channel": st.sampled_from(["email", "post", "phone", "none"]),
+        "pref.frequency": st.sampled_from(["weekly", "monthly", "rarely"]),
+        "pref.hours": st.sampled_from(["9-12", "22:30-6", "0-24", "8-9, 18:15-20"]),
+    },
+)
+DAYS = {"weekly": 7, "monthly": 30, "rarely": 90}
+
+
+@given(SAID, st.integers(0, 200 * DAY), st.none() | st.integers(0, 200 * DAY), st.sampled_from(["email", "post"]))
+def test_no_message_goes_out_by_another_way_more_often_or_at_another_time_than_was_wished(
+    facts: dict[str, str], now: int, last: int | None, channel: MessageChannel
+) -> None:
+    purposes = {"news": Purpose(id="news", channel=channel)}
+    answer = may_send(
+        "news", channel, {"news": 0}, purposes, START + now, facts, None if last is None else START + last
+    )
+    clock = CALENDAR.local(START + now).strftime("%H:%M")
+    stretches = [
+        [edge.zfill(2) if ":" in edge else edge.zfill(2) + ":00" for edge in part.strip().split("-")]
+        for part in facts.get("pref.hours", "0-24").split(",")
+    ]
+    stretches = [[edge.zfill(5) for edge in part] for part in stretches]
+    wanted_now = any(a <= clock < b if a < b else clock >= a or clock < b for a, b in stretches)
+    wanted_way = facts.get("pref.channel", channel) == channel
+    often = last is not None and now - last < DAYS.get(facts.get("pref.frequency", ""), 0) * DAY
+    assert (answer is Sending.ALLOWED) == (wanted_way and not often and (wanted_now or channel == "post"))
+
+
+def may_send(
+    purpose: str,
+    channel: str,
+    consent: dict[str, int],
+    purposes: dict[str, Purpose],
+    now: int,
+    facts: dict[str, str] | None = None,
+    last: int | None = None,
+) -> Sending:
+    contact = contact_of(facts or {}, PREFERENCES)
+    return ask(purpose, channel, consent, purposes, now, contact=contact, calendar=CALENDAR, last=last)
+
+
 def test_the_reason_of_a_no_is_told() -> None:
     purposes = {"news": Purpose(id="news", channel="email")}
     assert may_send("news", "email", {}, purposes, 9) is Sending.NO_CONSENT
     assert may_send("news", "email", {"news": 10}, purposes, 9) is Sending.NO_CONSENT
     assert may_send("surprise", "email", {"surprise": 1}, purposes, 9) is Sending.UNKNOWN_PURPOSE
     assert may_send("news", "sms", {"news": 1}, purposes, 9) is Sending.OTHER_CHANNEL
-    assert may_send("news", "email", {"news": 1}, purposes, 9, unwanted={"email"}) is Sending.PREFERENCE
-    assert may_send("contract", "email", {}, purposes, 9, unwanted={"email"}) is Sending.ALLOWED
+    assert may_send("news", "email", {"news": 1}, purposes, 9, {"pref.channel": "post"}) is Sending.PREFERENCE
+    assert may_send("contract", "email", {}, purposes, 9, {"pref.channel": "post"}) is Sending.ALLOWED

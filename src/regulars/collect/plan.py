@@ -7,8 +7,9 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from regulars.core.definitions import EventType
-from regulars.core.event import CONSENT, FailedEvent
+from regulars.core.definitions import EventType, Preference
+from regulars.core.event import CONSENT, PREFERENCE, FailedEvent
+from regulars.core.preferences import nearest, wrong
 
 #: How much of a wrong value is kept to show.
 SHOWN = 120
@@ -33,7 +34,11 @@ class Failure(msgspec.Struct, frozen=True):
 class Plan:
     """Compiled JSON Schemas by event name."""
 
-    def __init__(self, events: tuple[EventType, ...]) -> None:
+    def __init__(
+        self, events: tuple[EventType, ...], preferences: tuple[Preference, ...] = (), *, strict: bool = False
+    ) -> None:
+        self._preferences = {one.id: one for one in preferences}
+        self._strict = strict
         schemas = {event.name: event.schema for event in events if event.schema}
         self._validators = {name: jsonschema_rs.validator_for(schema) for name, schema in schemas.items()}
         consent = jsonschema_rs.validator_for(_CONSENT_SCHEMA)
@@ -44,10 +49,27 @@ class Plan:
         """What the plan has against these properties; None when they are fine or the plan does not say."""
         if name == CONSENT and not self._consent.is_valid(properties):
             return _explained(self._consent, properties)
+        if name == PREFERENCE and self._preferences and (failure := self._undeclarable(properties)) is not None:
+            return failure
         valid = self._checks.get(name)
         if valid is None or valid(properties):
             return None
         return _explained(self._validators[name], properties)
+
+    def _undeclarable(self, properties: Mapping[str, Any]) -> Failure | None:
+        """What the shop's preferences have against a declaration: what cannot be answered is not kept as an answer."""
+        said = properties.get("preferences")
+        if not isinstance(said, dict):
+            return Failure("missing_field", "properties.preferences", "preferences with answers", shown(said))
+        for name, value in said.items():
+            field = f"properties.preferences.{name[:SHOWN]}"
+            one = self._preferences.get(name)
+            if one is not None and (expected := wrong(one, value)) is not None:
+                return Failure("invalid_value", field, _cut(expected), shown(value))
+            if one is None and self._strict:
+                known = nearest(name, self._preferences) or ", ".join(self._preferences)
+                return Failure("unknown_field", field, _cut(known), shown(name))
+        return None
 
 
 def shown(value: Any) -> str:

@@ -46,7 +46,7 @@ class Decoder:
         self._public[STAFF] = False
         self._names = Names(event.name for event in definitions.events)
         self._strict = definitions.strict_plan
-        self._plan = Plan(definitions.events)
+        self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
         self._identifiers = Identifiers(definitions.identity)
         self._tokens = Tokens(definitions.sources, self._identifiers.key)
 

@@ -123,8 +123,9 @@ def told_interests(inferred: Mapping[str, float], facts: Mapping[str, Any]) -> l
 
 
 def within(category: str, categories: Iterable[str]) -> bool:
-    """Whether a category is one of these or lies below one of them."""
-    return any(category == one or category.startswith(one + " > ") for one in categories)
+    """Whether a category is one of these or lies below one of them, however they are capitalised."""
+    path = category.casefold() + " > "
+    return any(path.startswith(one.casefold() + " > ") for one in categories)
 
 
 def answers(facts: Mapping[str, Any], preference: str) -> list[str]:

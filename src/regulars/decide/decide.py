@@ -10,17 +10,16 @@ from typing import NamedTuple
 
 import msgspec
 
+from regulars.core.preferences import too_close, unwanted
 from regulars.core.record import Hot
 from regulars.decide.arbitration import NOBODY, Chosen, arbitrate
-from regulars.decide.gates import Gate, allows, preference_gate
+from regulars.decide.gates import Gate, allows, closeness_gate, unwanted_gate
 from regulars.decide.identity import draw, seed_of
 from regulars.decide.reach import Tally
 from regulars.decide.table import OfferTable, Plan
 
 # Plain numbers: an attribute of an enum costs more than the comparison.
 _PER_PLACEMENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.ELIGIBILITY)
-#: Preferences among the facts of the hot record.
-NOT_AGAIN, TOO_CLOSE = "pref.not_again", "pref.too_close"
 _NOT_NOW = (int(Gate.PLACEMENT), int(Gate.SCHEDULE))
 _OPEN = (int(Gate.PASSED), _PER_PLACEMENT)
 _PASSED = bytes([1]) + bytes(255)  # from a code to whether it lets through
@@ -33,6 +32,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     now: int  # the shop's clock, ms
     tally: Tally
     in_stock: Mapping[str, bool | None] = {}  # products of offers; absent or None: nobody told
+    goods: Mapping[str, tuple[str, str]] = {}  # category and brand of products of offers, where somebody refuses some
 
 
 class Slot(NamedTuple):
@@ -50,6 +50,7 @@ class Decided(NamedTuple):
     codes: bytes
     unknown_stock: tuple[int, ...]  # offers that passed the stock gate because it had no data
     seed: int
+    closed: frozenset[str] = frozenset()  # placements that came too close: nothing personal there
 
 
 def decide(
@@ -66,6 +67,7 @@ def decide(
     `bests` says which candidate is the best of each placement, where the scores of the time are not known any more.
     """
     codes, unknown = _pass_gates(table, plan, facts)
+    closed = closed_to(facts.hot)
     seed = seed_of(identifier)
     slots: list[Slot] = []
     taken: set[int] = set()
@@ -73,6 +75,8 @@ def decide(
     passed = list(compress(range(extra), codes.translate(_PASSED)))
     for place, placement in enumerate(plan.placements):
         members = plan.members[place]
+        if placement.id in closed:
+            members &= table.everybodys
         candidates = [at for at in passed if at in members and at not in taken] if members else []
         if table.per_placement:
             first = extra + place * len(table.per_placement)
@@ -90,7 +94,7 @@ def decide(
         chosen = arbitrate(candidates, best, exploration=placement.exploration, draw=draw(seed, placement.id))
         taken.add(chosen.offer)
         slots.append(Slot(placement.id, chosen, candidates))
-    return Decided(slots, bytes(codes), unknown, seed)
+    return Decided(slots, bytes(codes), unknown, seed, closed)
 
 
 def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray, tuple[int, ...]]:
@@ -111,14 +115,23 @@ def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray,
     return codes, unknown
 
 
+def closed_to(hot: Hot) -> frozenset[str]:
+    """The placements where the customer wants nothing personal any more."""
+    close = too_close(hot.facts)
+    return frozenset() if close is None else close.placements
+
+
 def _pass_wishes(table: OfferTable, facts: Facts, codes: bytearray) -> None:
     """What the customer does not want; most have said nothing of the kind."""
-    said = facts.hot.facts
-    not_again, too_close = said.get(NOT_AGAIN), said.get(TOO_CLOSE)
-    if not_again or too_close:
+    refused, close = unwanted(facts.hot.facts), too_close(facts.hot.facts)
+    if refused is not None:
         for at, offer in enumerate(table.offers):
-            if codes[at] in _OPEN and preference_gate(offer, not_again=not_again or (), too_close=too_close or ()):
+            if codes[at] in _OPEN and unwanted_gate(offer, refused, *facts.goods.get(offer.product or "", ())):
                 codes[at] = Gate.NOT_WANTED
+    if close is not None:
+        for at, offer in enumerate(table.offers):
+            if codes[at] in _OPEN and closeness_gate(offer, close, table.rests_on[at]):
+                codes[at] = Gate.TOO_CLOSE
 
 
 def _pass_stock(plan: Plan, facts: Facts, codes: bytearray) -> tuple[int, ...]:

@@ -5,13 +5,14 @@ that says no is the reason.
 In the hot path a reason is one code per offer; words are made only when somebody asks.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import IntEnum
 
 from regulars.core.condition import Condition
 from regulars.core.decision import Suppression
 from regulars.core.definitions import CONTRACT, Offer
+from regulars.core.preferences import TooClose, Unwanted
 
 
 class Gate(IntEnum):
@@ -25,7 +26,8 @@ class Gate(IntEnum):
     STOCK = 5
     LIMIT = 6
     PER_PLACEMENT = 7  # eligibility reads the placement, so that it has a code for each placement
-    NOT_WANTED = 9  # the customer said so: not this product again, or this came too close
+    NOT_WANTED = 9  # the customer said so: not again
+    TOO_CLOSE = 10  # the customer said so: it, or what it rests on, came too close
     RESTRICTED = 8  # the customer does not want to be profiled: nothing but what everybody gets
 
 
@@ -50,13 +52,21 @@ def restriction_gate(offer: Offer, *, restricted: bool) -> Suppression | None:
     return Suppression(offer.id, "restricted") if restricted and is_personal(offer) else None
 
 
-def preference_gate(offer: Offer, *, not_again: Container[str], too_close: Container[str]) -> Suppression | None:
-    """Suppress an offer of a product that is not wanted again, and one that came too close."""
-    if offer.id in too_close:
-        return Suppression(offer.id, "not_wanted", "too close")
-    if offer.product is not None and offer.product in not_again:
+def unwanted_gate(offer: Offer, unwanted: Unwanted, category: str = "", brand: str = "") -> Suppression | None:
+    """Suppress an offer that is not wanted again, by itself or by its product, the product's category or brand."""
+    if offer.id in unwanted.offers:
+        return Suppression(offer.id, "not_wanted", offer.id)
+    if offer.product is not None and unwanted.item(offer.product, category, brand):
         return Suppression(offer.id, "not_wanted", offer.product)
     return None
+
+
+def closeness_gate(offer: Offer, close: TooClose, rests_on: frozenset[str]) -> Suppression | None:
+    """Suppress an offer that came too close, or that rests on a trait (`trait:…`, `kind:…`) which did."""
+    if offer.id in close.offers:
+        return Suppression(offer.id, "too_close", offer.id)
+    met = rests_on & {*(f"trait:{one}" for one in close.traits), *(f"kind:{one}" for one in close.kinds)}
+    return Suppression(offer.id, "too_close", ", ".join(sorted(met))) if met else None
 
 
 def is_personal(offer: Offer) -> bool:

@@ -11,13 +11,14 @@ import msgspec
 from regulars.core.decision import DecisionRecord
 from regulars.core.record import Hot
 from regulars.decide.arbitration import Chosen
-from regulars.decide.decide import Decided
+from regulars.decide.decide import Decided, closed_to
 from regulars.decide.gates import pack_codes, unpack_codes
 from regulars.decide.table import OfferTable
 
 OTHERS = -1
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(DecisionRecord).decode
+_decode_hot = msgspec.msgpack.Decoder(Hot).decode
 
 
 class Circumstances(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +83,7 @@ def candidates_of(record: DecisionRecord, table: OfferTable) -> list[list[tuple[
     """(offer, probability of being chosen) of every candidate, per placement; the best first, then by index."""
     codes = codes_of(record, table)
     momentary = {at: place for place, at in enumerate(table.per_placement)}
+    closed = closed_to(_decode_hot(record.hot)) if record.hot else frozenset[str]()
     taken: set[int] = set()
     found: list[list[tuple[int, float]]] = []
     for place, (name, offer, *_) in enumerate(record.chosen):
@@ -96,6 +98,7 @@ def candidates_of(record: DecisionRecord, table: OfferTable) -> list[list[tuple[
                 for at, one in enumerate(table.offers)
                 if at != best[0] and at not in taken and name in one.placements
                 and not (codes[base + momentary[at]] if at in momentary else codes[at])
+                and (name not in closed or at in table.everybodys)
             ]  # fmt: skip
         taken.add(offer)
         found.append(everyone)

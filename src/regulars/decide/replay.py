@@ -15,8 +15,9 @@ from regulars.decide.records import candidates_of, codes_of
 from regulars.decide.table import OfferTable, Plan
 
 _decode_hot = msgspec.msgpack.Decoder(Hot).decode
-#: What the record says of these gates is taken from it: stock and reach of that moment are not kept elsewhere.
-RECORDED = (Gate.STOCK, Gate.LIMIT)
+#: What the record says of these gates is taken from it: stock, reach and the catalogue of that moment (which
+#: brand, which category) are not kept elsewhere.
+RECORDED = (Gate.STOCK, Gate.LIMIT, Gate.NOT_WANTED)
 
 
 def replay(record: DecisionRecord, table: OfferTable, scores: Sequence[float] | None = None) -> list[Choice]:
@@ -99,6 +100,8 @@ def suppressions(table: OfferTable, decided: Decided, place: int) -> list[Suppre
         code = decided.codes[base + momentary[at]] if at in momentary else decided.codes[at]
         if code:
             found.append(Suppression(offer.id, Gate(code).name.lower(), _detail(table, at, code)))
+        elif name in decided.closed and at not in table.everybodys:
+            found.append(Suppression(offer.id, Gate.TOO_CLOSE.name.lower(), f"placement:{name}"))
         elif at in before:
             found.append(Suppression(offer.id, "placement", "chosen for a placement before"))
     return found

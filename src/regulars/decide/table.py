@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 from regulars.core.calendar import Calendar
-from regulars.core.condition import Condition
+from regulars.core.condition import Condition, compile_condition
 from regulars.core.condition.sieve import Sieve
 from regulars.core.definitions import CONTRACT, Definitions, Offer, Placement
 from regulars.core.errors import Rejected
@@ -76,6 +77,9 @@ class OfferTable:
         self.placements = {placement.id: placement for placement in definitions.placements}
         self.conditions = [conditions.get(offer.id) for offer in self.offers]
         self.limited = frozenset(offer.id for offer in self.offers if offer.limit is not None)
+        self._segments = {one.id: one.when for one in definitions.segments}
+        self.kinds = {one.name: one.kind for one in definitions.traits}
+        self._interests = tuple(one.name for one in definitions.traits if one.interest)
         self.personal = tuple(at for at, offer in enumerate(self.offers) if is_personal(offer))
         #: Offers whose condition reads the placement: they have a code for each placement, after those of all offers.
         self.per_placement = tuple(
@@ -84,6 +88,30 @@ class OfferTable:
         #: All other conditions, tested together.
         self.sieve = Sieve([None if at in self.per_placement else one for at, one in enumerate(self.conditions)])
         self._plans: dict[tuple[tuple[str, ...], int], Plan] = {}
+
+    @cached_property
+    def rests_on(self) -> tuple[frozenset[str], ...]:
+        """By offer, the traits that its condition reads and their kinds, also through segments: `trait:…`, `kind:…`."""
+        read: dict[str, frozenset[str]] = {}
+
+        def of(condition: Condition | None) -> frozenset[str]:
+            if condition is None:
+                return frozenset()
+            names = set(condition.names) & self.kinds.keys()
+            names.update(self._interests if condition.interests else ())
+            found = {f"trait:{one}" for one in names} | {f"kind:{self.kinds[one]}" for one in names}
+            for segment in condition.segments:
+                if segment not in read:
+                    read[segment] = of(compile_condition(self._segments[segment], self.rows.schema))
+                found |= read[segment]
+            return frozenset(found)
+
+        return tuple(of(condition) for condition in self.conditions)
+
+    @cached_property
+    def everybodys(self) -> frozenset[int]:
+        """The offers that ask nothing about the customer."""
+        return frozenset(range(len(self.offers))).difference(self.personal)
 
     def plan(self, placements: Sequence[str], day: int) -> Plan:
         """The plan for these placements on a local day; raises Rejected for unknown or repeated ones."""

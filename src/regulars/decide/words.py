@@ -37,6 +37,14 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "No consent for {purpose}: popular items, the same for everybody",
         "de": "Keine Einwilligung für {purpose}: beliebte Artikel, für alle gleich",
     },
+    "too_close": {
+        "en": "Something personal felt too close here: popular items, the same for everybody",
+        "de": "Etwas Persönliches kam hier zu nahe: beliebte Artikel, für alle gleich",
+    },
+    "not_wanted": {
+        "en": "Without what the customer does not want again",
+        "de": "Ohne das, was die Kundin oder der Kunde nicht mehr möchte",
+    },
     "no_model": {
         "en": "No recommendations are trained yet",
         "de": "Es sind noch keine Empfehlungen trainiert",
@@ -57,6 +65,10 @@ SENTENCES: dict[str, dict[str, str]] = {
     "gate.schedule": {"en": "Not its time ({detail})", "de": "Nicht in seinem Zeitraum ({detail})"},
     "gate.consent": {"en": "No consent for {detail}", "de": "Keine Einwilligung für {detail}"},
     "gate.not_wanted": {"en": "The customer does not want this", "de": "Der Kunde möchte das nicht"},
+    "gate.too_close": {
+        "en": "This, or what it rests on, felt too close to the customer",
+        "de": "Das, oder worauf es beruht, kam dem Kunden zu nahe",
+    },
     "gate.restricted": {"en": "The customer does not want to be profiled", "de": "Der Kunde möchte kein Profil"},
     "gate.eligibility": {"en": "The condition does not hold: {detail}", "de": "Die Bedingung gilt nicht: {detail}"},
     "gate.stock": {"en": "Product {detail} is out of stock", "de": "Artikel {detail} ist nicht auf Lager"},

@@ -113,7 +113,10 @@ def without_plan(definitions: Definitions) -> Definitions:
     """The same without what the tracking plan refuses: to read again what was taken in under an earlier plan."""
     replace = msgspec.structs.replace
     return replace(
-        definitions, strict_plan=False, events=tuple(replace(event, schema={}) for event in definitions.events)
+        definitions,
+        strict_plan=False,
+        preferences=(),
+        events=tuple(replace(event, schema={}) for event in definitions.events),
     )
 
 

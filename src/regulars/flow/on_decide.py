@@ -14,9 +14,10 @@ from regulars.core.definitions import Source
 from regulars.core.event import Event
 from regulars.core.identifier import is_person
 from regulars.core.log import DECISION, EVENTS, NewRecord, Record
+from regulars.core.preferences import too_close, unwanted
 from regulars.core.state import COUNTER, FOLDED, StateReader
 from regulars.decide.call import LOGIN, Call
-from regulars.decide.decide import NOT_AGAIN, Decided, Facts, decide, row_of
+from regulars.decide.decide import Decided, Facts, decide, row_of
 from regulars.decide.gates import allows
 from regulars.decide.identity import RANDOM_BYTES, decision_id
 from regulars.decide.reach import Tally
@@ -28,7 +29,7 @@ from regulars.flow import generation
 from regulars.flow.customer import Asking, Customer, Customers, asking
 from regulars.flow.engine import Engine
 from regulars.flow.models import Serving
-from regulars.flow.rows import ItemRow, ItemRows, shopper_of
+from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_reasons
 from regulars.flow.shelf import Shelf
 from regulars.recommend.model import Shopper
 
@@ -176,11 +177,13 @@ class OnDecide:
         hot = customer.hot
         tally = Tally(customer.reach, self.reservations.of(customer.number), now=now)
         stock = self.shelf.in_stock({product for _, product in plan.stocked}) if plan.stocked else {}
-        facts = Facts(hot, now, tally, stock)
+        refused, close = unwanted(hot.facts), too_close(hot.facts)
+        goods = self.shelf.goods({product for _, product in plan.stocked}) if refused is not None else {}
+        facts = Facts(hot, now, tally, stock, goods)
         decided = decide(self.table, self._scores, plan, facts, identifier)
         rows: list[ItemRow] = []
         shopper: Shopper | None = None
-        shown: list[str] = list(hot.facts.get(NOT_AGAIN) or ())
+        shown: list[str] = list(refused.products) if refused is not None else []
         for placement in plan.placements:
             if placement.recommend and shopper is None:
                 viewed, added = _products_in(riding)
@@ -191,6 +194,7 @@ class OnDecide:
                 allowed=not hot.restricted and allows(hot.consent, placement.purpose, now),
                 day=day,
                 shown=shown,
+                wishes=Wishes(refused, close, too_close_reasons(close, self.table.kinds)),
             )
             shown += [one.item for one in row.items]
             rows.append(row)

@@ -96,6 +96,10 @@ class Shelf:
         known = self._items
         return {one: item for one in wanted if (item := known.get(one)) is not None}
 
+    def goods(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Category path and brand of those of the products that the catalogue has."""
+        return {one: (" > ".join(item.category), item.brand) for one, item in self.items(ids).items()}
+
     def in_stock(self, ids: Iterable[str]) -> Mapping[str, bool | None]:
         """Whether products can be bought: False also for those that were taken out of the range."""
         return {one: item.in_stock() if item.active else False for one, item in self.items(ids).items()}

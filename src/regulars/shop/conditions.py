@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from regulars.core.condition import Condition, InvalidCondition, Schema, compile_condition
 from regulars.core.condition.schema import INTERESTS_COLUMN, PREFERENCES_COLUMN, SEGMENTS_COLUMN
 from regulars.core.condition.tokens import CONSTANTS, FUNCTIONS, KEYWORDS
-from regulars.core.definitions import Definitions, Segment, Trait
+from regulars.core.definitions import PREFERENCES, Definitions, Segment, Trait
 from regulars.core.schema import Rows
 from regulars.shop.draft import Draft
+from regulars.shop.preference_rules import with_built_in
 
 #: Names that a trait cannot have, because a condition would not see it or the profile table has a column of that name.
 TAKEN = frozenset(
@@ -71,6 +72,7 @@ def _schema(draft: Draft) -> Schema:
         shop=draft.shop,
         traits=(*(trait for trait in draft.traits.values() if trait.name not in TAKEN), *stand_ins),
         segments=tuple(Segment(id=name, when="") for name in sorted(draft.named["segments"])),
+        preferences=with_built_in(draft.preferences.values()) if draft.named["preferences"] else PREFERENCES,
     )
     return Rows(definitions).schema
 
@@ -81,8 +83,8 @@ def _checked(draft: Draft, table: str, name: str, when: str, schema: Schema) -> 
     try:
         return compile_condition(when, schema)
     except InvalidCondition as error:
-        # A trait that is itself wrong has a type that nobody knows: one mistake is enough.
-        unread = draft.named["traits"] - set(draft.traits)
+        # A trait or a preference that is itself wrong has a type that nobody knows: one mistake is enough.
+        unread = (draft.named["traits"] - set(draft.traits)) | (draft.named["preferences"] - set(draft.preferences))
         if not unread & set(re.findall(r"\w+", when)):
             for mistake in error.mistakes:
                 place = f"at line {mistake.line}, " if mistake.line > 1 else "at "

@@ -32,6 +32,7 @@ from regulars.shop.draft import Draft
 from regulars.shop.identity import read_identity
 from regulars.shop.mistake import Mistake, nearest
 from regulars.shop.plan import EventEntry, json_schema
+from regulars.shop.preference_rules import with_built_in
 from regulars.shop.reading import S, TomlFile
 from regulars.shop.rules import check_draft, check_shop
 
@@ -229,7 +230,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         sensitive=draft.sensitive,
         offers=tuple(draft.offers.values()),
         placements=tuple(draft.placements.values()),
-        preferences=tuple(draft.preferences.values()) if "preferences.toml" in files else PREFERENCES,
+        preferences=with_built_in(draft.preferences.values()) if "preferences.toml" in files else PREFERENCES,
         identity=_identity(draft),
         linking=draft.linking,
         retention=draft.retention,

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, Preference, Shop, Source, Trait
+from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, Shop, Source, Trait
 from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import BUILT_IN, Draft
 from regulars.shop.mistake import listed, nearest
+from regulars.shop.preference_rules import check_preferences
 from regulars.shop.reading import TomlFile
 from regulars.shop.retention_rules import check_retention
 from regulars.shop.sensitive_rules import check_sensitive
@@ -67,8 +68,7 @@ def check_draft(draft: Draft) -> None:
         _within(draft, "purposes", purpose.id, "demo_share", purpose.demo_share, 0, 1)
     for offer in draft.offers.values():
         _check_offer(draft, offer)
-    for preference in draft.preferences.values():
-        _check_preference(draft, preference)
+    check_preferences(draft)
     for placement in draft.placements.values():
         _check_placement(draft, placement)
 
@@ -94,13 +94,6 @@ def _check_names(draft: Draft) -> None:
                     if language not in languages:
                         message = f"the shop does not speak {language!r}; shop.toml says {listed(languages)}"
                         draft.report(table, name, f"{key}.{language}", message, nearest(language, languages))
-
-
-def _check_preference(draft: Draft, one: Preference) -> None:
-    if one.kind == "choice" and not one.options:
-        draft.report("preferences", one.id, "options", "missing; a choice needs answers to choose from")
-    if one.options and one.kind not in ("choice", "many"):
-        draft.report("preferences", one.id, "options", f"a {one.kind} has no options; make it a choice or many")
 
 
 def _check_sources(draft: Draft) -> None:

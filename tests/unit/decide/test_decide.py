@@ -81,7 +81,7 @@ def test_what_a_customer_does_not_want_is_not_offered() -> None:
     one = decided(table, hot=hot, in_stock={"tea": True})
     assert shown(table, one) == ["fine"]
     told = {suppression.offer: suppression.gate for suppression in suppressions(table, one, 0)}
-    assert told == {"tea": "not_wanted", "near": "not_wanted"}
+    assert told == {"tea": "not_wanted", "near": "too_close"}
 
 
 def test_the_hot_path_gives_what_the_single_gates_give() -> None:

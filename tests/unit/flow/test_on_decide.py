@@ -210,6 +210,18 @@ def test_a_withdrawal_that_rides_along_counts_at_once(shop: Running) -> None:
     assert shop.offer(back) is None, "a new grant starts from zero"
 
 
+def test_a_wish_that_rides_along_counts_at_once(shop: Running) -> None:
+    shop.send(viewed(1, userId="ana"))
+    assert shop.offer(shop.ask("tea", user_id="ana")) == "tea"
+    said = {"preferences": {"not_again": ["tea"]}}
+    wish = {"event": "Preference Declared", "messageId": "w1", "userId": "ana", "properties": said}
+    outcome = shop.ask("tea", user_id="ana", now=NOW + 10, events=[wish])
+    assert shop.offer(outcome) is None
+    assert shop.offer(shop.ask("hero", user_id="ana", now=NOW + 10)) == "rare"
+    shop.updater.run()
+    assert shop.offer(shop.ask("tea", user_id="ana", now=NOW + 20)) is None
+
+
 def test_a_look_leaves_no_trace(shop: Running) -> None:
     shop.send(viewed(1, userId="ana"))
     head = shop.log.head()

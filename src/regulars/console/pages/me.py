@@ -4,6 +4,7 @@ Whoever holds the signed link is the customer. Looking changes nothing; forms ca
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -146,10 +147,16 @@ _DONE = frozenset(_ACTS)
 
 
 def _number(text: str) -> float | None:
+    """The number of a form; "nan" and "inf" are none."""
+    if not text:
+        return None
     try:
-        return float(text.replace(",", ".")) if text else None
+        number = float(text.replace(",", "."))
     except ValueError:
-        raise Rejected(f"{text!r} is not a number", expected="a number", got=text[:100]) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Rejected(f"{text[:100]!r} is not a number", expected="a number", got=text[:100])
+    return number
 
 
 async def _command(house: House, name: str, args: dict[str, Any]) -> None:
