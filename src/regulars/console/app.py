@@ -29,6 +29,7 @@ from regulars.console.pages import (
     segments,
     users,
     whois,
+    wishes,
 )
 from regulars.console.visit import Forbidden, ForeignForm, LoginNeeded, Missing, provide_visit, visit_of
 from regulars.core.errors import Misconfigured, RegularsError, Rejected, Unavailable
@@ -65,7 +66,7 @@ def app(services: Services) -> Litestar:
         route_handlers=[
             home, static, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS, *customers.HANDLERS,
             *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
-            *account.HANDLERS, *confirm.HANDLERS, *me.HANDLERS, *duplicates.HANDLERS, *whois.HANDLERS,
+            *account.HANDLERS, *confirm.HANDLERS, *me.HANDLERS, *duplicates.HANDLERS, *whois.HANDLERS, *wishes.HANDLERS,
         ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
         exception_handlers={Exception: _explain},

@@ -436,6 +436,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     typical_gap_days: float = 30.0  # between two orders of a customer; a customer's own rhythm is shrunk towards it
     #: Orders of these last years stay without a person when one is erased, where the law keeps them; 0: erased, too.
     keep_orders_years: int = 0
+    #: What a customer's wish on the own page to be erased does: erase, or ask staff to.
+    erase_requests: Literal["at_once", "staff"] = "at_once"
     clock: Literal["wall", "records"] = "wall"  # "records": time comes from tick records only (replayed data)
 
 

@@ -178,8 +178,11 @@ def expected(one: Preference, value: object = None) -> str:
     if one.id in (NOT_AGAIN, TOO_CLOSE):
         known = UNWANTED if one.id == NOT_AGAIN else CLOSENESS
         return f"a list of texts such as {known[0]}:…, {known[1]}:…, at most {MOST}"
-    bounds = [f"at least {one.at_least:g}"] * (one.at_least is not None)
-    bounds += [f"at most {one.at_most:g}"] * (one.at_most is not None)
+    bounds = [
+        f"{word} {bound:g}"
+        for word, bound in (("at least", one.at_least), ("at most", one.at_most))
+        if bound is not None
+    ]
     return {
         "number": " ".join(["a number", *bounds]),
         "range": "two texts, from and to",

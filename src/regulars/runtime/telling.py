@@ -14,6 +14,8 @@ from regulars.core.log import EVENTS, NewRecord
 from regulars.runtime.customers import Customers
 from regulars.runtime.services import Services
 
+#: The fact that a customer asked to be erased, and when.
+ASKED_ERASURE = "erasure_requested"
 _MOST = 40  # facts of one correction
 _LENGTH = 500  # characters of a value or a reason
 

@@ -16,12 +16,15 @@ from regulars.console.people import name_of, number_of, record
 from regulars.console.preview import preview
 from regulars.console.timeline import moments
 from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
-from regulars.core.definitions import CONTRACT
+from regulars.console.wishes import wishes
+from regulars.core.definitions import CONTRACT, Preference
 from regulars.core.errors import Rejected
 from regulars.core.identifier import subject_of
 from regulars.core.preferences import Interest
 from regulars.core.record import Hot, Person, profile_name
 from regulars.core.state import ORDER
+from regulars.flow.facts import without_preferences
+from regulars.runtime.telling import ASKED_ERASURE
 
 _MOST_ORDERS = 1_000
 _SHOWN_ORDERS = 6
@@ -92,6 +95,10 @@ class Page(msgspec.Struct, frozen=True):
     statements: list[Statement]
     segments: list[Belonging]
     facts: list[tuple[str, str]]
+    restricted: bool
+    wishes: list[tuple[Preference, Any]]
+    wished: list[tuple[str, str]]  # titles and answers in words
+    asked_erasure: str  # when the customer asked to be erased; "": not
 
 
 @get("/console/customers/{profile:str}", guards=[needs("customers")])
@@ -110,7 +117,7 @@ async def customer_page(visit: Asked, profile: FromPath[str], done: FromQuery[st
         c=page,
         placements=placements,
         problem="",
-        done=done in ("granted", "refused"),
+        done=done in ("granted", "refused", "noted"),
     )
 
 
@@ -152,18 +159,23 @@ async def set_consent(request: Request[Any, Any, Any], visit: Asked, profile: Fr
     try:
         await carry_out(visit, "set_consent", args)
     except Rejected as error:
-        page = await asyncio.to_thread(_page, visit, number)
-        placements = await preview(visit, number, seconds=0.1)
-        return visit.html(
-            "customer.html",
-            status=422,
-            active="customers",
-            c=page,
-            placements=placements,
-            problem=str(error),
-            done=False,
-        )
+        return await refused(visit, number, str(error))
     return see(f"/console/customers/{profile_name(number)}?done={'granted' if answer == 'yes' else 'refused'}")
+
+
+async def refused(visit: Visit, number: int, problem: str) -> Response[Any]:
+    """The page again, with what is wrong with a form."""
+    page = await asyncio.to_thread(_page, visit, number)
+    placements = await preview(visit, number, seconds=0.1)
+    return visit.html(
+        "customer.html",
+        status=422,
+        active="customers",
+        c=page,
+        placements=placements,
+        problem=problem,
+        done=False,
+    )
 
 
 def _page(visit: Visit, number: int) -> Page:
@@ -189,6 +201,10 @@ def _page(visit: Visit, number: int) -> Page:
         statements=said(visit, person),
         segments=_segments(visit, hot, reader) if fits else [],
         facts=_facts(person) if visit.may("identifiers") else [],
+        restricted=hot.restricted,
+        wishes=wishes(house.definitions.preferences, hot.facts),
+        wished=_wished(visit, hot) if visit.may("consent") else [],
+        asked_erasure=str(hot.facts.get(ASKED_ERASURE) or ""),
     )
 
 
@@ -266,8 +282,23 @@ def _segments(visit: Visit, hot: Hot, reader: Reader) -> list[Belonging]:
     return sorted(found, key=lambda one: (not one.member, one.title))
 
 
+def _wished(visit: Visit, hot: Hot) -> list[tuple[str, str]]:
+    """What was answered, as the shop titles it."""
+    found = []
+    for one, value in wishes(visit.house.definitions.preferences, hot.facts):
+        if value is not None:
+            told = [value] if not isinstance(value, list) else value
+            answers = [visit.words.of(one.options.get(str(answer), {}), str(answer)) for answer in told]
+            found.append((visit.words.of(one.title, one.id), ", ".join(answers)[:300]))
+    return found
+
+
 def _facts(person: Person) -> list[tuple[str, str]]:
-    return [(name, _told(fact[2])[:200]) for name, fact in sorted(person.facts.items()) if fact[2] is not None]
+    return [
+        (name, _told(fact[2])[:200])
+        for name, fact in sorted(without_preferences(person.facts).items())
+        if fact[2] is not None
+    ]
 
 
 def _told(value: Any) -> str:

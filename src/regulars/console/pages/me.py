@@ -4,7 +4,6 @@ Whoever holds the signed link is the customer. Looking changes nothing; forms ca
 """
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from regulars.console.formats import LANGUAGES
 from regulars.console.house import House
 from regulars.console.timeline import Moment, moments
 from regulars.console.visit import Missing, Visit, read_form, see
+from regulars.console.wishes import answered, wishes
 from regulars.core.definitions import Preference
 from regulars.core.errors import Rejected
 from regulars.core.identifier import parse
@@ -30,7 +30,7 @@ from regulars.runtime.access import Access, as_json
 from regulars.runtime.confirmations import OWN_PAGE, Confirmation, InvalidLink, LinkSigner
 from regulars.runtime.consents import Asked, asked
 from regulars.runtime.preferences import checked
-from regulars.runtime.telling import prefer
+from regulars.runtime.telling import ASKED_ERASURE, correct, prefer
 
 _ORDERS, _EVENTS, _INTERESTS = 5, 8, 6
 _STATUS = {"broken": 404, "expired": 410, "unknown": 404}
@@ -99,6 +99,8 @@ async def change(request: Request[Any, Any, Any], token: FromPath[str], language
     if guest.problem or guest.link is None:
         return _nobody(guest)
     form = await read_form(request, lambda sent: guest.visit.house.sessions.token_fits(sent, f"me {token}"))
+    if form.get("do") == "erase":
+        return await _erase(guest, form)
     act = _ACTS.get(form.get("do", ""))
     if act is None:
         raise Missing
@@ -127,36 +129,38 @@ async def _restrict(house: House, key: str, form: dict[str, str]) -> str:
 
 
 async def _wishes(house: House, key: str, form: dict[str, str]) -> str:
-    said: dict[str, Any] = {}
-    for one in house.definitions.preferences:
-        text = form.get(f"wish-{one.id}", "").strip()
-        if f"wish-{one.id}" not in form:
-            continue
-        if one.kind in ("many", "range"):
-            said[one.id] = [part.strip() for part in text.split(",") if part.strip()] or None
-        elif one.kind == "number":
-            said[one.id] = _number(text)
-        else:
-            said[one.id] = text or None
-    await prefer(house.services, key, checked(house.definitions, said), origin=_BY)
+    hot, _ = house.customers.records(house.customers.number(key))
+    said = answered(_asked_here(house), form, preferences_of(hot.facts))
+    if said:
+        await prefer(house.services, key, checked(house.definitions, said), origin=_BY)
     return "wishes"
 
 
+def _asked_here(house: House) -> list[Preference]:
+    return [one for one in house.definitions.preferences if one.ask]
+
+
 _ACTS = {"consent": _consent, "profile": _restrict, "wishes": _wishes}
-_DONE = frozenset(_ACTS)
+_DONE = frozenset((*_ACTS, "erase"))
 
 
-def _number(text: str) -> float | None:
-    """The number of a form; "nan" and "inf" are none."""
-    if not text:
-        return None
+async def _erase(guest: _Guest, form: dict[str, str]) -> Response[Any]:
+    """The first press asks again, the second, with a token that only that question holds, erases or asks staff to."""
+    assert guest.link is not None  # noqa: S101 - only called with one
+    house, key = guest.visit.house, guest.link.identifier
+    if not house.sessions.token_fits(form.get("sure", ""), f"erase {guest.token}"):
+        return await _show(guest, erasing=True)
     try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise Rejected(f"{text[:100]!r} is not a number", expected="a number", got=text[:100])
-    return number
+        if house.definitions.shop.erase_requests == "at_once":
+            await _command(house, "erase", {"identifier": key, "reason": "own page"})
+            return _nobody(guest, "erased")
+        now = house.services.clock()
+        asked = {ASKED_ERASURE: house.engine.calendar.local(now).date().isoformat()}
+        await correct(house.services, house.customers, key, asked, by=_BY, reason="own page")
+        await _looked(guest, "ask to be erased")
+    except Rejected as error:
+        return await _show(guest, problem=str(error))
+    return cast(Response[Any], see(f"/me/{guest.token}?language={guest.visit.language}&done=erase"))
 
 
 async def _command(house: House, name: str, args: dict[str, Any]) -> None:
@@ -185,14 +189,16 @@ def _guest(request: Request[Any, Any, Any], token: str, language: str) -> _Guest
     return _Guest(visit, link, number, problem, token)
 
 
-def _nobody(guest: _Guest) -> Response[str]:
-    page = guest.visit.html("me.html", status=_STATUS[guest.problem], me=None, state=guest.problem, token="", who="",
-                            done="", problem="", form_token="")  # fmt: skip
+def _nobody(guest: _Guest, state: str = "") -> Response[str]:
+    """A page for a link that opens nothing, or nothing any more."""
+    state = state or guest.problem
+    page = guest.visit.html("me.html", status=_STATUS.get(state, 200), me=None, state=state, token="", who="",
+                            done="", problem="", form_token="", sure="")  # fmt: skip
     page.headers.update(_KEEP)
     return page
 
 
-async def _show(guest: _Guest, *, done: str = "", problem: str = "") -> Response[str]:
+async def _show(guest: _Guest, *, done: str = "", problem: str = "", erasing: bool = False) -> Response[str]:
     assert guest.link is not None  # noqa: S101 - only called with one
     house = guest.visit.house
     events, _ = await house.customers.history(guest.number, limit=_EVENTS)
@@ -200,6 +206,7 @@ async def _show(guest: _Guest, *, done: str = "", problem: str = "") -> Response
     page = guest.visit.html(
         "me.html", status=422 if problem else 200, me=own, state="", token=guest.token,
         who=parse(guest.link.identifier)[1], done=done, problem=problem, form_token=guest.csrf,
+        sure=house.sessions.form_token(f"erase {guest.token}") if erasing else "",
     )  # fmt: skip
     page.headers.update(_KEEP)
     return page
@@ -212,14 +219,13 @@ def _own(guest: _Guest, events: list[Any]) -> Own:
     rows = house.services.state.select(ORDER, {"profile": guest.number}, order=("-time",), limit=_ORDERS)
     words = {one.id: one for one in asked(definitions, visit.language)}
     titles = {one.id: visit.words.of(one.title, "") for one in definitions.segments}
-    said = preferences_of(hot.facts)
     return Own(
         facts=[(name, str(value)[:200]) for name, value in sorted(without_preferences(hot.facts).items())],
         orders=[(str(r[0]), cast(int, r[2]), cast(int, r[3]), str(r[4])) for r in rows if r[2] is not None],
         interests=house.customers.interests(hot)[:_INTERESTS],
         segments=[titles[one] for one in hot.segments if titles.get(one)],
         agreements=[(one, words[one.id]) for one in agreements(visit, hot, person) if one.id in words],
-        wishes=[(one, said.get(one.id)) for one in definitions.preferences],
+        wishes=wishes(_asked_here(house), hot.facts),
         restricted=hot.restricted,
         events=moments(visit, events),
     )
