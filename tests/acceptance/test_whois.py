@@ -46,6 +46,13 @@ def test_a_link_is_explained_taken_back_and_explained_again(
     german = told(product, "email:whois@example.org", "de")
     assert german["profile"] != by_cli["profile"]
     assert "sind nicht mehr verbunden" in german["withdrawn"][0]["text"]
+    pair = ["email:whois@example.org", "user_id:whois-1"]
+    assert run(["identity", "relink", shop, *pair, "--reason", "it was none", "--data", data]) == 0
+    again = told(product, "user_id:whois-1", "de")
+    assert (again["profile"], again["withdrawn"]) == (found["profile"], [])
+    assert "ließ sie am" in next(one["text"] for one in again["links"] if one["restored"])
+    assert run(["identity", "relink", shop, *pair, "--reason", "twice", "--data", data]) == 2
+    assert "was taken back" in capsys.readouterr().err
 
 
 def test_what_is_no_profile_and_no_part_of_it_is_refused(product: Product, capsys: pytest.CaptureFixture[str]) -> None:

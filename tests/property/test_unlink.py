@@ -1,7 +1,9 @@
 """Who is who, mended by people: taking a link back, giving it again, and what a browser may not say."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +19,7 @@ from regulars.core.event import Event
 from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord
 from regulars.flow.updater import Updater
 from regulars.profile import settlement
-from regulars.profile.links import FOREVER, HASH, Link, links_of
+from regulars.profile.links import COMMANDED, FOREVER, HASH, LIFTED, RESTORED, Link, links_of
 from tests.property.test_flow import DAY, ENGINE, START, calls, picture
 
 RECEIVED = START + 15 * DAY
@@ -88,6 +90,33 @@ def test_an_unlinked_pair_is_as_if_it_had_never_been_linked(
     pair = chance.choice(links)
     taken_back = command("unlink", a=pair[1], b=pair[0], reason="a mistake", until=until)
     assert picture(told([*first, taken_back, *later])) == picture(told_without([*first, *later], pair, until))
+
+
+@settings(quick, max_examples=80)
+@given(mails(), st.integers(0, 999).map(Random), st.sampled_from([FOREVER, START + 4 * DAY, START + 9 * DAY]))
+def test_a_pair_that_is_linked_again_is_as_if_it_had_never_been_unlinked(
+    sent: list[dict[str, Any]], chance: Random, until: int
+) -> None:
+    chance.shuffle(sent)
+    cuts = sorted(chance.randint(1, len(sent)) for _ in range(2))
+    parts = [[record([call]) for call in sent[low:high]] for low, high in pairwise([0, *cuts, len(sent)])]
+    rows = told(parts[0]).select(tables.LINK)
+    links = sorted({(str(row[0]), str(row[1])) for row in rows if row[4] != HASH})
+    assume(links)
+    pair = chance.choice(links)
+    apart = [command("unlink", a=pair[0], b=pair[1], reason="a mistake", until=until)] * chance.randint(1, 2)
+    again = command("relink", a=pair[1], b=pair[0], reason="it was none")
+    after = told([*parts[0], *apart, *parts[1], again, *parts[2]])
+    assert picture(after) == picture(told([*parts[0], *parts[1], *parts[2]]))
+    ledger = [Link(*row) for row in after.select(tables.LINK)]  # type: ignore[arg-type]  # the columns are the fields
+    kept = Counter(link.status for link in ledger if (link.a, link.b) == pair and link.status in COMMANDED)
+    assert kept == {LIFTED: len(apart), RESTORED: 1}
+    never = {(x.a, x.b, x.status) for x in map(_link, told([*parts[0], *parts[1], *parts[2]]).select(tables.LINK))}
+    assert {(x.a, x.b, x.status) for x in ledger if x.status not in COMMANDED} == never
+
+
+def _link(row: Any) -> Link:
+    return Link(*row)
 
 
 @quick

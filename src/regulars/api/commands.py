@@ -55,6 +55,12 @@ async def unlink(request: Request[Any, Any, Any], data: UnlinkBody, services: Se
     return done(await services.command("unlink", msgspec.to_builtins(data), request.user.id))
 
 
+@post("/v1/privacy/relink", guards=[needs("admin")], tags=["privacy"], status_code=200)
+async def relink(request: Request[Any, Any, Any], data: UnlinkBody, services: Services) -> Done:
+    """Let a link count again that was taken back; the profiles come out as if it always had."""
+    return done(await services.command("relink", msgspec.to_builtins(data), request.user.id))
+
+
 @post("/v1/clock", guards=[needs("admin")], tags=["operations"], status_code=200)
 async def clock(request: Request[Any, Any, Any], data: ClockBody, services: Services) -> Done:
     """Move the shop's clock on; only in shops whose clock is "records"."""
@@ -110,4 +116,4 @@ def done(answer: Answer) -> Done:
     )
 
 
-HANDLERS = (unlink, clock, replay, password)
+HANDLERS = (unlink, relink, clock, replay, password)

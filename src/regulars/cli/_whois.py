@@ -1,4 +1,4 @@
-"""`regulars identity explain`, `unlink` and `split`."""
+"""`regulars identity explain`, `unlink`, `relink` and `split`."""
 
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,18 @@ def unlink(*, a: str, b: str, shop: Path, reason: str, data: Path | None) -> Non
     click.echo(f"{result['a']} and {result['b']} are linked no more; {len(result['profiles'])} profiles folded anew")
 
 
+@click.command("relink")
+@SHOP
+@click.argument("a")
+@click.argument("b")
+@REASON
+@DATA
+def relink(*, a: str, b: str, shop: Path, reason: str, data: Path | None) -> None:
+    """Let a link of two identifiers count again that was taken back; the profiles come out as if it always had."""
+    result = ask(settings_of(shop, data), "/v1/privacy/relink", {"a": a, "b": b, "reason": reason})
+    click.echo(f"{result['a']} and {result['b']} are linked again; {len(result['profiles'])} profiles folded anew")
+
+
 @click.command("split")
 @SHOP
 @click.argument("profile")
@@ -68,4 +80,4 @@ def split(*, profile: str, keys: tuple[str, ...], shop: Path, reason: str, data:
         click.echo(f"  {key}  {name}")
 
 
-COMMANDS = (explain, unlink, split)
+COMMANDS = (explain, unlink, relink, split)

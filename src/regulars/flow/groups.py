@@ -13,7 +13,7 @@ from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_group, is_person
 from regulars.core.state import GROUPED, LINK, Changes, StateReader
-from regulars.profile.links import REVOKED, Link, hold, holding_in, holding_out
+from regulars.profile.links import COMMANDED, Link, hold, holding_in, holding_out
 
 _Place = tuple[str, str]  # person key, type of group
 
@@ -50,6 +50,14 @@ def leave_group(link: Link, state: StateReader, changes: Changes) -> None:
     changes.put(LINK, msgspec.structs.astuple(link))
 
 
+def join_group_again(links: Sequence[Link], state: StateReader, changes: Changes) -> None:
+    """Take back that a membership was taken back: links as in `leave_group`, of status "restored" and "lifted"."""
+    turned = [msgspec.structs.replace(link, a=link.b, b=link.a) for link in links]
+    _store({(links[0].a, links[0].b.partition(":")[0]): turned}, state, changes)
+    for link in links:
+        changes.put(LINK, msgspec.structs.astuple(link))
+
+
 def _store(named: Mapping[_Place, Iterable[Link]], state: StateReader, changes: Changes) -> None:
     stored = cast(Mapping[_Place, tuple[str, str, bytes]], state.many(GROUPED, named))
     for place, links in named.items():
@@ -61,7 +69,7 @@ def _store(named: Mapping[_Place, Iterable[Link]], state: StateReader, changes: 
         changes.put(GROUPED, (*place, holding_out(after)))
         known = set(before.keys)
         for link in sorted(links, key=lambda link: (link.time, link.message_id)):
-            if link.a not in known and link.status != REVOKED:
+            if link.a not in known and link.status not in COMMANDED:
                 known.add(link.a)
                 changes.put(LINK, msgspec.structs.astuple(msgspec.structs.replace(link, a=link.b, b=link.a)))
 

@@ -10,10 +10,21 @@ from regulars.core.identifier import is_device, is_group, is_person
 from regulars.core.state import Changes
 from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
 from regulars.flow.desk import Desk
-from regulars.flow.groups import leave_group
-from regulars.flow.people import Placed, apply_effects, identifier_rows, relink
+from regulars.flow.groups import join_group_again, leave_group
+from regulars.flow.people import Placed, apply_effects, identifier_rows, resettle
 from regulars.profile.assignment import IdRow
-from regulars.profile.links import FOREVER, HASH, REVOKED, Link, holding_in, is_burned, ties_in
+from regulars.profile.links import (
+    COMMANDED,
+    FOREVER,
+    HASH,
+    LIFTED,
+    RESTORED,
+    REVOKED,
+    Link,
+    holding_in,
+    is_burned,
+    ties_in,
+)
 
 #: Links of one command: what is folded between two batches of events.
 MAX_LINKS = 500
@@ -169,10 +180,43 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
     return {"a": first, "b": second, "profiles": sorted(refolds)}
 
 
+def relink(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
+    """Take back that the link of two identifiers was taken back: {"a", "b", "reason"}; as if it never had been.
+
+    What was said of the two meanwhile counts, too. The withdrawal stays in the ledger, marked as lifted.
+    """
+    engine, state, record = context.engine, context.state, context.record
+    a, b = identifier_key(command.args.get("a"), engine), identifier_key(command.args.get("b"), engine)
+    reason = str(command.args.get("reason") or "").strip()[:_LONGEST_NOTE]
+    if not reason:
+        raise Rejected("say why they belong together after all", field="reason", expected="a text", got="nothing")
+    rows = [*state.select(tables.LINK, {"a": a, "b": b}), *state.select(tables.LINK, {"a": b, "b": a})]
+    ledger = [Link(*row) for row in rows]  # type: ignore[arg-type]  # the columns of the table are the fields
+    back = [link for link in ledger if link.status == REVOKED]
+    if not back:
+        raise Rejected(f"no link of {a} and {b} was taken back", field="b", expected="an identifier of one", got=b)
+    first, second = back[0].a, back[0].b
+    by, message_id = f"relink by {command.by}", f"command-{record.offset}"
+    restored = Link(first, second, record.time, message_id, by, 0, RESTORED, 1.0, reason)
+    lifted = [msgspec.structs.replace(link, status=LIFTED) for link in back]
+    if is_group(second, engine.definitions.identity):
+        join_group_again([restored, *lifted], state, changes)
+        return {"a": first, "b": second, "profiles": []}
+    until = max(link.until for link in back)
+    # An older version kept the evidence in the ledger alone.
+    evidence = [
+        msgspec.structs.replace(link, status="", until=0)
+        for link in ledger
+        if link.status not in COMMANDED and link.time < until
+    ]
+    _, refolds = settled([restored, *lifted, *evidence], context, changes)
+    return {"a": first, "b": second, "profiles": sorted(refolds)}
+
+
 def settled(links: list[Link], context: Context, changes: Changes) -> tuple[Placed, set[int]]:
     """Settle the links, and read the histories of the profiles anew that only those can tell."""
     engine, state = context.engine, context.state
-    placed = relink(links, engine, state, changes)
+    placed = resettle(links, engine, state, changes)
     desk = Desk(engine, state, changes, context.tables)
     refolds = apply_effects(placed, desk, state, day=context.day)
     repair(refolds, placed.settlement.puts if placed.settlement else {}, context, desk, changes)
@@ -180,4 +224,4 @@ def settled(links: list[Link], context: Context, changes: Changes) -> tuple[Plac
     return placed, refolds
 
 
-HANDLERS: dict[str, Handler] = {"link": link, "unlink": unlink}
+HANDLERS: dict[str, Handler] = {"link": link, "unlink": unlink, "relink": relink}

@@ -61,7 +61,7 @@ def place(events: Sequence[Event], engine: Engine, state: StateReader, changes: 
     return Placed(cast(list[int], settlement.profiles), rows, assignment.new, settlement)
 
 
-def relink(links: Sequence[Link], engine: Engine, state: StateReader, changes: Changes) -> Placed:
+def resettle(links: Sequence[Link], engine: Engine, state: StateReader, changes: Changes) -> Placed:
     """Give links, or take them back (status "revoked"): the settlement says which profiles join and part."""
     keys = {key for link in links for key in (link.a, link.b)}
     rows = identifier_rows(state, keys)

@@ -10,7 +10,7 @@ from regulars.flow.commanding import Command, Context, Handler, identifier_key
 from regulars.flow.identity_commands import settled
 from regulars.flow.people import identifier_rows
 from regulars.profile.assignment import IdRow, profile_of
-from regulars.profile.links import FOREVER, REVOKED, Link
+from regulars.profile.links import COMMANDED, FOREVER, REVOKED, Link
 
 #: Identifiers of one command, and links that it takes back.
 MAX_KEYS, MAX_WITHDRAWN = 500, 2_000
@@ -90,7 +90,7 @@ def _between(context: Context, command: Command, chosen: set[str], rest: set[str
     for key in sorted(chosen):
         for side, other in (("a", 1), ("b", 0)):
             for row in context.state.select(LINK, {side: key}):
-                if str(row[other]) in rest and row[6] != REVOKED:
+                if str(row[other]) in rest and row[6] not in COMMANDED:
                     pairs.add((str(row[0]), str(row[1])))
     if not pairs:
         raise Rejected("no link leads from these to the rest of the profile", field="keys", expected="linked ones")

@@ -181,9 +181,13 @@ def _no_new_login(
 
 def _login(holding: Holding, key: str, time: int) -> bool | None:
     """False: the login is known; True: it repeats who holds the device now; None: it may move the past."""
-    logins = holding.logins
+    logins = holding.standing()
     if time < holding.until.get(key, 0):
-        return False
+        slot = time // SLOT_MS
+        kept = any(
+            start <= time and start // SLOT_MS == slot and holding.keys[at] == key for start, at in holding.logins
+        )
+        return not kept  # what is withdrawn now may be believed again
     if not logins or holding.holder(time) != key:
         return None
     newest = logins[-1]
@@ -210,7 +214,8 @@ def _is_tied(event: Event, row: IdRow, other: IdRow, *, sure: float, aside: bool
     for tie in ties_in(owners):
         if tie.other == name:
             if event.time < tie.until:
-                return True
+                found = tie.withheld
+                return found is not None and evidence_order(found) <= (sure, event.time, event.message_id)
             return tie.time >= 0 and evidence_order(tie) <= (sure, event.time, event.message_id)
     return False
 

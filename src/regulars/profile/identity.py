@@ -11,7 +11,17 @@ import msgspec
 from regulars.core.definitions import Identity
 from regulars.core.identifier import hashed, is_device, is_person, is_reference, rank
 from regulars.core.record import profile_number
-from regulars.profile.links import REVOKED, SHARED, Holding, Link, Tie, evidence_order, hold
+from regulars.profile.links import (
+    LIFTED,
+    RESTORED,
+    REVOKED,
+    SHARED,
+    Holding,
+    Link,
+    Tie,
+    evidence_order,
+    hold,
+)
 
 #: Reasons for which a link is refused.
 CONFLICT, LIMIT, TOO_MANY, BURNED_KEY, SHARED_DEVICE = "conflict", "limit", "too_many", "burned", "shared_device"
@@ -56,6 +66,8 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
     """The persons of all identifiers in `seen` (key -> first event time, ms) under the links."""
     by_pair: dict[Pair, list[Link]] = {}
     for link in links:
+        if link.status in (LIFTED, RESTORED):
+            continue  # the withdrawals of before are marked as lifted, so both cancel out
         by_pair.setdefault((link.a, link.b), []).append(link)
     ties: dict[Pair, Tie] = {}
     logins: dict[str, list[Link]] = {}
@@ -271,6 +283,6 @@ def explain(number: int, resolution: Resolution, links: Iterable[Link]) -> list[
     for held in person.devices:
         holding = resolution.holdings.get(held.device)
         if holding is not None and len(holding.runs()) > 1:
-            key = holding.holder(held.start if held.start is not None else holding.logins[0][0])
+            key = holding.holder(held.start if held.start is not None else holding.runs()[0][0])
             lines.append(("held", (held.device, key, held.start, held.end)))
     return lines or [("alone", (person.anchor,))]

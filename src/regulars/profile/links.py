@@ -25,6 +25,8 @@ MAX_CHANGES = 1000
 #: A withdrawal until then is for good, ms.
 FOREVER = 1 << 62
 REVOKED, WITHDRAWN = "revoked", "withdrawn"  # the row that withdraws; a row that stands no longer because of it
+RESTORED, LIFTED = "restored", "lifted"  # the row that takes withdrawals of its pair back; a withdrawal that was
+COMMANDED = frozenset({REVOKED, RESTORED, LIFTED})  # rows that staff made: they are no evidence
 SHARED = "shared"  # a mark on a device, no link: it was named where devices are shared
 HASH = "hash"  # the rule that joins a value with its hashed form: they are one identifier
 
@@ -32,7 +34,8 @@ HASH = "hash"  # the rule that joins a value with its hashed form: they are one 
 class Link(msgspec.Struct, frozen=True, array_like=True):
     """A row of the ledger: `a` is a person key, `b` a person key (then a < b) or a device.
 
-    A row of status "revoked" withdraws every link of its pair that is earlier than `until`.
+    A row of status "revoked" withdraws every link of its pair that is earlier than `until`; one of status "restored"
+    takes that back, and the withdrawals before it are "lifted" from then on.
     """
 
     a: str
@@ -41,13 +44,13 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
     message_id: str
     rule: str  # the event that said so, or the rule that somebody applied ("similar")
     until: int = 0  # ms, of a withdrawal
-    status: str = ""  # "", "refused:<reason>", "revoked", "withdrawn"
+    status: str = ""  # "", "refused:<reason>", "revoked", "withdrawn", "restored", "lifted"
     score: float = 1.0  # how sure, 0..1; 1: the two were named together
     note: str = ""  # who said it and why, where a person or a command did
     source: str = ""  # where the event came from that said so; empty in what older versions stored
 
 
-def evidence_order(evidence: "Link | Tie") -> tuple[float, int, str]:
+def evidence_order(evidence: "Link | Tie | Withheld") -> tuple[float, int, str]:
     """Which evidence of a pair counts, and the order in which links are followed: the surest first, then the earliest.
 
     >>> sure, likely = Link("a", "b", 5, "m", "Identify"), Link("a", "b", 3, "n", "similar", score=0.9)
@@ -55,6 +58,21 @@ def evidence_order(evidence: "Link | Tie") -> tuple[float, int, str]:
     True
     """
     return -1.0 if evidence.rule == HASH else 1.0 - evidence.score, evidence.time, evidence.message_id
+
+
+class Withheld(msgspec.Struct, array_like=True, gc=False):
+    """The evidence of a pair that would count if its withdrawal were taken back."""
+
+    time: int
+    message_id: str
+    rule: str
+    said: tuple[float, str] | None = None
+    source: str = ""
+
+    @property
+    def score(self) -> float:
+        """How sure, 0..1."""
+        return self.said[0] if self.said else 1.0
 
 
 class Tie(msgspec.Struct, array_like=True, gc=False):
@@ -68,6 +86,7 @@ class Tie(msgspec.Struct, array_like=True, gc=False):
     status: str = ""
     said: tuple[float, str] | None = None  # score and note, of what was not simply named together
     source: str = ""
+    withheld: Withheld | None = None
 
     @property
     def score(self) -> float:
@@ -75,46 +94,81 @@ class Tie(msgspec.Struct, array_like=True, gc=False):
         return self.said[0] if self.said else 1.0
 
     def learn(self, link: Link) -> None:
-        """Take in one more link or withdrawal of the pair."""
+        """Take in one more link, withdrawal or restoration of the pair."""
         if link.status == REVOKED:
             self.until = max(self.until, link.until)
-            if self.time < self.until:
+            if 0 <= self.time < self.until:
+                self._withhold(Withheld(self.time, self.message_id, self.rule, self.said, self.source))
                 self.time, self.message_id, self.rule, self.said, self.source = -1, "", "", None, ""
-        elif link.time >= self.until and (self.time < 0 or evidence_order(link) < evidence_order(self)):
-            self.time, self.message_id, self.rule, self.source = link.time, link.message_id, link.rule, link.source
-            self.said = (link.score, link.note) if link.score < 1 or link.note else None
+        elif link.status == RESTORED:
+            self.until, again, self.withheld = 0, self.withheld, None
+            if again is not None:
+                self._believe(again)
+        elif link.status != LIFTED:
+            said = (link.score, link.note) if link.score < 1 or link.note else None
+            found = Withheld(link.time, link.message_id, link.rule, said, link.source)
+            (self._believe if link.time >= self.until else self._withhold)(found)
+
+    def _believe(self, found: Withheld) -> None:
+        if self.time < 0 or evidence_order(found) < evidence_order(self):
+            self.time, self.message_id, self.rule = found.time, found.message_id, found.rule
+            self.said, self.source = found.said, found.source
+
+    def _withhold(self, found: Withheld) -> None:
+        if self.withheld is None or evidence_order(found) < evidence_order(self.withheld):
+            self.withheld = found
 
     def link(self, pair: tuple[str, str], *, status: str = "", until: int = 0) -> Link:
         """The evidence as a row of the ledger."""
         score, note = self.said or (1.0, "")
         return Link(*pair, self.time, self.message_id, self.rule, until, status, score, note, self.source)
 
+    def withheld_link(self, pair: tuple[str, str]) -> Link:
+        """The evidence that was withdrawn as a row of the ledger."""
+        found = self.withheld or Withheld(-1, "", "")
+        score, note = found.said or (1.0, "")
+        return Link(*pair, found.time, found.message_id, found.rule, self.until, WITHDRAWN, score, note, found.source)
+
     def copy(self, other: str) -> "Tie":
         """The same as `other`'s side keeps it."""
-        return Tie(other, self.time, self.message_id, self.rule, self.until, self.status, self.said, self.source)
+        return Tie(
+            other, self.time, self.message_id, self.rule, self.until, self.status, self.said, self.source, self.withheld
+        )
 
 
 class Holding(msgspec.Struct, array_like=True, gc=False):
-    """Who held a device: logins (time, place in `keys`), sorted by (time, key)."""
+    """Who held a device: logins (time, place in `keys`), sorted by (time, key).
+
+    Logins of a key before its `until` are withdrawn: they tell nothing, and are kept for the day that is taken back.
+    """
 
     keys: list[str] = []
     logins: list[tuple[int, int]] = []
     until: dict[str, int] = {}  # withdrawn logins of a key: those before this time, ms
 
+    def standing(self) -> list[tuple[int, int]]:
+        """The logins that were not withdrawn."""
+        until = self.until
+        if not until:
+            return self.logins
+        return [login for login in self.logins if login[0] >= until.get(self.keys[login[1]], 0)]
+
     def holder(self, time: int) -> str | None:
         """The key of the last login at or before `time`; before the first login that of the first."""
-        if not self.logins:
+        logins = self.standing()
+        if not logins:
             return None
-        return self.keys[self.logins[max(bisect_right(self.logins, time, key=_login_time) - 1, 0)][1]]
+        return self.keys[logins[max(bisect_right(logins, time, key=_login_time) - 1, 0)][1]]
 
     def first(self) -> str | None:
         """Who held it first: the device counts as theirs."""
-        return self.keys[self.logins[0][1]] if self.logins else None
+        logins = self.standing()
+        return self.keys[logins[0][1]] if logins else None
 
     def runs(self) -> list[tuple[int, str]]:
         """The changes of hands: (from, key); the first one holds before it, too."""
         found: list[tuple[int, str]] = []
-        for time, place in self.logins:
+        for time, place in self.standing():
             key = self.keys[place]
             if not found or found[-1][1] != key:
                 found.append((time, key))
@@ -171,44 +225,47 @@ def holding_out(holding: Holding) -> bytes:
         return BURNED
     if not holding.keys:
         return b""
-    distinct = len({place for _, place in holding.logins})
+    distinct = len({place for _, place in holding.standing()})
     return (NOBODY if not distinct else ONE if distinct == 1 else SEVERAL) + _encode(holding)
 
 
 def hold(holding: Holding, links: Iterable[Link]) -> Holding:
-    """The holding with more logins or withdrawals of this device.
+    """The holding with more logins, withdrawals or restorations of this device.
 
     Per key and slot the first login stays. Logins older than `HORIZON_MS` before the newest that only repeat the holder
-    are dropped; owners do not change by that.
+    are dropped; owners do not change by that, whichever withdrawals are taken back.
     """
     logins = [(time, holding.keys[place]) for time, place in holding.logins]
     until, keys = dict(holding.until), set(holding.keys)
     for link in links:
-        if link.status == SHARED:
+        if link.status in (SHARED, LIFTED):
             continue
         keys.add(link.a)
         if link.status == REVOKED:
             until[link.a] = max(until.get(link.a, 0), link.until)
+        elif link.status == RESTORED:
+            until.pop(link.a, None)
         else:
             logins.append((link.time, link.a))
     names = sorted(keys)
     places = {key: place for place, key in enumerate(names)}
-    first_of_slot: set[tuple[str, int]] = set()
-    kept: list[tuple[int, int]] = []
+    first_of_slot: set[tuple[str, int, bool]] = set()
+    kept: list[tuple[int, int, bool]] = []
     for time, key in sorted(logins):
-        slot = (key, time // SLOT_MS)
-        if time >= until.get(key, 0) and slot not in first_of_slot:
+        withdrawn = time < until.get(key, 0)
+        slot = (key, time // SLOT_MS, withdrawn)
+        if slot not in first_of_slot:
             first_of_slot.add(slot)
-            kept.append((time, places[key]))
-    return Holding(names, _forget_repeated(kept), until)
+            kept.append((time, places[key], withdrawn))
+    return Holding(names, [(time, place) for time, place, _ in _forget_repeated(kept)], until)
 
 
-def _forget_repeated(logins: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _forget_repeated(logins: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
     if not logins or logins[0][0] >= (old := logins[-1][0] - HORIZON_MS):
         return logins
     kept = logins[:1]
     for login in logins[1:]:
-        if login[0] >= old or login[1] != kept[-1][1]:
+        if login[0] >= old or login[1:] != kept[-1][1:]:
             kept.append(login)
     return kept
 
@@ -223,6 +280,8 @@ def links_in(key: str, owners: bytes) -> list[Link]:
         pair = min(key, tie.other), max(key, tie.other)
         if tie.until:
             found.append(Link(*pair, tie.until, "", "", tie.until, REVOKED))
+        if tie.withheld is not None:
+            found.append(tie.withheld_link(pair))
         if tie.time >= 0:
             found.append(tie.link(pair))
     holding = holding_in(owners)

@@ -34,8 +34,10 @@ def device_without(row: IdRow, erased: Collection[str], owner: int | None) -> Id
         (time, keys.index(holding.keys[place])) for time, place in holding.logins if holding.keys[place] not in erased
     ]
     until = {key: time for key, time in holding.until.items() if key not in erased}
-    first_seen = logins[0][0] + 1 if logins and row[1] != owner else row[2]
-    return (row[0], row[1] if owner is None else owner, first_seen, holding_out(Holding(keys, logins, until)))
+    rest = Holding(keys, logins, until)
+    standing = rest.standing()
+    first_seen = standing[0][0] + 1 if standing and row[1] != owner else row[2]
+    return (row[0], row[1] if owner is None else owner, first_seen, holding_out(rest))
 
 
 def person_without(row: IdRow, erased: Collection[str]) -> IdRow:

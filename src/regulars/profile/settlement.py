@@ -26,9 +26,9 @@ from regulars.profile.effects import Effects, compare
 from regulars.profile.identity import SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect
 from regulars.profile.links import (
     BURNED,
+    COMMANDED,
     REVOKED,
     SHARED,
-    WITHDRAWN,
     Holding,
     Link,
     Tie,
@@ -300,10 +300,10 @@ class _Ties:
                 self.ties[pair] = tie.copy(pair[1])
         for pair, links in evidence.ties.items():
             if pair[0] in beyond or pair[1] in beyond:
-                self.turned_away += [link for link in links if link.status != REVOKED]
+                self.turned_away += [link for link in links if link.status not in COMMANDED]
             elif pair in self.ties or not (pair[0] in burned and pair[1] in burned):
                 tie = self.ties.setdefault(pair, Tie(pair[1], -1, "", ""))
-                for link in sorted(links, key=lambda link: link.status != REVOKED):
+                for link in sorted(links, key=lambda link: link.status not in COMMANDED):
                     tie.learn(link)
         burned |= burned_keys(self.ties, identity)
         self.groups, refused = connect(around, self.ties, burned, identity)
@@ -378,22 +378,13 @@ def _numbers_of(facts: Facts, after: Mapping[str, IdRow]) -> dict[str, int]:
 
 def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link], list[Link], list[Link]]:
     """The rows to put, those of them that are refused, and the rows that they replace."""
-    links: list[Link] = [link for link in evidence.given if link.status == REVOKED]
+    links: list[Link] = [link for link in evidence.given if link.status in COMMANDED]
     replaced: list[Link] = []
     for pair, tie in book.ties.items():
         old = book.stored.get(pair)
-        same = old and (old.time, old.message_id, old.status, old.until) == (
-            tie.time,
-            tie.message_id,
-            tie.status,
-            tie.until,
-        )
-        if old and old.time >= 0 and tie.time < 0:
-            links.append(old.link(pair, status=WITHDRAWN, until=tie.until))
-        if tie.time >= 0 and not same:
-            links.append(tie.link(pair, status=tie.status))
-            if old and old.time >= 0 and (old.time, old.message_id) != (tie.time, tie.message_id):
-                replaced.append(old.link(pair))
+        before, after = _told(pair, old), _told(pair, tie)
+        links += [link for place, link in after.items() if before.get(place) != link]
+        replaced += [link for place, link in before.items() if place not in after]
     away = (*book.turned_away, *evidence.turned_away)
     links.extend(msgspec.structs.replace(link, status=f"refused:{TOO_MANY}") for link in away)
     for device, logins in evidence.logins.items():
@@ -402,10 +393,25 @@ def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link],
         known = set(holding_in(facts.owners(device)).keys)
         status = "" if evidence.holdings[device] else f"refused:{SHARED_DEVICE}"
         for link in sorted(logins, key=lambda link: (link.time, link.message_id)):
-            if link.a not in known and link.status not in (REVOKED, SHARED) and link not in evidence.turned_away:
+            if (
+                link.a not in known
+                and link.status not in COMMANDED
+                and link.status != SHARED
+                and link not in evidence.turned_away
+            ):
                 known.add(link.a)
                 links.append(msgspec.structs.replace(link, status=status))
     return links, [link for link in links if link.status.startswith("refused:")], replaced
+
+
+def _told(pair: Pair, tie: Tie | None) -> dict[tuple[int, str], Link]:
+    """The rows of the ledger that a tie stands for: what counts, and what would if a withdrawal were taken back."""
+    found: dict[tuple[int, str], Link] = {}
+    if tie is not None and tie.withheld is not None:
+        found[tie.withheld.time, tie.withheld.message_id] = tie.withheld_link(pair)
+    if tie is not None and tie.time >= 0:
+        found[tie.time, tie.message_id] = tie.link(pair, status=tie.status)
+    return found
 
 
 def _place_events(

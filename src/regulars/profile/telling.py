@@ -21,6 +21,10 @@ _TEXTS: dict[str, tuple[str, str]] = {  # (English, German)
         "{a} and {b} are no longer linked; they were: {how}. {by} took it back on {back}{why}, {scope}.",
         "{a} und {b} sind nicht mehr verbunden; sie waren es: {how}. {by} nahm es am {back} zurück{why}, {scope}.",
     ),
+    "restored": (
+        "It was taken back for a while; {by} let it count again on {back}{why}.",
+        "Sie war eine Zeit lang zurückgenommen; {by} ließ sie am {back} wieder gelten{why}.",
+    ),
     "how": ("{event} on {time}", "{event} am {time}"),
     "how_source": ("{event} from {source} on {time}", "{event} von {source} am {time}"),
     "by_rule": (
@@ -64,6 +68,9 @@ class Teller(msgspec.Struct, frozen=True):
             why=f" ({back.reason})" if back and back.reason else "",
             scope=self._scope(back.until) if back else "",
         )
+        if step.restored is not None:
+            again, why = step.restored, f" ({step.restored.reason})" if step.restored.reason else ""
+            text = f"{text} {self._text('restored', by=again.by, back=self.when(again.time), why=why)}"
         purposes = ", ".join(self.purpose(one) for one in discarded)
         return f"{text} {self._text('discarded', purposes=purposes)}" if purposes else text
 

@@ -9,10 +9,20 @@ from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_group
 from regulars.profile.assignment import IdRow
 from regulars.profile.identity import BURNED_KEY, Pair
-from regulars.profile.links import HASH, REVOKED, WITHDRAWN, Link, evidence_order, holding_in, is_burned
+from regulars.profile.links import (
+    COMMANDED,
+    HASH,
+    RESTORED,
+    REVOKED,
+    WITHDRAWN,
+    Link,
+    evidence_order,
+    holding_in,
+    is_burned,
+)
 
 Status = Literal["joined", "also", "login", "hash", "refused", "withdrawn"]
-_UNLINKED_BY = "unlink by "
+_UNLINKED_BY, _RELINKED_BY = "unlink by ", "relink by "
 #: (identifier, purpose, time in ms, granted): what somebody said about a purpose.
 SaidOf = tuple[str, str, int, bool]
 
@@ -43,6 +53,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""  # who said it and why, where a person or a command did
     reason: str = ""  # code of a refusal
     withdrawal: Withdrawal | None = None
+    restored: Withdrawal | None = None  # who took a withdrawal back, when and why
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -64,19 +75,26 @@ def steps(rows: Mapping[str, IdRow], ledger: Iterable[Link], identity: Identity)
         if not is_group(link.b, identity):
             by_pair.setdefault((link.a, link.b), []).append(link)
     told: list[tuple[Link, Withdrawal | None]] = []
+    restored: dict[Pair, Withdrawal] = {}
     for links in by_pair.values():
         back = max((link for link in links if link.status == REVOKED), key=lambda link: link.time, default=None)
         until = max((link.until for link in links if link.status == REVOKED), default=0)
-        evidence = [link for link in links if link.status != REVOKED]
+        again = max((link for link in links if link.status == RESTORED), key=lambda link: link.time, default=None)
+        evidence = [link for link in links if link.status not in COMMANDED]
         withdrawal = _withdrawal(back, until) if back else None
+        if again is not None:
+            restored[again.a, again.b] = _withdrawal(again, 0)
         told += [(link, withdrawal if _is_back(link, until) else None) for link in evidence or ([back] if back else [])]
     told.sort(key=lambda one: (evidence_order(one[0]), one[0].a, one[0].b))
     together: dict[str, set[str]] = {}
-    return [_step(link, withdrawal, rows, together, identity) for link, withdrawal in told]
+    return [
+        _step(link, withdrawal, rows, together, identity, restored.get((link.a, link.b))) for link, withdrawal in told
+    ]
 
 
 def _withdrawal(back: Link, until: int) -> Withdrawal:
-    return Withdrawal(by=back.rule.removeprefix(_UNLINKED_BY), time=back.time, reason=back.note, until=until)
+    by = back.rule.removeprefix(_UNLINKED_BY).removeprefix(_RELINKED_BY)
+    return Withdrawal(by=by, time=back.time, reason=back.note, until=until)
 
 
 def _is_back(link: Link, until: int) -> bool:
@@ -89,6 +107,7 @@ def _step(
     rows: Mapping[str, IdRow],
     together: dict[str, set[str]],
     identity: Identity,
+    restored: Withdrawal | None,
 ) -> Step:
     status, reason = _became(link, withdrawal, rows, together, identity)
     return Step(
@@ -103,6 +122,7 @@ def _step(
         note="" if link.status == REVOKED else link.note,
         reason=reason,
         withdrawal=withdrawal,
+        restored=None if withdrawal else restored,
     )
 
 

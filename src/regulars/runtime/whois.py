@@ -35,6 +35,7 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     reason: str
     withdrawal: Withdrawal | None
+    restored: Withdrawal | None
     discarded: tuple[str, ...]
     text: str
 
@@ -172,6 +173,7 @@ def _sentence(step: Any, source: str, found: WhoIs, tell: Teller, key: Callable[
         note=step.note,
         reason=step.reason,
         withdrawal=step.withdrawal,
+        restored=step.restored,
         discarded=dropped,
         text=tell.step(step, source, dropped),
     )

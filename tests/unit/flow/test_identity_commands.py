@@ -145,6 +145,15 @@ def test_a_membership_can_be_taken_back() -> None:
     assert [(one.group, one.end) for one in memberships([ANA], IDENTITY, state)] == [("household:H1", None)]
 
 
+def test_a_membership_that_was_taken_back_can_be_given_again() -> None:
+    apart = command("unlink", a=ANA, b="household:H2", reason="moved back")
+    state, _ = told(*MOVES, apart, command("relink", a=ANA, b="household:H2", reason="did not"))
+    assert members_of("household:H2", IDENTITY, state) == members_of("household:H2", IDENTITY, told(*MOVES)[0])
+    assert members_of("household:H2", IDENTITY, state)
+    _, answer = told(*MOVES, command("relink", a=ANA, b="household:H2", reason="never was"))
+    assert "was taken back" in answer["error"]
+
+
 def test_a_link_never_widens_consent() -> None:
     said = [
         command("set_consent", identifier=who, purpose="personalisation", granted=granted, reason="by telephone")

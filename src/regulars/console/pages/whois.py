@@ -14,7 +14,7 @@ from regulars.core.identifier import is_device
 from regulars.core.record import profile_name
 from regulars.runtime.whois import Explained, explained
 
-_DONE = ("unlinked", "split")
+_DONE = ("unlinked", "relinked", "split")
 
 
 @get("/console/customers/{profile:str}/identity", guards=[needs("identifiers")])
@@ -33,6 +33,13 @@ async def unlink(request: Request[Any, Any, Any], visit: Asked, profile: FromPat
     """Take one link back."""
     a, b, reason = fields(await visit.form(request), "a", "b", "reason")
     return await _carried_out(visit, profile, "unlink", {"a": a, "b": b, "reason": reason}, "unlinked")
+
+
+@post("/console/customers/{profile:str}/relink", status_code=200, guards=[needs("links")])
+async def relink(request: Request[Any, Any, Any], visit: Asked, profile: FromPath[str]) -> Response[Any]:
+    """Let one link count again that was taken back."""
+    a, b, reason = fields(await visit.form(request), "a", "b", "reason")
+    return await _carried_out(visit, profile, "relink", {"a": a, "b": b, "reason": reason}, "relinked")
 
 
 @post("/console/customers/{profile:str}/split", status_code=200, guards=[needs("links")])
@@ -88,4 +95,4 @@ def _picture(visit: Visit, found: Explained) -> Markup:
     return graph(left, right, edges, label=visit.words("whois.picture"))
 
 
-HANDLERS = (whois_page, unlink, split)
+HANDLERS = (whois_page, unlink, relink, split)
