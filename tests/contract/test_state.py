@@ -150,6 +150,15 @@ def test_rows_are_counted_whole_and_by_a_column(state: State) -> None:
     assert state.count(MEMBERSHIP, {"profile": 9}, by="segment") == {"new": 1}
 
 
+def test_groups_are_counted_by_size_and_the_largest_named(state: State) -> None:
+    assert state.groups(MEMBERSHIP, "segment", largest=3) == ({}, [])
+    rows = [(segment, n, 0) for segment, many in (("a", 3), ("b", 1), ("c", 3), ("d", 2)) for n in range(many)]
+    state.commit(puts(MEMBERSHIP, *rows))
+    assert state.groups(MEMBERSHIP, "segment", largest=3) == ({3: 2, 1: 1, 2: 1}, [("a", 3), ("c", 3), ("d", 2)])
+    with pytest.raises(KeyError, match="membership has no column x"):
+        state.groups(MEMBERSHIP, "x", largest=1)
+
+
 def test_a_scan_gives_every_row_once_in_order(state: State) -> None:
     rows: list[Row] = [("seen", 3, n * n, b"x") for n in range(50)]
     state.commit(puts(RUN, *rows, ("seen", 4, 1, b""), ("tail", 3, 1, b"")))

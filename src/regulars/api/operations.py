@@ -11,9 +11,10 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from regulars.api.metrics import Metrics, gauge
+from regulars.core.calendar import Calendar
 from regulars.core.errors import RegularsError
 from regulars.core.state import COUNTER, SEALED
-from regulars.flow.identity_health import KNOWN, LINKS_REFUSED, STITCHED, UNKNOWN
+from regulars.flow.identity_health import KNOWN, LINKS_REFUSED, STITCHED, UNKNOWN, watch
 from regulars.runtime import Services
 from regulars.runtime.status import read_status
 
@@ -100,6 +101,15 @@ def lag_of(services: Services) -> Lag:
     return Lag(records, waited)
 
 
+#: Of each figure that is watched against its own history (`flow.identity_health`), 1 when it is far from it.
+_SUDDEN = {
+    "refused": ("regulars_sudden_links_refused", "1: far more links are refused today than in two weeks"),
+    "stitch_rate": ("regulars_sudden_stitch_rate", "1: today's share of known people is unlike two weeks"),
+    "merges_per_hour": ("regulars_sudden_merges", "1: an hour of today merged far more than any in two weeks"),
+    "burned": ("regulars_sudden_burned_identifiers", "1: far more identifiers burned today than in two weeks"),
+}
+
+
 class _Figures(Collector):
     """Everything /metrics tells, read when it is asked."""
 
@@ -138,6 +148,9 @@ class _Figures(Collector):
         yield gauge("regulars_events_of_unknown", "Events of devices that nobody holds, since the beginning", unknown)
         links = self._total(LINKS_REFUSED)
         yield gauge("regulars_links_refused", "Links that were refused, since the beginning", links)
+        today = Calendar(services.definitions.shop.time_zone).day(services.clock())
+        for one in watch(services.state, today):
+            yield gauge(*_SUDDEN[one.name], float(one.sudden))
         children = read_status(services.folder.status / "supervisor").get("children", {})
         for name, child in sorted(children.items()):
             yield gauge(f"regulars_{name}_restarts", f"How often the {name} was started again", child["restarts"])

@@ -181,6 +181,13 @@ class StateReader(Protocol):
         """Rows counted, by a column's values or under the key None."""
         ...
 
+    def groups(self, table: Table, by: str, *, largest: int) -> tuple[dict[int, int], list[tuple[Cell, int]]]:
+        """How many values of a column stand in how many rows (rows -> values); and the most frequent (value, rows).
+
+        It looks at every row: for pages that people open, not for what happens often.
+        """
+        ...
+
     def meta(self, key: str) -> object:
         """A META value, decoded; None when unset."""
         ...

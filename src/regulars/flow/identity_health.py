@@ -1,23 +1,28 @@
-"""How well customers are recognised: counted while events are folded, and looked up in a bounded sample of profiles."""
+"""How well customers are recognised: counted while events are folded, and over all identifiers that are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import cast
+from typing import Any, Literal, cast
 
 import msgspec
 
 from regulars.core.definitions import Identity
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person
+from regulars.core.identifier import is_person
 from regulars.core.record import profile_name
 from regulars.core.state import COUNTER, IDENTIFIER, Changes, StateReader
 from regulars.profile.assignment import IdRow
+from regulars.profile.effects import Effects
 from regulars.profile.links import BURNED, ONE, SEVERAL, Link
 
 #: Counters by local day: events by whether somebody known did them, and links that were refused, by reason.
 STITCHED, LINKS_REFUSED = "stitched", "links_refused"
 KNOWN, UNKNOWN = "known", "unknown"
-#: Identifiers that are looked at. Profile numbers are hashes, so any stretch of them is a fair sample.
+#: Counters by local day: profiles that went into another one, by hour; identifiers that tell nothing from then on.
+MERGED, BURNED_THAT_DAY = "identities_merged", "identifiers_burned"
+#: They count what happened, not what is: another order of arrival may count otherwise.
+ARRIVALS = frozenset({STITCHED, LINKS_REFUSED, MERGED, BURNED_THAT_DAY})
+#: Devices that are looked at. Any stretch of random names is a fair sample.
 SAMPLE = 20_000
 #: Days that a day is compared with, how many there must be, and the smallest number of links that is worth a word.
 DAYS, FEWEST_DAYS, FEWEST = 14, 5, 20
@@ -28,19 +33,30 @@ _MAD_TO_SIGMA = 1.4826
 _SIGMAS = 4
 
 
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of today beside its own history; None where there is too little of it."""
+
+    name: Literal["refused", "stitch_rate", "merges_per_hour", "burned"]
+    value: float | None
+    usual: float | None  # the median of the days before
+    threshold: float | None  # so far from the usual it is sudden; only upwards but for the stitch rate
+    sudden: bool
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of the last seven days and of the sample. Shares are of 1; None where there is nothing to divide by."""
+    """Figures of the last seven days and of now. Shares are of 1; None where there is nothing to divide by."""
 
     stitch_rate: float | None  # events of people, not of devices that nobody is known to hold
     devices_held: float | None  # devices with a person
-    profiles: int  # in the sample
-    complete: bool  # the sample is everybody
+    profiles: int
+    complete: bool  # `devices_held` is of all devices, not of a sample
     identifiers_per_profile: list[tuple[int, int]]  # (at most so many identifiers, profiles)
     largest: list[tuple[str, int]]  # profile, identifiers
     burned: int  # identifiers that tell nothing any more
     refused: dict[str, int]  # links by reason, seven days
     refused_by_day: list[tuple[int, int]]  # (local day, links)
-    sudden: list[str]  # "refused", "stitch_rate": what differs from the days before
+    watched: list[Watch]
+    sudden: list[str]  # names of those of `watched` that are
 
 
 def note_events(
@@ -61,9 +77,31 @@ def note_refused(refused: Sequence[Link], day: int, changes: Changes) -> None:
         changes.add(LINKS_REFUSED, day, link.status.removeprefix("refused:"), 1)
 
 
+def note_settled(
+    settlement: Effects,
+    puts: Mapping[str, IdRow],
+    before: Mapping[str, IdRow],
+    *,
+    hour: int,
+    day: int,
+    changes: Changes,
+) -> None:
+    """Count profiles that went into others, and identifiers that have come to tell nothing."""
+    merged = len(settlement.merges)
+    burned = sum(
+        row[3] == BURNED and (known := before.get(key)) is not None and known[3] != BURNED for key, row in puts.items()
+    )
+    if merged:
+        changes.add(MERGED, day, f"{hour:02}", merged)
+    if burned:
+        changes.add(BURNED_THAT_DAY, day, "", burned)
+
+
 def health(state: StateReader, identity: Identity, today: int) -> Health:
     """The figures as of local day `today`."""
-    sizes, devices, burned, complete = _sample(state, identity)
+    sizes, largest = state.groups(IDENTIFIER, "profile", largest=_LARGEST)
+    devices, complete = _devices(state, identity)
+    watched = watch(state, today)
     stitched = _by_day(state, STITCHED, today)
     refused = _by_day(state, LINKS_REFUSED, today)
     week = range(today - 6, today + 1)
@@ -75,18 +113,15 @@ def health(state: StateReader, identity: Identity, today: int) -> Health:
     return Health(
         stitch_rate=_share([stitched[day] for day in week if day in stitched]),
         devices_held=devices[0] / sum(devices) if sum(devices) else None,
-        profiles=len(sizes),
+        profiles=sum(sizes.values()),
         complete=complete,
-        identifiers_per_profile=_histogram(list(sizes.values())),
-        largest=[
-            (profile_name(number), size)
-            for number, size in sorted(sizes.items(), key=lambda one: (-one[1], one[0]))[:_LARGEST]
-            if size > 1
-        ],
-        burned=burned,
+        identifiers_per_profile=_histogram(sizes),
+        largest=[(profile_name(cast(int, number)), size) for number, size in largest if size > 1],
+        burned=state.count(IDENTIFIER, {"owners": BURNED}).get(None, 0),
         refused=dict(sorted(reasons.items())),
         refused_by_day=[(day, totals.get(day, 0)) for day in range(today - DAYS, today + 1)],
-        sudden=_sudden(today, totals, stitched),
+        watched=watched,
+        sudden=[one.name for one in watched if one.sudden],
     )
 
 
@@ -95,32 +130,54 @@ def stitch_rate(state: StateReader, today: int) -> float | None:
     return _share([found for day, found in _by_day(state, STITCHED, today).items() if day > today - 7])
 
 
+def threshold(before: Sequence[float], *, least: float) -> float | None:
+    """How far from the median of the days before is sudden: four robust standard deviations, `least` at least.
+
+    >>> threshold([10, 12, 9, 11, 10, 13], least=20), threshold([10, 12], least=20)
+    (20, None)
+    """
+    if len(before) < FEWEST_DAYS:
+        return None
+    middle = median(before)
+    return max(_SIGMAS * _MAD_TO_SIGMA * median(abs(one - middle) for one in before), least)
+
+
 def differs(value: float, before: Sequence[float], *, least: float) -> bool:
-    """Whether a day differs from those before: by more than four robust standard deviations and by `least`.
+    """Whether a day differs from those before.
 
     >>> differs(90, [10, 12, 9, 11, 10, 13], least=20), differs(14, [10, 12, 9, 11, 10, 13], least=20)
     (True, False)
     """
-    if len(before) < FEWEST_DAYS:
-        return False
-    middle = median(before)
-    spread = _MAD_TO_SIGMA * median(abs(one - middle) for one in before)
-    return abs(value - middle) > max(_SIGMAS * spread, least)
+    beyond = threshold(before, least=least)
+    return beyond is not None and abs(value - median(before)) > beyond
 
 
-def _sudden(today: int, totals: dict[int, int], stitched: dict[int, dict[str, int]]) -> list[str]:
-    found = []
-    days = [day for day in range(today - DAYS, today) if day in stitched]
-    refused = totals.get(today, 0)
-    earlier = [totals.get(day, 0) for day in days]
-    if earlier and refused > median(earlier) and differs(refused, earlier, least=FEWEST):
-        found.append("refused")
+def watch(state: StateReader, today: int) -> list[Watch]:
+    """What local day `today` shows beside the two weeks before it; reads counters only."""
+    stitched = _by_day(state, STITCHED, today)
+    days = [day for day in range(today - DAYS, today) if day in stitched]  # days on which anything came
     rates = [rate for day in days if (rate := _share([stitched[day]])) is not None]
     now = stitched.get(today)
     rate = _share([now]) if now and sum(now.values()) >= FEWEST else None
-    if rate is not None and differs(rate, rates, least=0.1):
-        found.append("stitch_rate")
-    return found
+    found = [_watched("stitch_rate", rate, rates, least=0.1)]
+    for name, counter, of in (
+        ("refused", LINKS_REFUSED, sum),
+        ("merges_per_hour", MERGED, max),
+        ("burned", BURNED_THAT_DAY, sum),
+    ):
+        counted = {day: float(of(keys.values())) for day, keys in _by_day(state, counter, today).items()}
+        before = [counted.get(day, 0.0) for day in days]
+        found.append(_watched(cast(Any, name), counted.get(today, 0.0), before, least=FEWEST))
+    return sorted(found, key=lambda one: one.name)
+
+
+def _watched(name: Any, value: float | None, before: Sequence[float], *, least: float) -> Watch:
+    beyond = threshold(before, least=least)
+    usual = median(before) if beyond is not None else None
+    sudden = value is not None and differs(value, before, least=least)
+    if name != "stitch_rate" and usual is not None and value is not None:
+        sudden = sudden and value > usual
+    return Watch(name=name, value=value, usual=usual, threshold=beyond, sudden=sudden)
 
 
 def _share(days: Sequence[dict[str, int]]) -> float | None:
@@ -137,27 +194,26 @@ def _by_day(state: StateReader, name: str, today: int) -> dict[int, dict[str, in
     return found
 
 
-def _sample(state: StateReader, identity: Identity) -> tuple[dict[int, int], tuple[int, int], int, bool]:
-    """Identifiers by profile, (devices with a person, without), burned identifiers, and whether that is everybody."""
-    rows = cast(list[IdRow], state.select(IDENTIFIER, order=("profile",), limit=SAMPLE))
-    complete = len(rows) < SAMPLE
-    if not complete:  # the last profile may go on
-        rows = [row for row in rows if row[1] != rows[-1][1]] or rows
-    sizes: dict[int, int] = {}
-    held = alone = burned = 0
-    for key, number, _, owners in rows:
-        sizes[number] = sizes.get(number, 0) + 1
-        burned += owners == BURNED
-        if is_device(key, identity):
-            mine = owners[:1] in (ONE, SEVERAL)
-            held, alone = held + mine, alone + (not mine)
-    return sizes, (held, alone), burned, complete
+def _devices(state: StateReader, identity: Identity) -> tuple[tuple[int, int], bool]:
+    """Devices with a person and without, and whether these are all."""
+    held = alone = 0
+    complete = True
+    for kind in sorted(identity.device):
+        low, beyond = f"{kind}:", f"{kind};"  # the character after the colon
+        rows = cast(
+            list[IdRow],
+            state.select(IDENTIFIER, at_least={"key": low}, below={"key": beyond}, order=("key",), limit=SAMPLE),
+        )
+        mine = sum(row[3][:1] in (ONE, SEVERAL) for row in rows)
+        held, alone = held + mine, alone + len(rows) - mine
+        complete = complete and len(rows) < SAMPLE
+    return (held, alone), complete
 
 
-def _histogram(sizes: Sequence[int]) -> list[tuple[int, int]]:
+def _histogram(sizes: Mapping[int, int]) -> list[tuple[int, int]]:
     found = []
     low = 0
     for bound in (*_BOUNDS, max([*sizes, _BOUNDS[-1] + 1])):
-        found.append((bound, sum(low < size <= bound for size in sizes)))
+        found.append((bound, sum(count for size, count in sizes.items() if low < size <= bound)))
         low = bound
     return found

@@ -12,7 +12,7 @@ from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import join_facts, now_known
 from regulars.flow.groups import note_groups
-from regulars.flow.identity_health import note_events, note_refused
+from regulars.flow.identity_health import note_events, note_refused, note_settled
 from regulars.flow.reaches import merge_reach
 from regulars.profile import consent
 from regulars.profile.assignment import Assignment, IdRow, assign, holders_of, keys_of
@@ -54,6 +54,8 @@ def place(events: Sequence[Event], engine: Engine, state: StateReader, changes: 
         return Placed(cast(list[int], assignment.profiles), rows, assignment.new)
     settlement = _settle(events, rows, assignment, (), engine, state)
     store_settlement(settlement, changes)
+    hour = engine.calendar.local(max(event.received_at for event in events)).hour
+    note_settled(settlement, settlement.puts, rows, hour=hour, day=day, changes=changes)
     rows.update(assignment.puts)
     rows.update(settlement.puts)
     note_events(events, rows, identity, day, changes)

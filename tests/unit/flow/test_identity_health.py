@@ -6,9 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regulars.adapters.state.sqlite import SqliteState
+from regulars.api import operations
 from regulars.core import state as tables
 from regulars.core.identifier import is_device
-from regulars.flow.identity_health import DAYS, KNOWN, LINKS_REFUSED, STITCHED, UNKNOWN, differs, health
+from regulars.core.record import profile_name
+from regulars.flow.identity_health import (
+    BURNED_THAT_DAY,
+    DAYS,
+    KNOWN,
+    LINKS_REFUSED,
+    MERGED,
+    STITCHED,
+    UNKNOWN,
+    differs,
+    health,
+    watch,
+)
 from tests.property.test_flow import ENGINE
 from tests.property.test_unlink import RECEIVED, mails, quick, record, told
 from tests.unit.flow.test_identity_commands import identify
@@ -53,6 +66,56 @@ def test_a_day_unlike_the_two_weeks_before_is_told() -> None:
     state.commit(changes)
     assert health(state, IDENTITY, TODAY).sudden == ["refused", "stitch_rate"]
     assert health(state, IDENTITY, TODAY - 1).sudden == []
+
+
+def test_merges_of_an_hour_and_burned_identifiers_are_watched() -> None:
+    state = SqliteState(":memory:")
+    changes = tables.Changes()
+    for back in range(1, DAYS):
+        changes.add(STITCHED, TODAY - back, KNOWN, 900)
+        changes.add(MERGED, TODAY - back, "09", 10 + back % 3)
+        changes.add(MERGED, TODAY - back, "10", 4)
+    changes.add(STITCHED, TODAY, KNOWN, 900)
+    changes.add(MERGED, TODAY, "03", 500)
+    changes.add(BURNED_THAT_DAY, TODAY, "", 30)
+    state.commit(changes)
+    found = {one.name: one for one in watch(state, TODAY)}
+    assert [name for name, one in found.items() if one.sudden] == ["burned", "merges_per_hour"]
+    merges = found["merges_per_hour"]
+    assert (merges.value, merges.usual, merges.threshold) == (500, 11, 20)
+    assert not any(one.sudden for one in watch(state, TODAY - 1))
+
+
+def test_every_watched_figure_is_a_metric() -> None:
+    assert {one.name for one in watch(SqliteState(":memory:"), TODAY)} == operations._SUDDEN.keys()  # noqa: SLF001
+
+
+def test_merges_and_burned_identifiers_are_counted_when_they_come() -> None:
+    joined = [
+        identify("1", "ana"),
+        identify("2", None, ("loyalty_card", "7")),
+        identify("3", "ana", ("loyalty_card", "7")),
+    ]
+    state = told(joined)
+    (row,) = state.select(tables.COUNTER, {"name": MERGED})
+    assert row[3] == 1
+    many = [identify(f"c{n}", f"u{n}", ("email", "till@example.org")) for n in range(IDENTITY.max_component + 2)]
+    state = told(many)
+    assert sum(int(str(row[3])) for row in state.select(tables.COUNTER, {"name": BURNED_THAT_DAY})) >= 1
+    assert health(state, IDENTITY, TODAY).burned >= 1
+
+
+def test_the_largest_profiles_are_found_among_all() -> None:
+    state = SqliteState(":memory:")
+    changes = tables.Changes()
+    for number in range(25_000):
+        changes.put(tables.IDENTIFIER, (f"user_id:{number}", number, 5, b""))
+    for number in range(7):
+        changes.put(tables.IDENTIFIER, (f"email:{number}@example.org", 24_999, 5, b""))
+    state.commit(changes)
+    found = health(state, IDENTITY, TODAY)
+    assert (found.profiles, found.largest) == (25_000, [(profile_name(24_999), 8)])
+    assert dict(found.identifiers_per_profile)[1] == 24_999
 
 
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(-1e6, 1e6), max_size=14))

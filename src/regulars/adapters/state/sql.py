@@ -169,3 +169,17 @@ def _names(columns: Sequence[str]) -> str:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def group_sizes(table: Table, by: str) -> str:
+    """Number of rows of a value of the column, and how many values have it."""
+    column = _column(table, by)
+    each = f"SELECT count(*) AS n FROM {_quoted(table.name)} GROUP BY {column}"
+    return f"SELECT n, count(*) FROM ({each}) GROUP BY n"
+
+
+def largest_groups(table: Table, by: str) -> str:
+    """The values of the column with the most rows; one parameter: how many."""
+    column = _column(table, by)
+    counted = f"SELECT {column}, count(*) AS n FROM {_quoted(table.name)} GROUP BY {column}"
+    return f"{counted} ORDER BY n DESC, {column} LIMIT ?"

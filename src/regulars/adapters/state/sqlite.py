@@ -82,6 +82,12 @@ class _Reads:
         with self._reading() as connection:
             return dict(connection.execute(text, values).fetchall())
 
+    def groups(self, table: Table, by: str, *, largest: int) -> tuple[dict[int, int], list[tuple[Cell, int]]]:
+        """How many values of a column stand in how many rows, and the most frequent ones."""
+        with self._reading() as connection, _snapshot(connection):
+            sizes = dict(connection.execute(sql.group_sizes(table, by)).fetchall())
+            return sizes, connection.execute(sql.largest_groups(table, by), (largest,)).fetchall()
+
     def meta(self, key: str) -> object:
         """A META value, decoded; None when unset."""
         row = self.get(META, key)

@@ -74,6 +74,9 @@ class Health(msgspec.Struct, frozen=True):
         return self.failed_week / total if total else 0.0
 
 
+_NOTHING = "\u2013"
+
+
 @get("/console/health", guards=[needs("health")])
 async def health_page(visit: Asked) -> Response[str]:
     """The page."""
@@ -84,8 +87,27 @@ async def health_page(visit: Asked) -> Response[str]:
     )
     return visit.html(
         "health.html", h=found, active="health", folder=folder, now=time.time(), i=identity,
-        sizes=_sizes(visit, identity), reasons=_reasons(visit, identity),
+        watched=_watched(visit, identity), sizes=_sizes(visit, identity), reasons=_reasons(visit, identity),
     )  # fmt: skip
+
+
+def _watched(visit: Visit, found: IdentityHealth) -> list[tuple[str, str, str, str, bool]]:
+    """Figures of today beside their history: name, today, usual, threshold, whether it is sudden."""
+    rows: list[tuple[str, str, str, str, bool]] = []
+    for one in found.watched:
+        rate = one.name == "stitch_rate"
+        usual, beyond = one.usual, one.threshold
+        far = "" if usual is None or beyond is None else _figure(visit, beyond if rate else usual + beyond, rate=rate)
+        sudden_from = f"± {far}" if rate and far else far or _NOTHING
+        value, before = (_figure(visit, figure, rate=rate) for figure in (one.value, usual))
+        rows.append((one.name, value, before, sudden_from, one.sudden))
+    return rows
+
+
+def _figure(visit: Visit, value: float | None, *, rate: bool) -> str:
+    if value is None:
+        return _NOTHING
+    return visit.formats.percent(value, 1) if rate else visit.formats.number(round(value))
 
 
 def _sizes(visit: Visit, found: IdentityHealth) -> Markup:
