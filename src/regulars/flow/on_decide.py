@@ -5,6 +5,8 @@ one go. Between the two nothing waits, so calls that run side by side see each o
 """
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -35,6 +37,8 @@ from regulars.recommend.model import Shopper
 
 #: How long the folded offset is taken from memory, and how often counts of responses are read again; ms.
 OFFSET_MS, RESPONSES_MS = 50, 60_000
+#: After so long without a `refresh` a decision follows a switch of definitions by itself, while the old rows last; ms.
+FOLLOW_MS = 2_000
 SHOWN, ANSWERED = "offer_shown", "offer_answered"  # counters by offer
 _VIEWED, _ADDED = "Product Viewed", "Product Added"
 
@@ -59,6 +63,14 @@ class Answer(msgspec.Struct, frozen=True):
     rows: list[ItemRow]
     scores: list[float]
     row: list[object] | None = None  # what conditions were tested on, when an explanation was asked for
+
+
+class _Compiled(msgspec.Struct, frozen=True):
+    """What calls are decided by, of one generation of definitions and records."""
+
+    engine: Engine
+    table: OfferTable
+    customers: Customers
 
 
 class OnDecide:
@@ -89,12 +101,14 @@ class OnDecide:
         self._responses = Responses()
         self._responses_at = -RESPONSES_MS
         self._scores: list[float] = []
-        self._define()
+        self._following = threading.Lock()  # a switch is followed by one thread
+        self._followed_at = -FOLLOW_MS
+        self._prepared: deque[_Compiled] = deque()  # by whichever thread, used by the one that decides
+        self._use(self._compile())
 
     def decide(self, call: Call, source: Source, *, now: int, record: bool = True, explain: bool = False) -> Outcome:
         """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look."""
-        if self._serving.refresh():
-            self._define()
+        self._keep_up()
         vouched, refused = self._vouched(call, source, now)
         who = asking(
             self.engine,
@@ -137,8 +151,7 @@ class OnDecide:
 
     def preview(self, number: int, placements: Sequence[str], *, now: int) -> Answer:
         """What placements would show a profile now, with the row of the conditions. Nothing is recorded."""
-        if self._serving.refresh():
-            self._define()
+        self._keep_up()
         day = self.engine.calendar.day(now)
         plan = self.table.plan(placements, day)
         self._look_at_state(now)
@@ -148,16 +161,34 @@ class OnDecide:
         )
 
     def refresh(self) -> None:
-        """Look for new models and changed products; slow, so for a thread beside, now and then."""
+        """Look for other definitions, new models and changed products; slow, so for a thread beside, now and then."""
+        with self._following:
+            self._followed_at = self._monotonic()
+            if self._serving.refresh():
+                self._prepared.append(self._compile())
         self._models.refresh()
         while self.shelf.refresh():
             pass
 
-    def _define(self) -> None:
-        """Decide by the definitions and the generation of records that serve now."""
-        self.engine = Engine(self._serving.definitions)
-        self.table = OfferTable(self.engine.definitions, self.engine.offers, self.engine.rows, self.engine.calendar)
-        self.customers = Customers(self.engine, self._state, self._serving.tables.part)
+    def _keep_up(self) -> None:
+        """Decide by what `refresh` has prepared; without it, or when it is late, follow a switch here and now."""
+        if self._monotonic() - self._followed_at >= FOLLOW_MS and self._following.acquire(blocking=False):
+            try:
+                if self._serving.refresh():
+                    self._prepared.append(self._compile())
+            finally:
+                self._following.release()
+        while self._prepared:
+            self._use(self._prepared.popleft())
+
+    def _compile(self) -> "_Compiled":
+        """The definitions and the generation of records that serve now; some tenths of a second for many offers."""
+        engine = Engine(self._serving.definitions)
+        table = OfferTable(engine.definitions, engine.offers, engine.rows, engine.calendar)
+        return _Compiled(engine, table, Customers(engine, self._state, self._serving.tables.part))
+
+    def _use(self, compiled: "_Compiled") -> None:
+        self.engine, self.table, self.customers = compiled.engine, compiled.table, compiled.customers
         self._scores = scores(self.table.offers, self._responses)
 
     # Steps ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from regulars.adapters.sqlite import read_ahead
 from regulars.core.errors import RegularsError
 from regulars.flow import generation
 from regulars.flow.answers import Teller
@@ -30,6 +31,7 @@ class Deciding:
         self.unrecorded = 0  # decisions whose record the disk refused after the answer was given
         self._opening: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
+        self._ahead: asyncio.Task[bool] | None = None
 
     async def ready(self) -> None:
         """Wait until definitions are compiled and models and catalogue were looked at once; keeps looking from then on.
@@ -76,6 +78,8 @@ class Deciding:
                 monotonic=lambda: time.monotonic_ns() // 1_000_000,
             )
 
+        # The first customers are not to wait for the disk, page by page.
+        self._ahead = asyncio.create_task(asyncio.to_thread(read_ahead, services.folder.state))
         self.flow = await asyncio.to_thread(build)
         self.teller = Teller(self.flow)
         await self._look()

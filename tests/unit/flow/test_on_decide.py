@@ -1,6 +1,7 @@
 """Deciding with a log and a state: caps, merges, what is recorded, and what the catalogue says."""
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,22 @@ def test_an_answer_is_small_json(shop: Running) -> None:
     assert set(told) == {"decision_id", "language", "placements"}
     assert told["placements"]["hero"]["offer"]["id"] == "rare"
     assert told["placements"]["hero"]["reasons"][0]["text"] == "Das einzige passende Angebot"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_other_definitions_are_followed(shop: Running, *, beside: bool) -> None:
+    """Compiling hundreds of offers takes some tenths of a second, in which nobody else would be answered."""
+    seconds = itertools.count()
+    serving = generation.Serving(shop.state, DEFINITIONS, clock=lambda: float(next(seconds)))
+    shop.deciding = OnDecide(serving, shop.state, Serving(shop.models), monotonic=lambda: 0)
+    if beside:
+        shop.deciding.refresh()  # somebody looks; at this instant again and again
+    before = shop.deciding.table
+    changed = msgspec.structs.replace(DEFINITIONS, offers=DEFINITIONS.offers[:1], version="v2")
+    Updater(changed, shop.log, shop.state)
+    shop.ask("hero", user_id="ana")
+    assert (shop.deciding.table is before) == beside
+    shop.deciding.refresh()
+    assert (shop.deciding.table is before) == beside  # a decision may be under way in another thread
+    shop.ask("hero", user_id="ana")
+    assert shop.deciding.table.version != before.version
