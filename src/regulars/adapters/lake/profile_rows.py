@@ -59,6 +59,7 @@ def schema(columns: Sequence[ProfileColumn]) -> pa.Schema:
         ("_first_seen", pa.int64()),
         ("_last_seen", pa.int64()),
         ("_purposes", pa.list_(pa.string())),  # allowed when written
+        ("_restricted", pa.bool_()),  # does not want to be profiled: not counted
         ("segments", pa.list_(pa.string())),
         ("interests", pa.map_(pa.string(), pa.float64())),
         ("preferences", pa.list_(pa.string())),
@@ -80,6 +81,7 @@ def profile_rows(hot: Mapping[int, Hot | None], columns: Sequence[ProfileColumn]
         pa.array([r.first_seen for r in alive], pa.int64()),
         pa.array([r.last_seen for r in alive], pa.int64()),
         pa.array([sorted(r.consent) for r in alive], pa.list_(pa.string())),
+        pa.array([r.restricted for r in alive], pa.bool_()),
         pa.array([r.segments for r in alive], pa.list_(pa.string())),
         pa.array([_interests(r, interests) for r in alive], pa.map_(pa.string(), pa.float64())),
         pa.array([declared_values(r.facts, preferences) for r in alive], pa.list_(pa.string())),

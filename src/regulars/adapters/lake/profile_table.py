@@ -31,7 +31,7 @@ BASE, DELTA = 0, 1
 FOLD_SHARE = 0.1
 GROUP_ROWS = 122_880  # DuckDB's own size of a row group: one unit of work for a thread
 #: Of the columns that every table has; a table of another layout is built anew.
-_LAYOUT = 2
+_LAYOUT = 3
 CHUNK = 20_000  # records that are turned into columns at a time
 
 
@@ -125,11 +125,14 @@ class ProfileTable:
         *,
         as_of: int,
     ) -> list[int]:
-        """How many profiles fulfil each condition (SQL of `core.condition`), in one pass; "TRUE" counts all."""
+        """How many profiles fulfil each condition (SQL of `core.condition`), in one pass; "TRUE" counts all.
+
+        Counts and samples are what marketing plans by, so they leave out who does not want to be profiled.
+        """
         if not conditions or _one(listed, BASE) is None:
             return [0] * len(conditions)
         sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
-        sql = f"SELECT {sums} FROM ({self.rows_sql(listed, as_of)})"  # noqa: S608 - compiled conditions
+        sql = f"SELECT {sums} FROM ({self.rows_sql(listed, as_of)}) WHERE NOT _restricted"  # noqa: S608 - compiled
         row = self._run(connection, sql).fetchone()
         return [int(value) for value in row or ()]
 
@@ -163,7 +166,7 @@ class ProfileTable:
         if _one(listed, BASE) is None:
             return []
         sql = (
-            f"SELECT _profile FROM ({self.rows_sql(listed, as_of)}) WHERE {condition} "  # noqa: S608 - compiled conditions
+            f"SELECT _profile FROM ({self.rows_sql(listed, as_of)}) WHERE NOT _restricted AND ({condition}) "  # noqa: S608 - compiled
             f"ORDER BY _last_seen DESC, _profile LIMIT {int(limit)}"
         )
         return [int(row[0]) for row in self._run(connection, sql).fetchall()]
@@ -179,6 +182,7 @@ class ProfileTable:
                 "_anchor",
                 "_last_seen",
                 "_purposes",
+                "_restricted",
                 "segments",
                 "interests",
                 "preferences",

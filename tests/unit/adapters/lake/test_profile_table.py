@@ -106,6 +106,18 @@ def test_counts_equal_those_over_the_records(
     assert seen <= set(table.profiles(listed)) <= set(known)
 
 
+def test_who_does_not_want_a_profile_is_neither_counted_nor_sampled(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    table = ProfileTable(Folder(tmp_path), COLUMNS)
+    silent = hot(5)
+    silent.restricted = True
+    listed = table.build(iter([{1: hot(5), 2: silent, 3: hot(0)}]), as_of=100, offset=1)
+    assert table.count(connection, listed, ['"orders" > 2e0', "TRUE"], as_of=100) == [1, 2]
+    assert table.sample(connection, listed, '"orders" > 2e0 OR TRUE', as_of=100) == [1, 3]
+    assert table.profiles(listed) == [1, 2, 3]
+
+
 def hot(orders: int) -> Hot:
     return Hot("a", 1, 2, 100, [orders, None, None, {}, {}], {}, [], {}, 0, "v")
 
