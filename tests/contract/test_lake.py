@@ -198,7 +198,18 @@ def test_facts_that_others_told_of_an_erased_identifier_are_emptied(lake: Lake) 
     events = [event(1, subject="email:ana@shop.example"), event(2, subject="user_id:bo", traits=told)]
     left = dropped(lake, seal(lake, events), Drop(subjects=("email:ana@shop.example",)))
     (kept,) = lake.history(["user_id:bo"], left)
-    assert kept.traits == {"email": "", "friends": ["", "bo"], "note": "ana@shop.example wrote"}
+    assert kept.traits == {"email": "", "friends": ["", "bo"], "note": "… wrote"}
+
+
+def test_texts_of_others_that_spell_an_erased_identifier_are_masked_where_it_stands(lake: Lake) -> None:
+    note = {"note": "called for Ana@Shop.example, not joana@shop.example", "sum": 17, "of": "17"}
+    context = {"page": {"url": "/find?who=ana@shop.example&x=1"}}
+    events = [event(1, subject="user_id:bo", properties=note, context=context), event(2, subject="user_id:zoë")]
+    done = lake.drop(seal(lake, events), [Drop(subjects=("email:ana@shop.example", "user_id:17"))])
+    (kept,) = lake.history(["user_id:bo"], done.parts)
+    assert kept.properties == note | {"note": "called for …, not joana@shop.example"}
+    assert kept.context == {"page": {"url": "/find?who=…&x=1"}}
+    assert (done.removed, done.changed) == (0, 1)
 
 
 def test_a_part_of_many_rows_is_searched_to_its_end_for_who_is_named(lake: Lake) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from regulars.adapters.finding import Finder
 from regulars.adapters.sqlite import connect, translated
 from regulars.core.errors import Unavailable
 
@@ -76,11 +77,8 @@ def _pages_with(path: Path, patterns: Sequence[bytes], size: int) -> set[int]:
     if not _bytes(path):
         return pages
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for pattern in patterns:
-            at = data.find(pattern)
-            while at >= 0:
-                pages |= {at // size, (at + len(pattern) - 1) // size}
-                at = data.find(pattern, at + 1)
+        for found in Finder(patterns).find(data):
+            pages |= {found.place // size, (found.place + len(found.pattern) - 1) // size}
     return pages
 
 

@@ -2,11 +2,14 @@
 
 import contextlib
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, cast
 
 import msgspec
 
+from regulars.adapters.finding import Finder
 from regulars.adapters.log.sqlite import replace_bodies
 from regulars.adapters.wiping import wipe_gaps
 from regulars.analyst import search
@@ -85,16 +88,17 @@ def mentions(work: Workbench, *, person: dict[str, Any]) -> list[tuple[str, list
 
 def naming(work: Workbench, *, keys: list[str]) -> list[int]:
     """Numbers of other profiles whose facts name the person."""
-    wanted = {one for text in texts(keys) for one in (text, text.upper())}
-    wanted |= {key.partition(":")[2].encode() for key in keys if key.partition(":")[2].casefold().encode() in wanted}
-    where = " OR ".join("instr(data, ?)" for _ in wanted)
+    finder = Finder(texts(keys))
     own = {profile_number(key) for key in keys}
     found: set[int] = set()
     path = (work.data / "state.db").absolute().as_uri()
     with contextlib.closing(sqlite3.connect(f"{path}?mode=ro", uri=True)) as connection:
         for name in (tables.PART.name, tables.PART_B.name):
-            rows = connection.execute(f"SELECT id FROM {name} WHERE {where}", sorted(wanted))  # noqa: S608 - marks
-            found |= {row[0] >> 4 for row in rows}
+            rows = connection.execute(f"SELECT id, data FROM {name}")  # noqa: S608 - names of tables
+            while some := rows.fetchmany(_ROWS):
+                ends = list(accumulate(len(row[1]) + 1 for row in some))
+                data = b"\0".join(row[1] for row in some)
+                found |= {some[bisect_right(ends, hit.place)][0] >> 4 for hit in finder.find(data)}
     return sorted(found - own)
 
 

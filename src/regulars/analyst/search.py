@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,13 +21,17 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from regulars.adapters.finding import Finder
 from regulars.core.record import part_id, profile_number
 from regulars.core.traces import patterns
 
-#: Files up to this size are searched in small letters, too; larger ones as they are. Bytes.
-FOLDED_BYTES = 64_000_000
+#: Rows with more text are read; shorter ones lie whole in a page of 4,096 bytes, where the raw search sees them. Bytes.
+LONG_ROW = 900
+#: Columns that hold bodies as they came, packed or with escapes; their tables are read whole.
+_BODIES = frozenset({"body"})
 #: Hits that are reported of one file; more say nothing new.
 _MOST = 20
+_MOST_PLACES = 10_000  # looked at in one stretch of data
 #: Begin of a folder with planted identifiers; the process that made it follows.
 _PLANTED = "planted-"
 
@@ -43,6 +48,7 @@ class Hit(NamedTuple):
 def search(folders: Sequence[Path], keys: Sequence[str], *, lake: frozenset[str] | None = None) -> list[Hit]:
     """Every place below the folders that holds one of the identifiers in any form; of a lake only the files named."""
     forms = patterns(keys)
+    finder = Finder(forms)
     found: list[Hit] = []
     for folder in folders:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
@@ -55,7 +61,7 @@ def search(folders: Sequence[Path], keys: Sequence[str], *, lake: frozenset[str]
             ):
                 continue
             with contextlib.suppress(FileNotFoundError):  # replaced meanwhile
-                found += _search_file(path, forms)
+                found += _search_file(path, forms, finder)
     return found
 
 
@@ -85,20 +91,15 @@ def prove(keys: Sequence[str], data: Path) -> dict[str, int]:
         return counted
 
 
-def _search_file(path: Path, forms: dict[bytes, str]) -> Iterator[Hit]:
+def _search_file(path: Path, forms: dict[bytes, str], finder: Finder) -> Iterator[Hit]:
     store = store_of(path)
     hits = 0
     for place, data in _contents(path):
-        for pattern, form in forms.items():
-            if _holds(data, pattern):
-                yield Hit(store, str(path), form, place)
-                hits += 1
+        for pattern in sorted({one.pattern for one in islice(finder.find(data), _MOST_PLACES)}):
+            yield Hit(store, str(path), forms[pattern], place)
+            hits += 1
         if hits >= _MOST:
             return
-
-
-def _holds(data: Any, pattern: bytes) -> bool:
-    return bool(data.find(pattern) >= 0)
 
 
 def store_of(path: Path) -> str:
@@ -120,8 +121,6 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         yield "raw", raw
-        if size <= FOLDED_BYTES:
-            yield "raw, small letters", raw[:].lower()
         head = raw[:16]
     if head.startswith(b"SQLite format 3\0"):
         yield from _database(path)
@@ -129,7 +128,7 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
         yield from _parquet(path)
     elif head.startswith(b"\x1f\x8b"):
         with gzip.open(path) as packed, contextlib.suppress(OSError, EOFError, zlib.error):
-            yield "unpacked", packed.read().lower()
+            yield "unpacked", packed.read()
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -137,31 +136,30 @@ def _parquet(path: Path) -> Iterator[tuple[str, bytes]]:
     with pq.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             table = file.read_row_group(number, use_threads=False)
-            for name in table.schema.names:
-                for chunk in table.column(name).chunks:
-                    for buffer in _buffers(chunk):
-                        yield f"row group {number}, column {name}", buffer
-                        if pa.types.is_string(chunk.type) or pa.types.is_nested(chunk.type):
-                            yield f"row group {number}, column {name}", buffer.lower()
-
-
-def _buffers(array: Any) -> Iterator[bytes]:
-    for buffer in array.buffers():
-        if buffer is not None and buffer.size >= 5:
-            yield buffer.to_pybytes()
+            buffers = (b for column in table.columns for chunk in column.chunks for b in chunk.buffers())
+            yield f"row group {number}", b"\0".join(b.to_pybytes() for b in buffers if b is not None and b.size >= 5)
 
 
 def _database(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Every text and blob of every row, together by the thousand; what is packed with gzip unpacked."""
+    """Texts and blobs of rows that may lie in several pages, be packed or escaped: together by the thousand."""
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for name in names:
-            rows = connection.execute(f'SELECT * FROM "{name}"')  # noqa: S608 - names of tables
+            rows = connection.execute(f'SELECT * FROM "{name}"{_worth_reading(connection, name)}')  # noqa: S608 - names of tables
             while some := rows.fetchmany(1000):
-                cells = [_cell(cell) for row in some for cell in row]
-                yield f"table {name}", b"\n".join(cells).lower()
-                yield f"table {name}", b"\n".join(cells)
+                yield f"table {name}", b"\n".join(_cell(cell) for row in some for cell in row)
+
+
+def _worth_reading(connection: sqlite3.Connection, name: str) -> str:
+    """Which rows of a table the raw search may not see whole."""
+    columns = [(row[1].decode(), row[2].decode().upper()) for row in connection.execute(f'PRAGMA table_info("{name}")')]
+    texts = [f'coalesce(length("{column}"), 0)' for column, kind in columns if kind != "INTEGER"]
+    packed = [f"substr(\"{column}\", 1, 2) = x'1f8b'" for column, kind in columns if kind == "BLOB"]
+    if not _BODIES.isdisjoint(column for column, _ in columns) or not texts:
+        return ""
+    long = f"{' + '.join(texts)} > {LONG_ROW}"
+    return f" WHERE {' OR '.join([long, *packed])}"
 
 
 def _cell(found: Any) -> bytes:

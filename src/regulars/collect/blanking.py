@@ -1,5 +1,6 @@
 """Take a person's events out of a stored body; what others sent with it keeps its place."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 
 from regulars.collect.body import BATCHES, plain, split
 from regulars.core.errors import Rejected
+from regulars.core.traces import MASK, spelled_in_text
 
 #: What stands in the place of an erased event. It fails when it is read, so it is never an event again.
 ERASED = {"type": "erased"}
@@ -19,30 +21,36 @@ def blanked(body: bytes, route: str, indexes: Collection[int], values: Sequence[
     b'{"batch":[{"type":"erased"},{"type":"page","userId":"b"}]}'
     """
     wanted = frozenset(value.casefold() for value in values)
+    spelled = spelled_in_text(f":{value}" for value in values)
     try:
         outer: Any = msgspec.json.decode(plain(body))
         split(plain(body), route)
     except (Rejected, msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.encode(ERASED)  # nobody can read it; it never was an event
     if route not in BATCHES:
-        return msgspec.json.encode(ERASED if 0 in indexes else without_values(outer, wanted))
+        return msgspec.json.encode(ERASED if 0 in indexes else without_values(outer, wanted, spelled))
     outer["batch"] = [
-        ERASED if index in indexes else without_values(one, wanted) for index, one in enumerate(outer["batch"])
+        ERASED if index in indexes else without_values(one, wanted, spelled) for index, one in enumerate(outer["batch"])
     ]
-    rest = {name: without_values(one, wanted) for name, one in outer.items() if name != "batch"}
+    rest = {name: without_values(one, wanted, spelled) for name, one in outer.items() if name != "batch"}
     return msgspec.json.encode({**rest, "batch": outer["batch"]})
 
 
-def without_values(found: Any, wanted: Collection[str]) -> Any:
-    """The same with every string that equals one of the values (in small letters) left empty."""
+def without_values(found: Any, wanted: Collection[str], spelled: re.Pattern[str] | None = None) -> Any:
+    """The same with every string that equals one of the values (in small letters) left empty.
+
+    In longer texts what `spelled` (`core.traces.spelled_in_text`) finds is masked.
+    """
     if isinstance(found, str):
-        return "" if found.strip().casefold() in wanted else found
+        if found.strip().casefold() in wanted:
+            return ""
+        return found if spelled is None else spelled.sub(MASK, found)
     if isinstance(found, bool):
         return found
     if isinstance(found, int):
         return "" if str(found) in wanted else found
     if isinstance(found, list):
-        return [without_values(one, wanted) for one in found]
+        return [without_values(one, wanted, spelled) for one in found]
     if isinstance(found, dict):
-        return {name: without_values(one, wanted) for name, one in found.items()}
+        return {name: without_values(one, wanted, spelled) for name, one in found.items()}
     return found

@@ -74,6 +74,24 @@ def _base64(data: bytes) -> set[bytes]:
     return found
 
 
+#: What stands in a text in the place of an erased identifier.
+MASK = "…"
+_BEFORE, _AFTER = r"(?<![\w.+-])", r"(?!\w|[.@+-]\w)"
+
+
+def spelled_in_text(keys: Iterable[str]) -> re.Pattern[str] | None:
+    """Where a text spells the value of a key as a word of its own; None when no value is long enough to be meant.
+
+    >>> pattern = spelled_in_text(["email:ana@example.org", "user_id:17"])
+    >>> pattern.sub(MASK, "Ana@Example.org, 17, called for joana@example.org.")
+    '…, 17, called for joana@example.org.'
+    """
+    found = sorted(values(keys), key=len, reverse=True)
+    return (
+        re.compile(_BEFORE + "(?:" + "|".join(map(re.escape, found)) + ")" + _AFTER, re.IGNORECASE) if found else None
+    )
+
+
 def phone_patterns(keys: Iterable[str]) -> list[re.Pattern[bytes]]:
     """Phone numbers as people type them, with blanks and signs between the digits."""
     digits = (key.partition(":")[2].lstrip("+") for key in keys if key.startswith("phone:"))

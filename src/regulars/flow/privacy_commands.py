@@ -12,6 +12,7 @@ from regulars.core.identifier import is_device, is_person
 from regulars.core.lake import Drop
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_number
 from regulars.core.state import Changes, StateReader
+from regulars.core.traces import spelled_in_text
 from regulars.flow import members
 from regulars.flow.commanding import Command, Context, Handler, identifier_key
 from regulars.flow.desk import Desk
@@ -255,18 +256,19 @@ def drops(state: StateReader, erasure: Erasure) -> list[Drop]:
 
 def clean_facts(state: StateReader, numbers: Iterable[int], keys: Iterable[str]) -> Changes:
     """The facts of other profiles without the values of erased identifiers, as the profiles are now."""
-    wanted = {key.partition(":")[2].casefold() for key in keys}
+    keys = list(keys)
+    wanted, spelled = {key.partition(":")[2].casefold() for key in keys}, spelled_in_text(keys)
     changes = Changes()
     for number in numbers:
         for table in (tables.PART, tables.PART_B):
             stored = state.parts([part_id(number, HOT), part_id(number, PERSON)], table)
             if (data := stored.get(part_id(number, PERSON))) is not None:
                 person = _PERSON.decode(data)
-                person.facts = without_values(person.facts, wanted)
+                person.facts = without_values(person.facts, wanted, spelled)
                 changes.put(table, (part_id(number, PERSON), _encode(person)))
             if (data := stored.get(part_id(number, HOT))) is not None:
                 hot = _HOT.decode(data)
-                hot.facts = without_values(hot.facts, wanted)
+                hot.facts = without_values(hot.facts, wanted, spelled)
                 changes.put(table, (part_id(number, HOT), _encode(hot)))
     return changes
 

@@ -1,5 +1,8 @@
 """The search for identifiers proves itself, and leaves nothing of the proof behind."""
 
+import contextlib
+import gzip
+import sqlite3
 from pathlib import Path
 
 from regulars.analyst.search import prove, search
@@ -15,3 +18,35 @@ def test_what_a_killed_proof_left_behind_is_gone_after_the_next(tmp_path: Path) 
     assert min(prove(KEYS, tmp_path).values()) > 0
     assert search([tmp_path], KEYS) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lies_across_pages_packed_escaped_or_in_capitals_is_found(tmp_path: Path) -> None:
+    key = "email:ana.winter@mail.example"
+    text = key.partition(":")[2].encode()
+    cells = {
+        "long": b"x" * 4000 + text * 20,  # in overflow pages, wherever their borders are
+        "packed": gzip.compress(text),
+        "capitals": text.upper(),
+        "escaped": b'{"x":"\\u0061na.winter@mail.example"}',
+    }
+    for name, cell in cells.items():
+        path = tmp_path / f"state.db-{name}"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            if name == "escaped":
+                connection.execute("CREATE TABLE failed (body BLOB)")
+                connection.execute("INSERT INTO failed VALUES (?)", (cell,))
+            else:
+                connection.execute("CREATE TABLE part (id INTEGER PRIMARY KEY, data BLOB)")
+                connection.execute("INSERT INTO part VALUES (1, ?)", (cell,))
+        assert search([path], [key]), name
+        assert not search([path], ["email:bo.sommer@mail.example"])
+
+
+def test_a_text_that_lies_across_two_pages_only_is_found(tmp_path: Path) -> None:
+    path, text = tmp_path / "state.db", b"ana.winter@mail.example"
+    for before in range(4030, 4075):  # of which some put a border into the text
+        path.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("CREATE TABLE part (id INTEGER PRIMARY KEY, data BLOB)")
+            connection.execute("INSERT INTO part VALUES (1, ?)", (b"x" * before + text + b"y" * 3000,))
+        assert search([path], ["email:ana.winter@mail.example"]), before

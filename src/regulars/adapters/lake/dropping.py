@@ -4,7 +4,7 @@ A part is looked at column by column before it is read whole: the statistics of 
 be, and dictionaries of the short columns tell whether others speak of an erased identifier.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -14,16 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regulars.adapters.finding import Finder
 from regulars.adapters.lake import tables
 from regulars.adapters.lake.files import Encoding, Folder, MissingPart
 from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile, bucket_of
+from regulars.core.traces import MASK, spelled_in_text, texts, values
 
 #: Parts that are looked at and written side by side; Parquet is decoded without the interpreter's lock.
 THREADS = 2
 #: Columns in which the events of others may name somebody; short and dictionary-encoded.
 _NAMING = ("identifiers", "claims")
-_JSON_FACTS = "traits"
-_dictionaries = [f"{name}.list.element" for name in _NAMING] + [_JSON_FACTS]
+#: JSON columns in which they may: facts may be the identifier whatever its length, the others spell it in a text.
+_JSON_FACTS, _JSON_TEXTS = "traits", ("properties", "context")
+_dictionaries = [*(f"{name}.list.element" for name in _NAMING), _JSON_FACTS, "context"]
 
 
 class _Rewritten(NamedTuple):
@@ -57,6 +60,9 @@ class _Erased:
         keys = sorted({key for drop in drops if drop.erases for key in drop.subjects})
         self.keys = pa.array(keys, pa.string())
         self.values = sorted({key.partition(":")[2] for key in keys})
+        self.spelled = spelled_in_text(keys)
+        #: Whether a part is worth decoding: every form in which columns may hold the person.
+        self.finder = Finder([*texts(keys), *(key.lower().encode() for key in keys), *map(_short, self.values)])
         bounds = [drop.offset for drop in drops if drop.erases]
         #: Later records are of somebody who came back.
         self.offset = None if not bounds or None in bounds else max(bound for bound in bounds if bound is not None)
@@ -64,12 +70,31 @@ class _Erased:
     def __bool__(self) -> bool:
         return len(self.keys) > 0
 
-    def spoken_of(self, texts: Any) -> Any:
-        """Which of some JSON texts spell one of the values."""
-        found = pa.array(np.zeros(len(texts), bool))
-        for value in self.values:
-            found = pc.or_(found, pc.match_substring(texts, _quoted(value), ignore_case=True))
+    def told_by(self, name: str, column: Any) -> Any:
+        """Rows of a JSON column that may spell one of the values."""
+        wanted = [_quoted(value) for value in self.values] if name == _JSON_FACTS else []
+        wanted += [_quoted(value)[1:-1] for value in values(f":{one}" for one in self.values)]
+        found: Any = pa.array(np.zeros(len(column), bool))
+        for value in wanted:
+            found = pc.or_(found, pc.match_substring(column, value, ignore_case=True))
         return found
+
+    def taken_out(self, name: str, text: str) -> str:
+        """A JSON text of a column without the values."""
+        wanted = {value.casefold() for value in self.values} if name == _JSON_FACTS else set()
+
+        def clean(found: Any) -> Any:
+            if isinstance(found, str):
+                if found.strip().casefold() in wanted:
+                    return ""
+                return found if self.spelled is None else self.spelled.sub(MASK, found)
+            if isinstance(found, list):
+                return [clean(one) for one in found]
+            if isinstance(found, dict):
+                return {key: clean(one) for key, one in found.items()}
+            return found
+
+        return msgspec.json.encode(clean(msgspec.json.decode(text))).decode()
 
 
 def _rewrite(
@@ -141,25 +166,26 @@ def _group_may_hold(metadata: pq.FileMetaData, number: int, drops: Sequence[Drop
 
 
 def _names(file: pq.ParquetFile, erased: _Erased) -> bool:
-    """Whether the events of a part name an erased identifier; only dictionaries are compared."""
+    """Whether the events of a part name an erased identifier; its distinct texts are searched."""
     # Group by group: nested columns with dictionaries cannot be read over several.
-    columns = [*_NAMING, _JSON_FACTS]
-    groups = (file.read_row_group(number, columns, use_threads=False) for number in range(file.num_row_groups))
-    return any(_group_names(table, erased) for table in groups)
-
-
-def _group_names(table: pa.Table, erased: _Erased) -> bool:
-    for name in _NAMING:
-        for chunk in table.column(name).chunks:
-            values: Any = pc.list_flatten(chunk)
-            known = values.dictionary if isinstance(values, pa.DictionaryArray) else values
-            if bool(pc.any(pc.is_in(known, value_set=erased.keys)).as_py()):
-                return True
-    for chunk in table.column(_JSON_FACTS).chunks:
-        known = chunk.dictionary if isinstance(chunk, pa.DictionaryArray) else chunk
-        if bool(pc.any(erased.spoken_of(known.cast(pa.string()))).as_py()):
+    columns = [*_NAMING, _JSON_FACTS, *_JSON_TEXTS]
+    for number in range(file.num_row_groups):
+        table = file.read_row_group(number, columns, use_threads=False)
+        known = (_distinct(chunk) for column in table.columns for chunk in column.chunks)
+        # With something between the columns, so that nothing is found across two of them.
+        if any(True for _ in erased.finder.find(b"\0".join(part for some in known for part in some))):
             return True
     return False
+
+
+def _distinct(chunk: Any) -> Iterator[bytes]:
+    """The bytes of the different texts of a column."""
+    if pa.types.is_list(chunk.type):
+        chunk = pc.list_flatten(chunk)
+    texts_ = chunk.dictionary if isinstance(chunk, pa.DictionaryArray) else chunk
+    data = texts_.buffers()[-1]
+    if data is not None:
+        yield data.to_pybytes()
 
 
 def _gone(table: pa.Table, drops: Sequence[Drop]) -> Any:
@@ -200,15 +226,19 @@ def _without_names(table: pa.Table, erased: _Erased) -> tuple[pa.Table, int]:
         column, rows = _lists_without(table.column(name).combine_chunks(), erased.keys, old)
         changed |= rows
         table = table.set_column(at, table.schema.field(at), column)
-    at = table.schema.get_field_index(_JSON_FACTS)
-    texts = table.column(at)
-    rows = pc.and_(erased.spoken_of(texts.combine_chunks()), old).to_numpy(zero_copy_only=False)
-    if rows.any():
-        values: list[Any] = texts.to_pylist()
-        for row in np.flatnonzero(rows).tolist():
-            values[row] = _without_values(values[row], erased.values)
-        table = table.set_column(at, table.schema.field(at), pa.array(values, pa.string()))
-        changed |= rows
+    for name in (_JSON_FACTS, *_JSON_TEXTS):
+        at = table.schema.get_field_index(name)
+        column = table.column(at).combine_chunks()
+        told: Any = np.flatnonzero(pc.and_(erased.told_by(name, column), old).to_numpy(zero_copy_only=False))
+        spelled: list[Any] = column.take(pa.array(told, pa.int64())).to_pylist()
+        clean = [erased.taken_out(name, text) for text in spelled]
+        if clean == spelled:
+            continue
+        everything: list[Any] = column.to_pylist()
+        for row, before, after in zip(told.tolist(), spelled, clean, strict=True):
+            everything[row] = after
+            changed[row] |= before != after
+        table = table.set_column(at, table.schema.field(at), pa.array(everything, pa.string()))
     return table, int(changed.sum())
 
 
@@ -229,17 +259,6 @@ def _quoted(value: str) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _without_values(text: str, values: Sequence[str]) -> str:
-    """A JSON text whose strings that equal one of the values, whatever the case, are empty."""
-    wanted = {value.casefold() for value in values}
-
-    def clean(found: Any) -> Any:
-        if isinstance(found, str):
-            return "" if found.strip().casefold() in wanted else found
-        if isinstance(found, list):
-            return [clean(one) for one in found]
-        if isinstance(found, dict):
-            return {key: clean(one) for key, one in found.items()}
-        return found
-
-    return msgspec.json.encode(clean(msgspec.json.decode(text))).decode()
+def _short(value: str) -> bytes:
+    """A value that is a fact by itself, as JSON writes it."""
+    return _quoted(value.lower()).encode()
