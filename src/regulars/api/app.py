@@ -26,6 +26,8 @@ from regulars.api import (
     operations,
     profiles,
     rights,
+    vendor_settings,
+    vendors,
     whois,
 )
 from regulars.api.access import operator_key
@@ -40,7 +42,12 @@ from regulars.runtime.confirmations import LinkSigner
 from regulars.runtime.customers import Customers
 
 #: Every maker of hot routes: `(services, metrics) -> {path: route}`. Their paths are looked up before anything else.
-HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (intake.routes, decide.routes)
+HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
+    intake.routes,
+    decide.routes,
+    vendors.routes,
+    vendor_settings.routes,
+)
 #: Handlers that Litestar serves and documents.
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *operations.HANDLERS,

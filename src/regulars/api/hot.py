@@ -18,9 +18,13 @@ HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 JSON: HeaderList = [(b"content-type", b"application/json")]
 #: Senders that a route remembers, so that a key is not decoded and hashed for each of their requests.
 SENDERS = 256
+_CREDENTIALS = (b"access-control-allow-credentials", b"true")
 _ENCODINGS = (b"", b"gzip", b"x-gzip", b"identity")
 #: What pages may send.
-_ALLOWED = b"authorization, content-type, content-encoding, x-write-key, x-regulars-token"
+_ALLOWED = (
+    b"authorization, content-type, content-encoding, x-write-key, x-regulars-token, x-retry-count, anonymousid, "
+    b"sentat, sp-anonymous"
+)
 _LOG = structlog.get_logger("regulars.hot")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -76,6 +80,10 @@ class Route:
 
     #: The scope that a key needs.
     scope: ClassVar[str]
+    #: What it is asked with.
+    method: ClassVar[str] = "POST"
+    #: Whether clients ask with their cookies, of which nothing is read; without leave they could not read the answer.
+    credentials: ClassVar[bool] = False
 
     def __init__(self, name: str, limit: int, keys: Keys, metrics: Metrics) -> None:
         self.name = name
@@ -89,7 +97,7 @@ class Route:
     def open(self, request: Request) -> Answer | None:
         """The answer when the body need not be read; None when it is wanted."""
         try:
-            if request.method != "POST":
+            if request.method != self.method:
                 return self.counted(request, self._not_post(request))
             self._read_head(request)
         except Exception as error:  # noqa: BLE001 - a client never sees a traceback; defects are logged whole
@@ -107,7 +115,12 @@ class Route:
         """What a failure is answered with."""
         if not isinstance(error, RegularsError | Problem):
             _LOG.error("a defect of a hot route", route=self.name, exc_info=error)
-        return self.counted(request, problem_answer(problem_of(error), request.origin or request.header(b"origin")))
+        origin = request.origin or request.header(b"origin")
+        return self.counted(request, problem_answer(problem_of(error), origin, credentials=self.credentials))
+
+    def allowed(self, origin: bytes) -> HeaderList:
+        """What lets the asking page read the answer."""
+        return cors(origin, credentials=self.credentials)
 
     def counted(self, request: Request, answer: Answer) -> Answer:
         """The answer, counted."""
@@ -118,12 +131,16 @@ class Route:
         """The client went away before its request was whole."""
         self._metrics.request(self.name, 0, time.perf_counter() - request.began)
 
+    def find(self, key: str) -> Source | None:
+        """The source of a key."""
+        return self._keys.source(key)
+
     def _take(self, request: Request, body: bytes, done: Done) -> None:
         raise NotImplementedError
 
     def known(self, request: Request, key: str) -> Source:
         """The source of a key, that may use this route from the request's page; a Problem otherwise."""
-        source = self._keys.source(key) if key else None
+        source = self.find(key) if key else None
         if source is None:
             raise _unauthorized(key)
         if self.scope not in source.scopes:
@@ -184,11 +201,11 @@ class Route:
         if request.method != "OPTIONS":
             raise Problem(
                 405,
-                f"{request.path} takes POST with a JSON body",
+                f"{request.path} takes {self.method}" + (" with a JSON body" if self.method == "POST" else ""),
                 field="method",
-                expected="POST",
+                expected=self.method,
                 got=request.method,
-                headers=((b"allow", b"POST, OPTIONS"),),
+                headers=((b"allow", f"{self.method}, OPTIONS".encode()),),
             )
         if not origin or not self._keys.allows_origin(origin):
             raise Problem(
@@ -199,24 +216,27 @@ class Route:
                 got=origin.decode(errors="replace") or "nothing",
             )
         allowed = [
-            *cors(origin),
-            (b"access-control-allow-methods", b"POST"),
+            *self.allowed(origin),
+            (b"access-control-allow-methods", self.method.encode()),
             (b"access-control-allow-headers", _ALLOWED),
             (b"access-control-max-age", b"86400"),
         ]
         return Answer(204, allowed, b"")
 
 
-def cors(origin: bytes) -> HeaderList:
-    """What lets the asking page read the answer; nothing is given to cookies."""
-    return [(b"access-control-allow-origin", origin), (b"vary", b"origin")] if origin else []
+def cors(origin: bytes, *, credentials: bool = False) -> HeaderList:
+    """What lets the asking page read the answer; `credentials` where its client cannot do without sending cookies."""
+    if not origin:
+        return []
+    headers = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
+    return [*headers, _CREDENTIALS] if credentials else headers
 
 
-def problem_answer(problem: Problem, origin: bytes = b"") -> Answer:
+def problem_answer(problem: Problem, origin: bytes = b"", *, credentials: bool = False) -> Answer:
     """A problem document."""
     return Answer(
         problem.status,
-        [(b"content-type", CONTENT_TYPE.encode()), *problem.headers, *cors(origin)],
+        [(b"content-type", CONTENT_TYPE.encode()), *problem.headers, *cors(origin, credentials=credentials)],
         problem.body(),
     )
 

@@ -30,6 +30,11 @@ ROUTES = {
 #: Bytes of a body: Segment's limits.
 BATCH_BYTES, IMPORT_BYTES = 500_000, 4_000_000
 
+#: Where clients of other makers send calls of the same spec: Jitsu's, from browsers and from servers.
+ELSEWHERE = {
+    f"/api/s/{place}{name}": name for place in ("", "s2s/") for name in ROUTES if len(name) > 1 and name != "import"
+}
+
 _SUCCESS = b'{"success":true}'
 _STORED = Answer(200, JSON, _SUCCESS)
 
@@ -38,7 +43,12 @@ def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
     """The hot routes of intake by path."""
     keys = Keys(services.definitions.sources)
     doors = {name: Door(name, services, keys, metrics) for name in set(ROUTES.values())}
-    return {f"/v1/{path}": doors[name] for path, name in ROUTES.items()}
+    beacon = Beacon("batch", services, keys, metrics)
+    return {
+        **{f"/v1/{path}": doors[name] for path, name in ROUTES.items()},
+        **{path: doors[name] for path, name in ELSEWHERE.items()},
+        "/beacon/v1/batch": beacon,
+    }
 
 
 class Door(Route):
@@ -109,6 +119,16 @@ class Door(Route):
             return
         self._metrics.events += events
         done(self.counted(request, answer))
+
+
+class Beacon(Door):
+    """Where RudderStack's browser client sends what is left when a page closes; its key stands in the address."""
+
+    def _take(self, request: Request, body: bytes, done: Done) -> None:
+        key = request.asks("writeKey")
+        if request.source is None and key:
+            request.source = self.known(request, key)
+        super()._take(request, body, done)
 
 
 class _Object(msgspec.Struct, gc=False):

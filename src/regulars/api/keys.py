@@ -25,6 +25,7 @@ class Keys:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self._public = {source.write_key: source for source in sources if source.kind == "browser" and source.write_key}
+        self._apps = {app_id: source for source in sources if source.kind == "browser" for app_id in source.app_ids}
         self._secret = [(source.key_sha256, source) for source in sources if source.key_sha256]
         browsers = [source for source in sources if source.kind == "browser"]
         self._any_origin = any(not source.origins for source in browsers)
@@ -38,6 +39,10 @@ class Keys:
             if hmac.compare_digest(expected, digest):
                 found = source
         return found
+
+    def named(self, key: str) -> Source | None:
+        """The source of a key, or of what a tracker without a key calls its application."""
+        return self.source(key) or self._apps.get(key)
 
     def allows_origin(self, origin: bytes) -> bool:
         """Whether some browser source may be used from pages of this origin."""

@@ -1,12 +1,15 @@
 """Take a person's events out of a stored body; what others sent with it keeps its place."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
 
 from regulars.collect.body import BATCHES, plain, split
+from regulars.collect.call import UNREADABLE
+from regulars.collect.formats import FORMATS, parts
+from regulars.collect.wire import Format, Wrong, decoded
 from regulars.core.errors import Rejected
 from regulars.core.traces import MASK, spelled_in_text
 
@@ -22,6 +25,9 @@ def blanked(body: bytes, route: str, indexes: Collection[int], values: Sequence[
     """
     wanted = frozenset(value.casefold() for value in values)
     spelled = spelled_in_text(f":{value}" for value in values)
+    form = FORMATS.get(route)
+    if form is not None:
+        return _blanked(body, form, indexes, lambda held: without_values(held, wanted, spelled))
     try:
         outer: Any = msgspec.json.decode(plain(body))
         split(plain(body), route)
@@ -34,6 +40,22 @@ def blanked(body: bytes, route: str, indexes: Collection[int], values: Sequence[
     ]
     rest = {name: without_values(one, wanted, spelled) for name, one in outer.items() if name != "batch"}
     return msgspec.json.encode({**rest, "batch": outer["batch"]})
+
+
+def _blanked(body: bytes, form: Format, indexes: Collection[int], without: Callable[[Any], Any]) -> bytes:
+    """The same for another vendor's body; what was packed into texts is left unpacked, so that it can be looked at."""
+    try:
+        outer, raws = parts(body, form)
+    except Rejected:
+        return msgspec.json.encode({form.events: [ERASED]})
+    kept: list[Any] = []
+    for index, raw in enumerate(raws):
+        try:
+            kept.append(ERASED if index in indexes else without(form.unfolded(decoded(bytes(raw)))))
+        except (Wrong, *UNREADABLE):
+            kept.append(ERASED)  # nobody can read it; it never was an event
+    rest = {name: without(one) for name, one in outer.items()}
+    return msgspec.json.encode({**rest, form.events: kept})
 
 
 def without_values(found: Any, wanted: Collection[str], spelled: re.Pattern[str] | None = None) -> Any:

@@ -1,18 +1,20 @@
-"""Bodies of the Segment spec -> events and failed events, the same whenever and however often they are read."""
+"""Bodies -> events and failed events, the same whenever and however often they are read."""
 
 import hashlib
 from typing import Any
 
 import msgspec
 
-from regulars.collect.body import BATCHES, EVENT_BYTES, may_hold_large_number, plain, split
+from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_number, plain, split
 from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call, token_of
 from regulars.collect.clock import event_time
+from regulars.collect.formats import FORMATS, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.names import Names
 from regulars.collect.numbers import out_of_range
 from regulars.collect.plan import Failure, Plan, failed, shown
 from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
+from regulars.collect.wire import Format, Wrong, decoded, wrong
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, STAFF, VOUCHED_BY, Event, FailedEvent
@@ -49,6 +51,7 @@ class Decoder:
         self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
         self._identifiers = Identifiers(definitions.identity)
         self._tokens = Tokens(definitions.sources, self._identifiers.key)
+        self._categories = dict.fromkeys(definitions.signals.segment, False)
 
     def decode(self, record: Record, refused: dict[int, str] | None = None) -> list[Event | FailedEvent]:
         """The events of a record, in their order. A bad one fails alone; an unreadable body is one failed event.
@@ -56,6 +59,9 @@ class Decoder:
         `refused` takes the index of each event whose token verified nothing, with the reason.
         """
         try:
+            form = FORMATS.get(record.route)
+            if form is not None:
+                return self._translated(record, form, _Door(None, {} if refused is None else refused))
             body = plain(record.body)
             calls, token = self._calls_at_once(record, body)
             door = _Door(token, {} if refused is None else refused)
@@ -119,24 +125,52 @@ class Decoder:
             results.append(_failed(record, index, result, raw, call) if isinstance(result, Failure) else result)
         return results
 
+    def _translated(self, record: Record, form: Format, door: "_Door") -> list[Event | FailedEvent]:
+        """The events of another vendor's body."""
+        results: list[Event | FailedEvent] = []
+        outer, raws = parts(record.body, form)
+        for index, raw in enumerate(raws):
+            call = self._translate(record, form, bytes(raw), outer)
+            result = call if isinstance(call, Failure) else self._event(record, index, call, door)
+            if isinstance(result, Failure):
+                known = None if isinstance(call, Failure) else call
+                results.append(_failed(record, index, result, raw, known))
+            else:
+                results.append(result)
+        return results
+
+    def _translate(self, record: Record, form: Format, raw: bytes, outer: dict[str, Any]) -> Call | Failure:
+        limit = self._limit(record)
+        if len(raw) > limit:
+            return _too_long(limit, len(raw))
+        try:
+            event = decoded(raw)
+            if not isinstance(event, dict):
+                raise wrong("", "an event", event)
+            call = form.call(event, outer)
+        except Wrong as error:
+            return error.failure
+        except UNREADABLE as error:
+            return Failure("malformed", "", "JSON in UTF-8", str(error))
+        said = call.context.consent if call.context is not None else None
+        if said is not None and said.pop("others", None) is False:
+            said["categoryPreferences"] = self._categories | said["categoryPreferences"]
+        return _beyond(call) or call
+
     def _read(self, record: Record, raw: bytes) -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
-            return Failure("too_large", "", f"at most {limit} bytes", f"{len(raw)} bytes")
+            return _too_long(limit, len(raw))
         call = read_call(raw)
         if isinstance(call, Failure) or not may_hold_large_number(raw):
             return call
-        for field, held in (("properties", call.properties), ("traits", call.traits), ("", _contents(call))):
-            found = out_of_range(held, field)
-            if found:
-                return Failure("number_out_of_range", found.lstrip("."), "a number of 64 bits", "a larger one")
-        return call
+        return _beyond(call) or call
 
     def _limit(self, record: Record) -> int:
         return EVENT_BYTES["browser" if self._public.get(record.source, True) else "server"]
 
     def _event(self, record: Record, index: int, call: Call, door: "_Door") -> Event | Failure:
-        kind = record.route if record.route not in BATCHES else call.type
+        kind = record.route if record.route in ROUTES and record.route not in BATCHES else call.type
         name = self._name(kind, call)
         if isinstance(name, Failure):
             return name
@@ -283,6 +317,19 @@ def _failed(record: Record, index: int, failure: Failure, raw: bytes | msgspec.R
         name=name[:_LONGEST_NAME],
         body=body,
     )
+
+
+def _too_long(limit: int, size: int) -> Failure:
+    return Failure("too_large", "", f"at most {limit} bytes", f"{size} bytes")
+
+
+def _beyond(call: Call) -> Failure | None:
+    """The first number that no store keeps."""
+    for field, held in (("properties", call.properties), ("traits", call.traits), ("", _contents(call))):
+        found = out_of_range(held, field)
+        if found:
+            return Failure("number_out_of_range", found.lstrip("."), "a number of 64 bits", "a larger one")
+    return None
 
 
 def _contents(call: Call) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     title: dict[str, str] = {}
     scopes: tuple[str, ...] = ("collect", "decide")  # server keys may add "profiles", "catalog", "privacy", "admin"
     origins: tuple[str, ...] = ()  # allowed for CORS; empty: any
+    app_ids: tuple[str, ...] = ()  # of browsers: what trackers without a key call it (Snowplow's app id, Unomi's scope)
     shared: bool = False  # a kiosk, a till, a shop tablet: its devices never tell who somebody is
     token_keys: tuple[TokenKey, ...] = ()  # of browsers: what verifies the logins of their users
 

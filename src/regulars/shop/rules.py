@@ -103,6 +103,11 @@ def _check_sources(draft: Draft) -> None:
         for key, secret in (("write_key", source.write_key), ("key_sha256", source.key_sha256)):
             if secret and owner.setdefault(secret, source.id) != source.id:
                 draft.report("sources", source.id, key, f"the same key as source {owner[secret]!r}; each needs its own")
+    for source in draft.sources.values():
+        for app_id in source.app_ids:
+            if owner.setdefault(app_id, source.id) != source.id:
+                message = f"{app_id!r} means source {owner[app_id]!r} already; each needs its own"
+                draft.report("sources", source.id, "app_ids", message)
 
 
 def _check_source(draft: Draft, source: Source) -> None:
@@ -122,6 +127,9 @@ def _check_source(draft: Draft, source: Source) -> None:
         if not re.fullmatch("[0-9a-f]{64}", source.key_sha256):
             message = "a server source needs the SHA-256 of its key as 64 hex digits; `regulars init` makes one"
             draft.report("sources", source.id, "key_sha256", message)
+        if source.app_ids:
+            message = "are public, so they are of browser sources; a server's tracker sends its key as user of Basic"
+            draft.report("sources", source.id, "app_ids", message)
         if source.write_key:
             draft.report(
                 "sources", source.id, "write_key", "is of browser sources; a server key is not stored in files"
