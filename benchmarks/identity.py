@@ -5,8 +5,12 @@ FEBRL: made-up Australian records with typing errors, swapped fields and whole v
 is two files of 5,000, each record with one counterpart. The social-security number is not read. The function is the one
 that `regulars identity link` calls, with the thresholds that a shop has before it changes any (.85 to review, .99
 to link): no threshold, weight or rule was set with the labels. `found` are pairs above the review threshold, which are
-linked or shown to staff; `automatic` those that are linked without anybody looking. Precision, recall and F1 are over
-pairs; `clusters` are over the pairs that the components of the found links make.
+linked or shown to staff; `automatic` those that are linked without anybody looking by a shop's usual rules, which ask
+staff wherever two people of a household could be meant; `trusting` those that are linked without anybody looking where
+the shop says that its file holds no households (`families = "trust"`), so that the probability of .99 decides alone, as
+the published figures of other systems do. That is not what a shop has before it changes anything, and the setting was
+added when these scores were known; its threshold is the usual one and was not moved. Precision, recall and F1 are over pairs; `clusters` are over the pairs that
+the components of the found links make.
 """
 
 import argparse
@@ -40,7 +44,11 @@ COLUMNS = {
     "state": "region",
     "date_of_birth": "birth",
 }
-BUDGETS = {"febrl3_found_f1": ">= 0.982", "febrl4_found_f1": ">= 0.994"}
+BUDGETS = {
+    f"{data}_{what}_f1": f">= {f1}"
+    for data, f1 in (("febrl3", 0.982), ("febrl4", 0.994))
+    for what in ("found", "trusting")
+}
 Records = list[tuple[str, Particulars]]
 
 
@@ -99,12 +107,18 @@ def febrl(name: str, one: Records, other: Records | None) -> dict[str, float]:
     decided = [(pair, verdict(pair, automatic=defaults.automatic, review=defaults.review)) for pair in pairs]
     found = [pair for pair, what in decided if what != "drop"]
     automatic = [pair for pair, what in decided if what == "link"]
+    trusting = [
+        pair
+        for pair in pairs
+        if verdict(pair, automatic=defaults.automatic, review=defaults.review, families="trust") == "link"
+    ]
     keys = [key for key, _ in one] + [key for key, _ in other or ()]
     size = Counter(person(key) for key in keys)
     truth = pairs_in(size.values())
     figures = {f"{name}_true_pairs": float(truth), f"{name}_cpu_seconds": spent}
     figures |= scores(f"{name}_found", len(found), sum(right(pair) for pair in found), truth)
     figures |= scores(f"{name}_automatic", len(automatic), sum(right(pair) for pair in automatic), truth)
+    figures |= scores(f"{name}_trusting", len(trusting), sum(right(pair) for pair in trusting), truth)
     group = components(keys, found)
     made = pairs_in(Counter(group.values()).values())
     kept = pairs_in(Counter((group[key], person(key)) for key in keys).values())

@@ -303,3 +303,15 @@ def wait_for_items(product: Product, **who: Any) -> dict[str, Any]:
             return picked
         time.sleep(0.1)
     raise TimeoutError("the models do not serve")
+
+
+def test_a_decision_tells_nothing_of_others_in_the_household(shop: Product) -> None:
+    for user, name in (("house-1", "Anselma"), ("house-2", "Benedetta")):
+        event = {"type": "identify", "userId": user, "messageId": f"{user}-m", "traits": {"firstName": name}}
+        event |= {"context": {"externalIds": [{"type": "household", "id": "H77"}]}}
+        assert shop.http.post("/v1/identify", json=event, auth=(SERVER_KEY, "")).is_success
+    shop.wait_folded(seconds=30)
+    told = str(ask(shop, HERO, FOOT, PICKED, userId="house-1", explain=True)).lower()
+    assert "benedetta" not in told
+    assert "house-2" not in told
+    assert "h77" not in told

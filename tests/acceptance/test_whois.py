@@ -70,6 +70,30 @@ def test_what_is_no_profile_and_no_part_of_it_is_refused(product: Product, capsy
     assert "nobody is known" in capsys.readouterr().err
 
 
+def test_a_household_is_told_and_tells_nothing_of_its_members_to_one_another(product: Product) -> None:
+    for user, name in (("house-1", "Anselma"), ("house-2", "Benedetta")):
+        event: dict[str, Any] = {"type": "identify", "userId": user, "messageId": f"{user}-m"}
+        event |= {"anonymousId": f"{user}-phone"}
+        event |= {"traits": {"firstName": name, "email": f"{name}@example.org"}}
+        event |= {"context": {"externalIds": [{"type": "household", "id": "H77"}]}}
+        assert product.http.post("/v1/identify", json=event, auth=SERVER).is_success
+    product.wait_folded(seconds=30)
+    answer = product.http.get("/v1/profiles/user_id:house-1", auth=SERVER)
+    (house,) = answer.json()["households"]
+    assert (house["group"], house["event"], house["source"]) == ("household:H77", "Identify", "till")
+    assert {one["member"] for one in house["members"]} == {"user_id:house-1", "user_id:house-2"}
+    assert "benedetta" not in answer.text.lower()
+    body = {"action": "me", "identifier": "user_id:house-1", "hours": 1}
+    token = product.http.post("/v1/privacy/links", json=body, auth=SERVER).json()["token"]
+    told_to_customer = [product.http.get(f"/me/{token}{path}") for path in ("", "/data.json")]
+    access = product.http.get("/v1/privacy/access/user_id:house-1", auth=SERVER)
+    for said in (*told_to_customer, access):
+        assert said.status_code == 200, said.text
+        assert "anselma" in said.text.lower()
+        assert "benedetta" not in said.text.lower()
+        assert "house-2" not in said.text
+
+
 def test_changed_rules_are_planned_and_applied_while_the_shop_is_open(
     product: Product, capsys: pytest.CaptureFixture[str]
 ) -> None:

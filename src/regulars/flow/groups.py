@@ -4,7 +4,7 @@ A person key keeps, per type of group, when it was named with which (`profile.li
 the ledger of links has the first naming of each pair.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -25,6 +25,25 @@ class Membership(msgspec.Struct, frozen=True):
     group: str
     start: int
     end: int | None
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """A household (a group of any type) of a customer, what said so first, and everybody who belongs or belonged to it.
+
+    Members are told by their identifiers alone: nothing that is known of one is another's to read.
+    """
+
+    group: str
+    member: str  # the customer's identifier that was named with it
+    start: int  # ms
+    end: int | None
+    event: str  # what named the two together first; empty where that is not known any more
+    source: str
+    members: list[Membership]
+
+
+#: Members of a group that are told at most.
+MOST_MEMBERS = 50
 
 
 def note_groups(events: Sequence[Event], identity: Identity, state: StateReader, changes: Changes) -> None:
@@ -87,6 +106,36 @@ def memberships(members: Iterable[str], identity: Identity, state: StateReader) 
             Membership(str(row[0]), group, start, end) for (start, group), end in zip(runs, [*ends, None], strict=True)
         ]
     return sorted(found, key=lambda one: (one.start, one.member, one.group))
+
+
+def houses(members: Iterable[str], identity: Identity, state: StateReader) -> list[House]:
+    """The groups of a profile's person keys, oldest first, each with its members and why."""
+    found = []
+    for one in memberships(members, identity, state):
+        rows = state.select(LINK, {"a": one.member, "b": one.group}, order=("time",))
+        first = next((Link(*row) for row in rows if row[6] == ""), None)  # type: ignore[arg-type]  # the table's columns
+        found.append(
+            House(
+                group=one.group,
+                member=one.member,
+                start=one.start,
+                end=one.end,
+                event=first.rule if first else "",
+                source=first.source if first else "",
+                members=members_of(one.group, identity, state)[:MOST_MEMBERS],
+            )
+        )
+    return found
+
+
+def written(house: House, key: Callable[[str], str]) -> House:
+    """The same with identifiers as the reader may see them."""
+    return msgspec.structs.replace(
+        house,
+        group=key(house.group),
+        member=key(house.member),
+        members=[msgspec.structs.replace(one, member=key(one.member), group=key(one.group)) for one in house.members],
+    )
 
 
 def members_of(group: str, identity: Identity, state: StateReader) -> list[Membership]:

@@ -8,7 +8,7 @@ import msgspec
 from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_person
 from regulars.core.state import CONSENT, IDENTIFIER, LINK, StateReader
-from regulars.flow.groups import Membership, memberships
+from regulars.flow.groups import House, houses
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.profile.links import Link, is_burned
 from regulars.profile.why import SaidOf, Step, Stretch, discarded, steps, stretches
@@ -33,7 +33,7 @@ class WhoIs(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[Step]
     discarded: dict[tuple[str, str], tuple[str, ...]]  # pair of a withdrawn link -> purposes
     held: list[Stretch]
-    groups: list[Membership]
+    groups: list[House]
     complete: bool
 
 
@@ -61,7 +61,7 @@ def whois(number: int, identity: Identity, state: StateReader) -> WhoIs:
         steps=found,
         discarded=_discarded(found, own, others, state),
         held=held,
-        groups=memberships(sorted(persons), identity, state),
+        groups=houses(sorted(persons), identity, state),
         complete=complete,
     )
 

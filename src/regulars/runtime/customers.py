@@ -20,6 +20,7 @@ from regulars.core.schema import PREFERENCE
 from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.flow.facts import preferences_of, without_preferences
+from regulars.flow.groups import House, houses
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.services import Services
 
@@ -45,6 +46,7 @@ class Customer(msgspec.Struct):
     preferences: dict[str, Any]  # what the customer wishes for, declared and not inferred
     interests: list[Interest]  # declared beside inferred
     restricted: bool  # the customer does not want to be profiled
+    households: list[House]  # groups above the person, with their members by identifier
 
 
 class Customers:
@@ -115,6 +117,7 @@ class Customers:
             preferences=preferences_of(hot.facts),
             interests=self.interests(hot),
             restricted=hot.restricted,
+            households=houses(person.identifiers, definitions.identity, self._services.state),
         )
 
     def interests(self, hot: Hot) -> list[Interest]:

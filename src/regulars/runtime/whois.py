@@ -9,7 +9,7 @@ import msgspec
 from regulars.core.definitions import Definitions
 from regulars.core.log import EVENTS
 from regulars.core.record import profile_name
-from regulars.flow.groups import Membership, members_of
+from regulars.flow.groups import House, written
 from regulars.flow.whois import KnownKey, WhoIs, whois
 from regulars.profile.assignment import profile_of
 from regulars.profile.telling import Teller
@@ -19,7 +19,6 @@ from regulars.runtime.services import Services
 
 #: So many of a profile's newest events are read to say where a link came from.
 _EVENTS = 1_000
-_MOST_MEMBERS = 50
 
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,16 +47,6 @@ class HeldFor(msgspec.Struct, frozen=True, kw_only=True):
     start: int | None
     end: int | None
     text: str
-
-
-class House(msgspec.Struct, frozen=True, kw_only=True):
-    """A household (a group of any type) of the customer, with everybody who belongs or belonged to it."""
-
-    group: str
-    member: str
-    start: int
-    end: int | None
-    members: list[Membership]
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,19 +90,16 @@ async def explained(
     sources = await _sources(services, customers, number, found)
     calendar = customers.engine.calendar
     tell = teller(definitions, language, when or (lambda ms: f"{calendar.local(ms):%Y-%m-%d %H:%M}"), key)
-    return await asyncio.to_thread(_explanation, services, definitions, found, sources, tell, key)
+    return await asyncio.to_thread(_explanation, found, sources, tell, key)
 
 
 def _explanation(
-    services: Services,
-    definitions: Definitions,
     found: WhoIs,
     sources: dict[str, str],
     tell: Teller,
     key: Callable[[str], str],
 ) -> Explained:
     told = [_sentence(step, step.source or sources.get(step.message_id, ""), found, tell, key) for step in found.steps]
-    state, identity = services.state, definitions.identity
     own = {key(one.key) for one in found.keys}
     return Explained(
         profile=profile_name(found.number),
@@ -122,19 +108,7 @@ def _explanation(
         refused=[one for one in told if one.status == "refused"],
         withdrawn=[one for one in told if one.status == "withdrawn"],
         devices=[_held(one, tell, key) for one in found.held],
-        households=[
-            House(
-                group=key(one.group),
-                member=key(one.member),
-                start=one.start,
-                end=one.end,
-                members=[
-                    msgspec.structs.replace(other, member=key(other.member), group=key(other.group))
-                    for other in members_of(one.group, identity, state)[:_MOST_MEMBERS]
-                ],
-            )
-            for one in found.groups
-        ],
+        households=[written(one, key) for one in found.groups],
         complete=found.complete,
     )
 

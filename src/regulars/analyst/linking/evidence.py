@@ -30,13 +30,17 @@ class Pair(msgspec.Struct, frozen=True):
         return "likeness: " + ", ".join(f"{one.field} {one.level}" for one in self.evidence if one.weight > 0)
 
 
-def verdict(pair: Pair, *, automatic: float, review: float) -> Verdict:
+def verdict(pair: Pair, *, automatic: float, review: float, families: Literal["ask", "trust"] = "ask") -> Verdict:
     """What becomes of a pair at two thresholds of its probability.
 
     People of one household share name, address, phone and e-mail, and the model counts each of these as if it were a
     coincidence of its own. So the fields that tell them apart decide alone: who differs in first name and birth date is
     another person; who differs in one of them, or says neither, is never linked without a person having looked.
+
+    With `families` "trust" the probability decides alone: for files that hold no households, such as a club's members.
     """
+    if families == "trust":
+        return "link" if pair.probability >= automatic else "review" if pair.probability >= review else "drop"
     first, birth = pair.level("first"), pair.level("birth")
     another = birth in (DIFFERS, PART)  # two people's birth dates often have two parts in common
     if pair.probability < review or (first == DIFFERS and another):

@@ -55,7 +55,7 @@ def run(
     pairs = find(records, least=linking.review, threads=threads, progress=progress)
     answered = _answered(state)
     for pair in pairs:
-        what = verdict(pair, automatic=linking.automatic, review=linking.review)
+        what = verdict(pair, automatic=linking.automatic, review=linking.review, families=linking.families)
         if what != "drop":
             if _too_many(known[pair.a], known[pair.b], limits_of(definitions.identity)):
                 outcome.apart += 1

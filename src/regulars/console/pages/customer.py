@@ -24,6 +24,7 @@ from regulars.core.preferences import Interest
 from regulars.core.record import Hot, Person, profile_name
 from regulars.core.state import ORDER
 from regulars.flow.facts import without_preferences
+from regulars.flow.groups import House, houses, written
 from regulars.runtime.telling import ASKED_ERASURE
 
 _MOST_ORDERS = 1_000
@@ -99,6 +100,7 @@ class Page(msgspec.Struct, frozen=True):
     wishes: list[tuple[Preference, Any]]
     wished: list[tuple[str, str]]  # titles and answers in words
     asked_erasure: str  # when the customer asked to be erased; "": not
+    households: list[House]
 
 
 @get("/console/customers/{profile:str}", guards=[needs("customers")])
@@ -205,6 +207,10 @@ def _page(visit: Visit, number: int) -> Page:
         wishes=wishes(house.definitions.preferences, hot.facts),
         wished=_wished(visit, hot) if visit.may("consent") else [],
         asked_erasure=str(hot.facts.get(ASKED_ERASURE) or ""),
+        households=[
+            written(one, visit.identifier)
+            for one in houses(person.identifiers, house.definitions.identity, house.services.state)
+        ],
     )
 
 

@@ -99,3 +99,15 @@ def test_levels_of_a_comparison_share_out_what_can_happen() -> None:
         assert sum(level.u for level in one.levels) == pytest.approx(1, abs=0.01)
         assert one.levels[0].m > one.levels[0].u
         assert one.levels[-1].m < one.levels[-1].u
+
+
+def test_where_a_file_holds_no_households_the_probability_decides_alone() -> None:
+    def pair(probability: float, first: str, birth: str) -> Pair:
+        return Pair("a", "b", probability, -10.0, (Reason("first", first, -2.0), Reason("birth", birth, 9.0)))
+
+    for first, birth in (("differs", "same"), ("same", "part"), ("missing", "missing"), ("differs", "differs")):
+        assert verdict(pair(0.995, first, birth), automatic=0.99, review=0.85) in ("review", "drop")
+        said = [
+            verdict(pair(p, first, birth), automatic=0.99, review=0.85, families="trust") for p in (0.995, 0.9, 0.5)
+        ]
+        assert said == ["link", "review", "drop"]
