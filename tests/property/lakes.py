@@ -17,7 +17,7 @@ def dropped(drop: Drop, event: Event) -> bool:
     return (
         drop.kind in ("", EVENT_PART)
         and (not drop.subjects or event.subject in drop.subjects)
-        and drop.names_event(event.name)
+        and drop.names_event(event.name, event.source)
         and (drop.before is None or event.time < drop.before)
         and (drop.since is None or event.time >= drop.since)
         and (drop.offset is None or event.offset <= drop.offset)

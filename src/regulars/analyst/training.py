@@ -1,6 +1,7 @@
 """Train the recommendation models from the lake's order lines, in the child process."""
 
 import time
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regulars.analyst.work import Workbench
+from regulars.core.definitions import Source
 from regulars.core.record import HOT, Hot, part_id
 from regulars.core.state import IDENTIFIER, PRODUCT
 from regulars.flow.models import point, recommend_folder
@@ -25,7 +27,8 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
     """Train, evaluate on the last weeks, save and let serve; the figures."""
     began = time.monotonic()
     currency = work.definitions.shop.currency
-    lines = work.table("order_lines", {"currency": currency})
+    limited = not_learned_from(work.definitions.sources)
+    lines = work.table("order_lines", {"currency": currency, "except_sources": limited})
     lines = lines.filter(pc.and_(pc.is_valid(lines["product_id"]), pc.is_valid(lines["order_id"])))
     asked = any(purpose.id == PURPOSE for purpose in work.definitions.purposes)
     everybody = lines.num_rows
@@ -59,6 +62,15 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
         "seconds": round(time.monotonic() - began, 1),
         "evaluation": msgspec.to_builtins(manifest.evaluation) if manifest.evaluation is not None else None,
     }
+
+
+def not_learned_from(sources: Iterable[Source]) -> list[str]:
+    """Sources whose events may not be used to recommend, or only those that say so themselves."""
+    return [
+        one.id
+        for one in sources
+        if one.partner or one.consent == "required" or (one.purposes is not None and PURPOSE not in one.purposes)
+    ]
 
 
 def _integers(column: Any) -> Any:

@@ -51,3 +51,11 @@ class Metrics:
 def gauge(name: str, text: str, value: float) -> Metric:
     """One gauge."""
     return GaugeMetricFamily(name, text, value)
+
+
+def gauges(name: str, text: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    """One gauge with a value for each combination of labels."""
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for place, value in values:
+        family.add_metric(place, value)
+    return family

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
+from litestar.params import Parameter
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from regulars.api.metrics import Metrics, gauge
+from regulars.api.access import needs
+from regulars.api.metrics import Metrics, gauge, gauges
 from regulars.core.calendar import Calendar
 from regulars.core.errors import RegularsError
 from regulars.core.state import COUNTER, SEALED
+from regulars.flow.counts import CAME, SOURCE_REFUSED, by_source
 from regulars.flow.identity_health import KNOWN, LINKS_REFUSED, STITCHED, UNKNOWN, watch
 from regulars.runtime import Services
 from regulars.runtime.status import read_status
@@ -110,6 +113,30 @@ _SUDDEN = {
 }
 
 
+class DayOfSource(msgspec.Struct):
+    """What came from a source on one of the shop's days, without anything of a person."""
+
+    day: str  # ISO date
+    source: str
+    came: int
+    refused: dict[str, int]  # by reason: no_consent, not_of_source, no_own_consent
+
+
+class Counts(msgspec.Struct):
+    """Counts that need no consent."""
+
+    days: list[DayOfSource]
+
+
+@get("/v1/counts", guards=[needs("profiles")], tags=["operations"], sync_to_thread=True)
+def counts(services: Services, days: Annotated[int, Parameter(ge=1, le=3660)] = 28) -> Counts:
+    """How many events came from each source on each of the last days; no consent is needed and nobody is in it."""
+    calendar = Calendar(services.definitions.shop.time_zone)
+    today = calendar.day(services.clock())
+    rows = by_source(services.state, since=today - days + 1, until=today)
+    return Counts([DayOfSource(calendar.date(day).isoformat(), source, came, why) for day, source, came, why in rows])
+
+
 class _Figures(Collector):
     """Everything /metrics tells, read when it is asked."""
 
@@ -151,9 +178,26 @@ class _Figures(Collector):
         today = Calendar(services.definitions.shop.time_zone).day(services.clock())
         for one in watch(services.state, today):
             yield gauge(*_SUDDEN[one.name], float(one.sudden))
+        came = (((source,), count) for source, count in self._by_key(CAME))
+        text = "Events by source, each once, whatever their customers allow, since the beginning"
+        yield gauges("regulars_events_came", text, ("source",), came)
+        text = "Events that were refused, by source and reason, since the beginning"
+        places = (
+            ((source, reason), count)
+            for key, count in self._by_key(SOURCE_REFUSED)
+            for source, _, reason in [key.rpartition(":")]
+        )
+        yield gauges("regulars_events_refused", text, ("source", "reason"), places)
         children = read_status(services.folder.status / "supervisor").get("children", {})
         for name, child in sorted(children.items()):
             yield gauge(f"regulars_{name}_restarts", f"How often the {name} was started again", child["restarts"])
+
+    def _by_key(self, name: str) -> list[tuple[str, int]]:
+        """A counter over all days, by key."""
+        found: dict[str, int] = {}
+        for row in self._services.state.select(COUNTER, {"name": name}):
+            found[str(row[2])] = found.get(str(row[2]), 0) + int(row[3] or 0)
+        return sorted(found.items())
 
     def _total(self, name: str, key: str | None = None) -> int:
         """A counter over all days, of one key or of all."""
@@ -161,4 +205,4 @@ class _Figures(Collector):
         return sum(int(row[3] or 0) for row in rows if key is None or row[2] == key)
 
 
-HANDLERS = (health, ready, metrics_page)
+HANDLERS = (health, ready, metrics_page, counts)

@@ -12,6 +12,7 @@ from regulars.core import verdict as verdicts
 from regulars.core.event import Event
 from regulars.core.log import ACCESS, EVENTS, NewRecord
 from regulars.core.state import FAILED, MANIFEST, SEALED, VERDICT
+from regulars.flow.counts import REASONS
 from regulars.runtime import Services
 from regulars.runtime.customers import Customer, Customers
 
@@ -20,12 +21,16 @@ _CODES = {
     verdicts.DUPLICATE: "duplicate",
     verdicts.FAILED: "failed",
     verdicts.REFUSED: "refused",
+    verdicts.NOT_OF_SOURCE: "refused",
+    verdicts.NO_OWN_CONSENT: "refused",
 }
 _WHY = {
     "admitted": "counted in the profile and kept for analysis",
     "duplicate": "the same source sent this message id before; it counts once",
     "failed": "it did not pass the tracking plan; see `failure`, mend it and send it again",
-    "refused": "no consent of this person allows the purpose of this event at its time",
+    "no_consent": "no consent of this person allows the purpose of this event at its time",
+    "not_of_source": "what it is needed for is not among the `purposes` of its source (sources.toml)",
+    "no_own_consent": 'its source says consent = "required" and the event brought no yes of its own (sources.toml)',
 }
 Identifier = Annotated[str, Parameter(description="type:value, for example user_id:42, or a profile name p_…")]
 
@@ -176,8 +181,9 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
             steps.append({"step": "read", "name": event.name, "time": event.time, "subject": event.subject})
     else:
         steps.append({"step": "stored", "offset": offset, "index": index, "note": "the log has forgotten the record"})
-    status = _verdict(services, offset, index)
-    steps.append({"step": "folded", "verdict": status})
+    code = _verdict(services, customers, event, offset, index)
+    status, reason = _CODES[code], REASONS.get(code, "")
+    steps.append({"step": "folded", "verdict": status} | ({"reason": reason} if reason else {}))
     sealed = services.state.meta(SEALED)
     if status == "admitted" and isinstance(sealed, int) and sealed >= offset:
         parts = services.state.select(
@@ -190,16 +196,22 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
             profile = customers.customer(customers.number(event.subject)).profile
         except LookupError:
             profile = ""
-    return Trace(message_id, source, status, _WHY.get(status, ""), steps, profile)
+    return Trace(message_id, source, status, _WHY.get(reason or status, ""), steps, profile)
 
 
-def _verdict(services: Services, offset: int, index: int) -> str:
+def _verdict(services: Services, customers: Customers, event: Event | None, offset: int, index: int) -> int:
+    """What folding said; verdicts are kept until the records are sealed, then it is asked again."""
     rows = services.state.select(VERDICT, below={"first": offset + 1}, order=("-first",), limit=1)
     if rows and cast(int, rows[0][1]) >= offset:
         for verdict in verdicts.unpack(cast(bytes, rows[0][2])):
             if verdict.offset == offset and index < len(verdict.codes):
-                return _CODES[verdict.codes[index]]
-    return "admitted"  # verdicts are kept until the records are sealed
+                return verdict.codes[index]
+    if event is None:
+        return verdicts.ADMITTED
+    try:
+        return customers.verdict(event)
+    except LookupError:
+        return customers.engine.refusal(event)
 
 
 def _failed(row: Any) -> Trace:

@@ -46,6 +46,7 @@ class Decoder:
     def __init__(self, definitions: Definitions) -> None:
         self._public = {source.id: source.kind == "browser" for source in definitions.sources}
         self._public[STAFF] = False
+        self._partners = frozenset(source.id for source in definitions.sources if source.partner)
         self._names = Names(event.name for event in definitions.events)
         self._strict = definitions.strict_plan
         self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
@@ -189,6 +190,8 @@ class Decoder:
             wanted = "an anonymousId" if public else "a userId, an anonymousId or an entry of context.externalIds"
             got = "only claims of a public key" if claims else "none that is usable"
             return Failure("no_identifier", "anonymousId" if public else "userId", wanted, got)
+        if record.source in self._partners:  # another company says what somebody did, never who is who
+            keys, claims = [subject], []
         message_id = _message_id(record, index, call)
         if isinstance(message_id, Failure):
             return message_id

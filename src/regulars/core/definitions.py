@@ -35,6 +35,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     app_ids: tuple[str, ...] = ()  # of browsers: what trackers without a key call it (Snowplow's app id, Unomi's scope)
     shared: bool = False  # a kiosk, a till, a shop tablet: its devices never tell who somebody is
     token_keys: tuple[TokenKey, ...] = ()  # of browsers: what verifies the logins of their users
+    #: What its events may be used for at most, beside what contract and law ask for; None: whatever consent allows.
+    purposes: tuple[str, ...] | None = None
+    #: "required": without a yes that the event brings itself it is used for what contract and law ask for, or refused.
+    consent: Literal["known", "required"] = "known"
+    partner: str = ""  # another company: its events are for the purpose "partners:…" alone
 
 
 class EventType(msgspec.Struct, frozen=True, kw_only=True):
@@ -453,6 +458,9 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     failed_days: int | None = None  # failed events
     access_days: int | None = None  # who looked at whom
     decisions_days: int | None = None  # records of decisions in the lake
+    late_hours: int = (
+        24  # how long a refused event can still be admitted by a consent of an earlier time that comes late
+    )
 
     def days_of(self, event: EventType) -> int | None:
         """How long events of a type are kept."""

@@ -45,8 +45,8 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
 
     The events of `subjects` (empty: of everybody) whose name is in `names` (empty: all, and their decisions; with
     `except_names` all events but those) and whose time is before `before` and not before `since` (ms; None: whenever).
-    With `offset` only what log records up to there brought. An erasure also takes the subjects out of the identifiers,
-    claims and facts of other events.
+    `sources` and `except_sources` say the same of where events came from. With `offset` only what log records up to
+    there brought. An erasure also takes the subjects out of the identifiers, claims and facts of other events.
     """
 
     subjects: tuple[str, ...] = ()
@@ -56,6 +56,8 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     offset: int | None = None
     except_names: tuple[str, ...] = ()
     kind: str = ""  # only parts of this kind
+    sources: tuple[str, ...] = ()  # only events of these sources; empty: of any
+    except_sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.subjects and not self.names and self.before is None:
@@ -64,11 +66,18 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     @property
     def erases(self) -> bool:
         """Whether nothing of the subjects may stay."""
-        bounded = self.kind or self.names or self.except_names or self.before is not None or self.since is not None
-        return bool(self.subjects) and not bounded
+        bounded = self.kind or self.before is not None or self.since is not None
+        return bool(self.subjects) and not bounded and not self.tells_events
 
-    def names_event(self, name: str) -> bool:
-        """Whether it is about events of this name."""
+    @property
+    def tells_events(self) -> bool:
+        """Whether it is about some events only, and so about no decisions."""
+        return bool(self.names or self.except_names or self.sources or self.except_sources)
+
+    def names_event(self, name: str, source: str) -> bool:
+        """Whether it is about events of this name and source."""
+        if (self.sources and source not in self.sources) or source in self.except_sources:
+            return False
         return name in self.names if self.names else name not in self.except_names
 
 

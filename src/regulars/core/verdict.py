@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import msgspec
 
 ADMITTED, DUPLICATE, FAILED, REFUSED = 0, 1, 2, 3
+#: Refused for good by the policy of its source: for another purpose, or without a consent of its own.
+NOT_OF_SOURCE, NO_OWN_CONSENT = 4, 5
 
 
 class Verdict(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The events of one record, by index.
 
-    `codes[i]` is ADMITTED (goes to the lake), DUPLICATE, FAILED or REFUSED (no consent that admits it).
+    `codes[i]` is ADMITTED (goes to the lake), DUPLICATE, FAILED, REFUSED (no consent that admits it), NOT_OF_SOURCE or
+    NO_OWN_CONSENT.
     `times[i]` is the corrected event time in ms when it differs from what the body says, else 0.
     `late` lists events of earlier records that this fold admitted after all: (offset, index).
     """

@@ -185,8 +185,7 @@ class Customers:
             self._hear(customer, parts, person, heard, day=day)
             changed = None
         if events:
-            admitting = engine.admitting_purpose
-            admitted = [e for e in events if consent.allows(hot.consent, admitting(e.name), e.time)]
+            admitted = [e for e in events if engine.admits_event(e, hot.consent)]
             admitted.sort(key=lambda event: (event.time, event.message_id))
             if any(event.name in TELLING for event in admitted):
                 facts = dict(person.facts) if person is not None else {}
@@ -244,7 +243,9 @@ class Customers:
         for identifier, some in told.items():
             row = stored.get(identifier)
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-            found.append(orders.apply(identifier, old, some, currency=currency))
+            change = orders.apply(identifier, old, some, currency=currency, own=self._engine.policy.own)
+            if not self._engine.policy.changed(*change):  # else only the fold can tell what of it still counts
+                found.append(change)
         return found
 
     def _person(self, number: int) -> Person | None:

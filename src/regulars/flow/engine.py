@@ -12,12 +12,15 @@ from regulars.core.definitions import CONTRACT, Definitions, Preference, Purpose
 from regulars.core.errors import Misconfigured
 from regulars.core.event import ALWAYS_KEPT, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
+from regulars.core.lake import Drop
 from regulars.core.record import Hot
 from regulars.core.schema import Rows, thresholds
+from regulars.core.verdict import ADMITTED
 from regulars.profile import consent
 from regulars.profile.consent import Effect
 from regulars.profile.fold import Fold
-from regulars.profile.hearing import Heard, hear
+from regulars.profile.hearing import Heard
+from regulars.profile.policy import Policy
 from regulars.profile.statements import Said, union
 from regulars.understand.lifecycle import Lifecycle
 from regulars.understand.segments import SegmentSet
@@ -43,19 +46,18 @@ class Engine:
         }
         conditions = [*self.segments.conditions.values(), *self.offers.values()]
         computed = {"lifecycle": Lifecycle(definitions.shop.typical_gap_days)}
-        self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions))
+        self.policy = Policy(definitions)
+        self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions), policy=self.policy)
         self.plain_decoder = Decoder(without_plan(definitions))
         self.terms = consent.terms_of(definitions.purposes)
         self._slots = {purpose: terms.slot for purpose, terms in self.terms.items() if terms.expires is not None}
-        bases = {purpose.id: purpose.basis for purpose in definitions.purposes}
-        #: Purposes that a customer can say something about, and those of them to which an objection is enough.
-        self.purposes = frozenset(p for p, basis in bases.items() if basis in ("consent", "legitimate_interest"))
-        self.objectable = frozenset(p for p, basis in bases.items() if basis == "legitimate_interest")
+        self.purposes = self.policy.purposes  # that a customer can say something about
         self._servers = frozenset((STAFF, *(one.id for one in definitions.sources if one.kind == "server")))
+        self.source_ids = frozenset((STAFF, *(one.id for one in definitions.sources)))
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys(ALWAYS_KEPT, CONTRACT))
-        #: Purpose -> (names that it admits, ()), or ((), names that it does not) where it admits unplanned ones, too.
-        self.admits = _admits(self._admitting)
+        #: Purpose -> which events it admits, as what is taken out of the lake when it ends.
+        self.admits = _admits(self._admitting, self.policy)
         self.lifecycle_slot: int | None = next(
             (slot for slot, trait in enumerate(definitions.traits) if trait.kind == "lifecycle"), None
         )
@@ -66,6 +68,8 @@ class Engine:
             for event in trait.events:
                 if (admitting := self.admitting_purpose(event)) not in (CONTRACT, trait.purpose):
                     self._fed.setdefault(admitting, set()).add(trait.purpose)
+        for purpose in self.policy.partners:  # facts, too, come from the partner's events
+            self._fed[purpose] = {CONTRACT}
 
     def trusts(self, event: Event) -> bool:
         """Whether a server sent the event: a public key's subject is no person, unless a token vouches for it."""
@@ -79,7 +83,7 @@ class Engine:
 
     def hear(self, event: Event) -> Heard:
         """What the event says about consent."""
-        return hear(event, self.purposes, self.definitions.signals, objectable=self.objectable)
+        return self.policy.hear(event)
 
     def union(self, known: Iterable[Said], heard: Iterable[Said]) -> list[Said]:
         """The statements that can still matter."""
@@ -99,14 +103,35 @@ class Engine:
         """The consent purpose that lets an event of this name into the lake; "contract" asks nobody."""
         return self._admitting.get(event_name, UNPLANNED)
 
+    def plans(self, event_name: str) -> bool:
+        """Whether the tracking plan, or Regulars itself, knows events of this name."""
+        return event_name in self._admitting
 
-def _admits(admitting: Mapping[str, str]) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    def admitting(self, event: Event) -> str:
+        """The purpose that lets this event into the lake: that of its name, or of the partner who sent it."""
+        return self.policy.admitting(event, self._admitting.get(event.name, UNPLANNED))
+
+    def refusal(self, event: Event) -> int:
+        """Why the policy of its source refuses the event whatever its customer says; ADMITTED when it does not."""
+        return self.policy.refusal(event, self._admitting.get(event.name, UNPLANNED))
+
+    def admits_event(self, event: Event, since: Mapping[str, int]) -> bool:
+        """Whether this consent (purpose -> since, ms) and the policy of its source let the event in."""
+        if event.source in self.policy.limits:
+            return consent.allows(since, self.admitting(event), event.time) and self.refusal(event) == ADMITTED
+        return consent.allows(since, self._admitting.get(event.name, UNPLANNED), event.time)
+
+
+def _admits(admitting: Mapping[str, str], policy: Policy) -> dict[str, Drop]:
     found: dict[str, list[str]] = {}
     for name, purpose in sorted(admitting.items()):
         if purpose != CONTRACT:
             found.setdefault(purpose, []).append(name)
     others = tuple(sorted(name for name, purpose in admitting.items() if purpose != UNPLANNED))
-    return {purpose: (tuple(names), ()) for purpose, names in found.items()} | {UNPLANNED: ((), others)}
+    partners = tuple(sorted(source for sources in policy.partners.values() for source in sources))
+    drops = {purpose: Drop(("",), tuple(names), except_sources=partners) for purpose, names in found.items()}
+    drops[UNPLANNED] = Drop(("",), except_names=others, except_sources=partners)
+    return drops | {purpose: Drop(("",), sources=sources) for purpose, sources in policy.partners.items()}
 
 
 def without_plan(definitions: Definitions) -> Definitions:

@@ -21,15 +21,20 @@ _ORIGINS = ("customer", "staff", "brand")
 
 #: By name: [time, message id, value, origin]; the origin is missing where a sender told the fact in an identify call.
 Facts = dict[str, list[Any]]
+NO_PARTNERS: Mapping[str, str] = {}
 
 
-def learn_facts(facts: Facts, events: Iterable[Event]) -> None:
-    """Take in what `events` tell: of each fact the last in (time, message id) stays; None takes it away."""
+def learn_facts(facts: Facts, events: Iterable[Event], partners: Mapping[str, str] = NO_PARTNERS) -> None:
+    """Take in what `events` tell: of each fact the last in (time, message id) stays; None takes it away.
+
+    `partners` says which sources are other companies', and how their facts are marked.
+    """
     for event in events:
         if event.name == IDENTIFY:
             for name, value in event.traits.items():
                 if isinstance(value, str | int | float | bool) and _fits(name):
-                    _keep(facts, name, [event.time, event.message_id, _cut_value(value)])
+                    origin = [partners[event.source]] if event.source in partners else []
+                    _keep(facts, name, [event.time, event.message_id, _cut_value(value), *origin])
         elif event.name in TELLING:
             _learn_told(facts, event)
     _cut(facts)

@@ -11,7 +11,8 @@ from regulars.collect.tail import TailIndex
 from regulars.core.erasure import Stretch
 from regulars.core.event import Event
 from regulars.core.log import Log
-from regulars.core.state import ERASING, Row, StateReader
+from regulars.core.state import CLOCK, ERASING, LATE, SEALED, VERDICT, Row, StateReader
+from regulars.core.verdict import unpack
 from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
 from regulars.profile.assignment import IdRow, profile_of
@@ -68,6 +69,7 @@ class History:
             own = belongings(number, self._engine.definitions.identity, self._state, pending)
             mine[number] = own.keys, own.subjects
             rows.update(own.rows)
+        forgotten = self._forgotten()
         subjects = sorted({subject for _, some in mine.values() for subject in some})
         events: dict[tuple[str, str], Event] = {}
         places: set[tuple[int, int]] = set()
@@ -79,6 +81,8 @@ class History:
             events[event.source, event.message_id] = event
             places.add((event.offset, event.index))
         for event in self._unsealed(subjects, lambda place: place not in places and needed(place)):
+            if forgotten(event):
+                continue
             if events.setdefault((event.source, event.message_id), event) is event:
                 unsealed.add((event.offset, event.index))
         found: dict[int, list[Event]] = {number: [] for number in numbers}
@@ -92,6 +96,29 @@ class History:
             number: Past(number, sorted(keys), some, found[number], rows, unsealed)
             for number, (keys, some) in mine.items()
         }
+
+    def _forgotten(self) -> Callable[[Event], bool]:
+        """Which of the log's events were refused so long ago that no consent that comes late admits them any more.
+
+        What was admitted is in the lake once it is sealed, or is named by verdicts that wait for the next sealing.
+        """
+        clock = cast(int, self._state.meta(CLOCK) or 0)
+        before = clock - self._engine.definitions.retention.late_hours * 3_600_000
+        sealed = cast(int, self._state.meta(SEALED) or 0)
+        admitted: set[tuple[int, int]] | None = None
+
+        def forgotten(event: Event) -> bool:
+            nonlocal admitted
+            if event.offset > sealed or event.received_at >= before:
+                return False
+            if admitted is None:
+                admitted = {(cast(int, row[0]), cast(int, row[1])) for row in self._state.select(LATE)}
+                for row in self._state.select(VERDICT, at_least={"first": sealed + 1}):
+                    for verdict in unpack(cast(bytes, row[2])):
+                        admitted.update(verdict.late or ())
+            return (event.offset, event.index) not in admitted
+
+        return forgotten
 
     def places(self, subjects: Sequence[str]) -> list[tuple[int, int]]:
         """Where the log holds events of these subjects: (offset, index)."""

@@ -12,7 +12,8 @@ from regulars.core import state as tables
 from regulars.core.event import Event, FailedEvent
 from regulars.core.log import Record
 from regulars.core.state import ACCESS, Changes, StateReader
-from regulars.core.verdict import DUPLICATE, FAILED, Verdict
+from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, Verdict
+from regulars.flow.counts import note_came, note_refused
 from regulars.flow.engine import Engine
 from regulars.flow.on_products import upsert
 
@@ -86,9 +87,9 @@ class Intake:
         return events, verdicts
 
     def count_once(
-        self, events: Sequence[Event], verdicts: Mapping[int, Codes], records: Sequence[Record]
+        self, events: Sequence[Event], verdicts: Mapping[int, Codes], records: Sequence[Record], changes: Changes
     ) -> tuple[Step, ...]:
-        """Mark in `verdicts` which events came before; what the indexes have to write."""
+        """Mark in `verdicts` which events came before or are refused at the door; what the indexes have to write."""
         if not events:
             return ()
         offsets = [event.offset for event in events]
@@ -101,11 +102,24 @@ class Intake:
                 verdicts[event.offset].codes[event.index] = DUPLICATE
             else:
                 fresh.append(event)
+        note_came(fresh, self.engine, changes)
+        if self.engine.policy.limits:
+            fresh = [event for event in fresh if not self._refused(event, verdicts, changes)]
         if not fresh:
             return (step,)
         hashes = subject_hashes(event.subject for event in fresh)
         tail = self._tail.fold(hashes, [e.offset for e in fresh], [e.index for e in fresh])
         return (step, tail)
+
+    def _refused(self, event: Event, verdicts: Mapping[int, Codes], changes: Changes) -> bool:
+        """Refuse an event that the policy of its source never admits and that says nothing of consent.
+
+        Nobody gets to know it: no identifier, no link, no profile; it is counted.
+        """
+        if self.engine.refusal(event) == ADMITTED or self.engine.hear(event).statements:
+            return False
+        note_refused(event, self.engine, verdicts[event.offset].codes, changes)
+        return True
 
 
 def _keep_failed(failed: FailedEvent, changes: Changes) -> None:

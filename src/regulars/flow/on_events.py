@@ -14,8 +14,9 @@ from regulars.core.event import CONSENT, ORDER_EVENTS, Event
 from regulars.core.log import Record
 from regulars.core.record import PERSON
 from regulars.core.state import ORDER, VERDICT, Changes, Row, StateReader
-from regulars.core.verdict import ADMITTED, REFUSED
+from regulars.core.verdict import ADMITTED
 from regulars.flow.consents import hear, revise
+from regulars.flow.counts import note_refused
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import TELLING, learn_facts, now_known, preferences_of
@@ -76,7 +77,7 @@ class OnEvents:
         """
         changes = Changes()
         events, verdicts = self._intake.read(records, changes)
-        steps = self._intake.count_once(events, verdicts, records)
+        steps = self._intake.count_once(events, verdicts, records, changes)
         live = [event for event in events if verdicts[event.offset].codes[event.index] == ADMITTED]
         for step in steps:
             step.write(changes)
@@ -131,7 +132,7 @@ class _Batch:
     def fold(self) -> None:
         """Apply identity, consent and the events, in this order."""
         by_profile: dict[int, list[Event]] = {}
-        touched = self.engine.fold.touched
+        touched, limits = self.engine.fold.touched, self.engine.policy.limits
         wanted: dict[int, tuple[int, ...]] = {}
         owner: dict[int, int] = {}  # profile by the identity of an order's event
         order_events: dict[str, list[Event]] = {}
@@ -146,7 +147,7 @@ class _Batch:
                 parts = touched(event.name)
                 if parts != wanted[number]:
                     wanted[number] += parts
-            if event.name in ORDER_EVENTS:
+            if event.name in ORDER_EVENTS and (event.source not in limits or not self.engine.refusal(event)):
                 order = orders.order_id(event)
                 if order is not None:
                     owner[id(event)] = number
@@ -212,6 +213,7 @@ class _Batch:
         hot = working.hot
         since = hot.consent
         admitting = self.engine.admitting_purpose
+        limits = self.engine.policy.limits
         add = self.desk.changes.add
         day_of = self.engine.calendar.day
         admitted = events
@@ -222,11 +224,14 @@ class _Batch:
                 hot.first_seen = time
             if time > hot.last_seen:  # noqa: PLR1730
                 hot.last_seen = time
-            if consent.allows(since, admitting(name), time):
+            if event.source in limits:
+                allowed = self.engine.admits_event(event, since)
+            else:
+                allowed = consent.allows(since, admitting(name), time)
+            if allowed:
                 add("events", day_of(time), name, 1)
             else:
-                self.verdicts[event.offset].codes[event.index] = REFUSED
-                add("refused", day_of(time), name, 1)
+                note_refused(event, self.engine, self.verdicts[event.offset].codes, self.desk.changes)
                 admitted = []
         if not admitted:
             codes = self.verdicts
@@ -251,7 +256,7 @@ class _Batch:
         """Declared facts: of each the last in (time, message id) stays. Whether a preference is another one now."""
         person = self.desk.person(working)
         before = preferences_of(working.hot.facts)
-        learn_facts(person.facts, events)
+        learn_facts(person.facts, events, self.engine.policy.origins)
         working.hot.facts = now_known(person.facts)
         working.written.add(PERSON)
         return preferences_of(working.hot.facts) != before
@@ -263,15 +268,17 @@ class _Batch:
         if not order_events:
             return {}
         currency, trusts = self.engine.definitions.shop.currency, self.engine.trusts
+        own = self.engine.policy.own
         found: dict[int, list[str]] = {}
         for identifier, row in self._order_rows(order_events).items():
             holder, events = cast(int, row[1]), order_events[identifier]
             if self.desk.find(holder) is None:
                 continue
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency)
-            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts)
+            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts, own=own)
             began = [event for event in events if orders.begins_with(change.new, [event], trusts=trusts)]
-            if orders.displaces(change) or (began and owner[id(began[0])] != holder):
+            again = orders.displaces(change) or self.engine.policy.changed(*change)
+            if again or (began and owner[id(began[0])] != holder):
                 found.setdefault(holder, []).append(identifier)
         return found
 
@@ -289,12 +296,13 @@ class _Batch:
         if not order_events:
             return {}
         currency, trusts = self.engine.definitions.shop.currency, self.engine.trusts
+        own = self.engine.policy.own
         rows = self._order_rows(order_events)
         found: dict[int, list[Change]] = {}
         for identifier, events in order_events.items():
             row = rows.get(identifier)
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts)
+            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts, own=own)
             number, began = owner[id(events[0])], None
             if row is not None or len(events) > 1:
                 began = next((one for one in events if orders.begins_with(change.new, [one], trusts=trusts)), None)

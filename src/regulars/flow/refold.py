@@ -54,10 +54,9 @@ def refold(
     late = [
         (e.offset, e.index)
         for e in admitted
-        if (e.offset, e.index) in history.unsealed
-        and not consent.allows(working.admitted, engine.admitting_purpose(e.name), e.time)
+        if (e.offset, e.index) in history.unsealed and not engine.admits_event(e, working.admitted)
     ]
-    learn_facts(person.facts, admitted)
+    learn_facts(person.facts, admitted, engine.policy.origins)
     hot.facts = now_known(person.facts)
     found = [order for order in _orders_of(engine, state, desk.changes, admitted) if order.id not in without]
     for order in found:
@@ -96,7 +95,7 @@ def _note_narrowed(engine: Engine, desk: Desk, working: Working, hot: Hot, histo
     """Tell the desk of purposes that admitted a stored event which is not admitted now."""
     before = dict(working.admitted)
     for event in history.events:
-        purpose = engine.admitting_purpose(event.name)
+        purpose = engine.admitting(event)
         stored = working.new or (event.offset, event.index) not in history.unsealed
         if stored and before.get(purpose) != 0 and not consent.allows(hot.consent, purpose, event.time):
             before[purpose] = 0
@@ -106,8 +105,7 @@ def _note_narrowed(engine: Engine, desk: Desk, working: Working, hot: Hot, histo
 
 def admitted_of(engine: Engine, since: Mapping[str, int], events: Iterable[Event]) -> list[Event]:
     """The events that consent admits."""
-    admitting = engine.admitting_purpose
-    return [event for event in events if consent.allows(since, admitting(event.name), event.time)]
+    return [event for event in events if engine.admits_event(event, since)]
 
 
 def _said(state: StateReader, changes: Changes, history: Past) -> list[Said]:
@@ -135,7 +133,7 @@ def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Ite
     for identifier, told in by_order.items():
         row = pending.get(identifier) or stored.get(identifier)
         old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-        order = orders.apply(identifier, old, told, currency=currency, trusts=engine.trusts).new
+        order = orders.apply(identifier, old, told, currency=currency, trusts=engine.trusts, own=engine.policy.own).new
         if orders.begins_with(order, told, trusts=engine.trusts):
             found.append(order)
     return found

@@ -47,7 +47,7 @@ from regulars.flow.history import History, Past
 from regulars.flow.next_counters import PREFIX, discard, install, only_next
 from regulars.flow.on_tick import due_profiles, pass_time
 from regulars.flow.refold import admitted_of, fold_anew
-from regulars.profile import consent, orders
+from regulars.profile import orders
 
 REPLAY = "replay"  # META: Progress
 #: How long the old generation's rows stay after a switch, for readers that have not looked yet; seconds.
@@ -300,12 +300,10 @@ class Replay:
         fold_anew(target, desk, working, hot, admitted, facts, reach, day=day)
         if not self._repurposed:
             return []
-        before = self._current.admitting_purpose
         return [
             (event.offset, event.index)
             for event in admitted
-            if (event.offset, event.index) in past.unsealed
-            and not consent.allows(old.consent, before(event.name), event.time)
+            if (event.offset, event.index) in past.unsealed and not self._current.admits_event(event, old.consent)
         ]
 
     # What belongs to no record ----------------------------------------------------------------------------------
@@ -408,7 +406,7 @@ _CARRIED = (PERSON, REACH)
 
 def _repurposed(current: Engine, target: Engine) -> bool:
     """Whether an event that was refused might be admitted now."""
-    if current.terms != target.terms:
+    if current.terms != target.terms or current.policy.limits != target.policy.limits:
         return True
     names = {event.name for engine in (current, target) for event in engine.definitions.events}
     return any(current.admitting_purpose(name) != target.admitting_purpose(name) for name in names)

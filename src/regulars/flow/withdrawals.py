@@ -28,6 +28,7 @@ def follow(
     """Ask for the rows that are not admitted any more, and spare those that a late statement admits after all."""
     pending = cast(Mapping[str, IdRow], changes.puts.get(IDENTIFIER.name, {}))
     wanted: dict[Drop, set[str]] = {}
+    replace = msgspec.structs.replace
     waiting = dict(zip(*lake_drops.waiting(state.select(LAKE_DROP)), strict=True))
     for number, (before, now) in revised.items():
         ended = [(purpose, now.get(purpose)) for purpose in sorted(engine.admits) if _ended(purpose, before, now)]
@@ -36,15 +37,14 @@ def follow(
         own = belongings(number, engine.definitions.identity, state, pending)
         stretches = [(key, held.stretches(key, number, own.rows)) for key in own.subjects]
         for purpose, until in ended:
-            names, others = engine.admits[purpose]
             for key, found in stretches:
                 for start, end in found:
                     last = until if end is None else end if until is None else min(end, until)
                     if start is None or last is None or start < last:
-                        drop = Drop(("",), names, before=last, since=start, except_names=others)
+                        drop = replace(engine.admits[purpose], before=last, since=start)
                         wanted.setdefault(drop, set()).add(key)
         _spare(waiting, engine, stretches, now, changes)
-    drops = [msgspec.structs.replace(drop, subjects=tuple(sorted(keys))) for drop, keys in wanted.items()]
+    drops = [replace(drop, subjects=tuple(sorted(keys))) for drop, keys in wanted.items()]
     lake_drops.ask(changes, offset, drops, taken=_next(waiting, offset))
 
 
@@ -58,11 +58,11 @@ def _spare(
     waiting: dict[tuple[int, int], Drop], engine: Engine, stretches: Stretches, now: Mapping[str, int], changes: Changes
 ) -> None:
     """Take out of the drops that still wait what the profile's consent admits after all."""
-    begins = {engine.admits[purpose]: since for purpose, since in now.items() if purpose in engine.admits}
+    begins = {_events(engine.admits[purpose]): since for purpose, since in now.items() if purpose in engine.admits}
     mine = {key: {start for start, _ in found} for key, found in stretches}
     replace = msgspec.structs.replace
     for key, drop in list(waiting.items()):
-        begin = begins.get((drop.names, drop.except_names))
+        begin = begins.get(_events(drop))
         spared = tuple(one for one in drop.subjects if drop.since in mine.get(one, ()))
         if begin is None or not spared or (drop.before is not None and drop.before <= begin):
             continue
@@ -76,6 +76,11 @@ def _spare(
             place = (key[0], _next(waiting, key[0]))
             waiting[place] = piece
             lake_drops.ask(changes, key[0], [piece], taken=place[1])
+
+
+def _events(drop: Drop) -> tuple[tuple[str, ...], ...]:
+    """Which events a drop is about."""
+    return drop.names, drop.except_names, drop.sources, drop.except_sources
 
 
 def _next(waiting: Mapping[tuple[int, int], Drop], offset: int) -> int:

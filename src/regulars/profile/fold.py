@@ -22,6 +22,7 @@ from regulars.profile import groups, purchases
 from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
 from regulars.profile.orders import Change, Order
 from regulars.profile.placements import Placements
+from regulars.profile.policy import Policy
 from regulars.profile.tallies import measured
 from regulars.profile.traits import compile_trait, is_tally
 
@@ -88,6 +89,7 @@ class Fold:
         *,
         thresholds: Mapping[str, Thresholds] | None = None,
         purchases_purpose: str = CONTRACT,
+        policy: Policy | None = None,
     ) -> None:
         traits = definitions.traits
         self.slots: dict[str, int] = {trait.name: slot for slot, trait in enumerate(traits)}
@@ -95,6 +97,8 @@ class Fold:
         self.version = definitions.record_version
         self.purchases_purpose = purchases_purpose
         self._currency = definitions.shop.currency
+        self._policy = policy or Policy(definitions)
+        self._limits = self._policy.limits
         self._standing = {purpose.id: 0 for purpose in definitions.purposes if purpose.basis != "consent"}
         self._day = calendar.day
         known = thresholds or {}
@@ -116,23 +120,18 @@ class Fold:
         self._timed = tuple(at for at in self._by_slot if at.timed)
         self.timed_parts: tuple[int, ...] = tuple(sorted({at.part for at in self._timed}))
         self._days_since = tuple(at.slot for at in self._by_slot if at.trait.kind == "days_since")
-        self._steps: dict[str, tuple[_Step, ...]] = {
-            name: self._steps_of(name) for trait in traits for name in (*trait.events, *ORDER_EVENTS)
-        }
-        self._of_orders = [at for at in self._by_slot if groups.takes_orders(at.trait)]
+        partners = self._policy.partners
+        ours = [at for at in self._by_slot if at.trait.purpose not in partners]
+        names = {name for trait in traits for name in (*trait.events, *ORDER_EVENTS)}
+        self._steps: dict[str, tuple[_Step, ...]] = {name: _steps_of(name, ours) for name in names}
+        #: What a partner's events do: they feed the traits of the partner's purpose, and nothing else feeds those.
+        self._partner_steps: dict[str, dict[str, tuple[_Step, ...]]] = {}
+        for purpose in partners:
+            theirs = [at for at in self._by_slot if at.trait.purpose == purpose]
+            self._partner_steps[purpose] = {name: _steps_of(name, theirs) for name in names}
+        self._of_orders = [at for at in ours if groups.takes_orders(at.trait)]
         self._order_steps, self._measures = _order_steps(self._of_orders)
         self._touched = {name: self._parts_of(name) for name in self._steps}
-
-    def _steps_of(self, name: str) -> tuple[_Step, ...]:
-        found: dict[tuple[str | None, int], list[_Slot]] = {}
-        for at in self._by_slot:
-            if name in at.trait.events and not (name == groups.ORDERED and is_tally(at.trait)):
-                purpose = None if at.trait.purpose == CONTRACT else at.trait.purpose
-                found.setdefault((purpose, at.part), []).append(at)
-        return tuple(
-            _Step(purpose, part, tuple((at.place, at.monoid.add) for at in ats), tuple(at.slot for at in ats))
-            for (purpose, part), ats in found.items()
-        )
 
     def _parts_of(self, name: str) -> tuple[int, ...]:
         parts = {at.part for at in self._by_slot if name in groups.touching(at.trait)}
@@ -187,6 +186,7 @@ class Fold:
         dirty: set[int] = set()
         written: set[int] = set()
         steps_by_name = self._steps
+        limits = self._limits
         day_of = self._day
         for event in events:
             time = event.time
@@ -194,13 +194,16 @@ class Fold:
                 hot.last_seen = time
             if time < hot.first_seen:  # noqa: PLR1730
                 hot.first_seen = time
-            steps = steps_by_name.get(event.name)
+            if limits and event.source in limits:
+                steps, allowed = self._limited(event, since)
+            else:
+                steps, allowed = steps_by_name.get(event.name), since
             if not steps:
                 continue
             at_day = day_of(time)
             for purpose, part, adds, slots in steps:
                 if purpose is not None:
-                    start = since.get(purpose)
+                    start = allowed.get(purpose)
                     if start is None or time < start:
                         continue
                 states = parts.get(part)
@@ -211,17 +214,29 @@ class Fold:
                 written.add(part)
                 dirty.update(slots)
         for change in changes:
-            new = change.new
-            if change.old is None and len(new.versions) == 1 and new.time is not None:
-                self._take_in(parts, new, new.time, since, dirty, written)
-            else:
-                self._replace(parts, change, since, dirty, written)
+            self._apply(parts, change, since, dirty, written)
         return Folded(self._project(hot, parts, dirty, day), written)
+
+    def _limited(self, event: Event, since: Mapping[str, int]) -> tuple[tuple[_Step, ...] | None, Mapping[str, int]]:
+        """What an event of a source with a policy does, and under which consent."""
+        partner = self._limits[event.source].partner
+        steps = self._partner_steps[partner] if partner else self._steps
+        return steps.get(event.name), self._policy.within(event, since)
+
+    def _apply(
+        self, parts: Parts, change: Change, since: Mapping[str, int], dirty: set[int], written: set[int]
+    ) -> None:
+        new = change.new
+        if change.old is None and len(new.versions) == 1 and new.time is not None:
+            self._take_in(parts, new, new.time, since, dirty, written)
+        else:
+            self._replace(parts, change, since, dirty, written)
 
     def _take_in(
         self, parts: Parts, order: Order, time: int, since: Mapping[str, int], dirty: set[int], written: set[int]
     ) -> None:
         """Add an order that is new and told by one event: what `_replace` does, in fewer steps."""
+        since, recommended = self._policy.within_order(order, since) if self._limits else (since, True)
         day = self._day(time)
         properties = order.properties
         amounts = [measure(properties) for measure in self._measures]
@@ -247,7 +262,7 @@ class Fold:
             if touched:
                 written.add(part)
         start = _start(self.purchases_purpose, since)
-        if start is not None and time >= start and order.lines:
+        if recommended and start is not None and time >= start and order.lines:
             parts[PURCHASES] = purchases.add(parts.get(PURCHASES, []), day, order.lines)
             written.add(PURCHASES)
 
@@ -255,6 +270,7 @@ class Fold:
         self, parts: Parts, change: Change, since: Mapping[str, int], dirty: set[int], written: set[int]
     ) -> None:
         """Take the old version of an order out of the tallies and put in the new one."""
+        since, recommended = self._policy.within_order(change.new, since) if self._limits else (since, True)
         placements = Placements(change, self._day)
         for slot, part, place, monoid, trait, _ in self._of_orders:
             amounts = placements.of(monoid, _start(trait.purpose, since))  # type: ignore[arg-type]  # is_tally
@@ -266,7 +282,8 @@ class Fold:
                 states[place] = state
                 written.add(part)
                 dirty.add(slot)
-        for day, quantities in placements.of_lines(_start(self.purchases_purpose, since)).items():
+        lines = placements.of_lines(_start(self.purchases_purpose, since)) if recommended else {}
+        for day, quantities in lines.items():
             parts[PURCHASES] = purchases.add(parts.get(PURCHASES, []), day, quantities)
             written.add(PURCHASES)
 
@@ -390,6 +407,18 @@ class Fold:
     def encode(record: Hot | list[Any]) -> bytes:
         """The bytes of a hot record or a part."""
         return _ENCODER.encode(record)
+
+
+def _steps_of(name: str, slots: Iterable[_Slot]) -> tuple[_Step, ...]:
+    found: dict[tuple[str | None, int], list[_Slot]] = {}
+    for at in slots:
+        if name in at.trait.events and not (name == groups.ORDERED and is_tally(at.trait)):
+            purpose = None if at.trait.purpose == CONTRACT else at.trait.purpose
+            found.setdefault((purpose, at.part), []).append(at)
+    return tuple(
+        _Step(purpose, part, tuple((at.place, at.monoid.add) for at in ats), tuple(at.slot for at in ats))
+        for (purpose, part), ats in found.items()
+    )
 
 
 def _order_steps(of_orders: Iterable[_Slot]) -> tuple[tuple[_OrderStep, ...], tuple[_Measured, ...]]:

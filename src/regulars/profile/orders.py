@@ -40,6 +40,8 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     name: str
     properties: dict[str, Any]
     by: str = ""  # the device that told it with a public key; empty: a server did
+    source: str = ""
+    own: tuple[str, ...] | None = None  # what the event agreed to, where its source asks for that (profile.policy)
 
 
 class Order:
@@ -105,10 +107,16 @@ class Change(NamedTuple):
 
 #: Whether an event comes from a server, not with a public key.
 Trusts = Callable[[Event], bool]
+#: What an event itself brings a consent for; None where its source does not ask for that.
+Own = Callable[[Event], tuple[str, ...] | None]
 
 
 def _everybody(_event: Event) -> bool:
     return True
+
+
+def _not_asked(_event: Event) -> tuple[str, ...] | None:
+    return None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -128,12 +136,18 @@ def load(identifier: str, data: bytes, *, currency: str) -> Order:
 
 
 def apply(
-    identifier: str, old: Order | None, events: Iterable[Event], *, currency: str, trusts: Trusts = _everybody
+    identifier: str,
+    old: Order | None,
+    events: Iterable[Event],
+    *,
+    currency: str,
+    trusts: Trusts = _everybody,
+    own: Own = _not_asked,
 ) -> Change:
     """The order with more events; one that is already in it changes nothing. `trusts` says which come from a server."""
     known = {(version.message_id, version.by): version for version in old.told} if old else {}
     for event in events:
-        version = _version(event, trusts)
+        version = _version(event, trusts, own)
         known.setdefault((version.message_id, version.by), version)
     told = sorted(known.values(), key=lambda version: (version.time, version.message_id, version.by))
     if len(told) > MOST_VERSIONS:
@@ -147,7 +161,7 @@ def apply(
 def begins_with(order: Order, events: Iterable[Event], *, trusts: Trusts = _everybody) -> bool:
     """Whether the event that says whose order it is is one of these."""
     began = order.began
-    return any(event.message_id == began.message_id and _version(event, trusts) == began for event in events)
+    return any(event.message_id == began.message_id and _same(_version(event, trusts), began) for event in events)
 
 
 def displaces(change: Change) -> bool:
@@ -156,9 +170,14 @@ def displaces(change: Change) -> bool:
     return old is not None and any(version not in new.versions for version in old.versions)
 
 
-def _version(event: Event, trusts: Trusts) -> Version:
+def _version(event: Event, trusts: Trusts, own: Own = _not_asked) -> Version:
     by = "" if trusts(event) else event.subject
-    return Version(event.time, event.message_id, event.name, event.properties, by)
+    return Version(event.time, event.message_id, event.name, event.properties, by, event.source, own(event))
+
+
+def _same(one: Version, other: Version) -> bool:
+    """Whether both tell the same; the policy of the source does not matter."""
+    return msgspec.structs.astuple(one)[:5] == msgspec.structs.astuple(other)[:5]
 
 
 def _counted(told: tuple[Version, ...]) -> tuple[Version, ...]:

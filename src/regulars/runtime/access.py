@@ -256,7 +256,7 @@ class Access:
             "source": event.source,
             "source_title": _words(source.title, language, event.source) if source else event.source,
             "message_id": event.message_id,
-            "purpose": self._customers.engine.admitting_purpose(event.name),
+            "purpose": self._customers.engine.admitting(event),
             "identifiers": event.identifiers,
             "properties": event.properties,
             "facts": event.traits,

@@ -18,6 +18,7 @@ from regulars.core.preferences import NAMESPACE, Interest, told_interests
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
 from regulars.core.schema import PREFERENCE
 from regulars.core.state import IDENTIFIER, MANIFEST, ORDER, REDIRECT, RUN, StateReader, Table
+from regulars.core.verdict import ADMITTED, REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.facts import preferences_of, without_preferences
 from regulars.flow.groups import House, houses
@@ -132,6 +133,14 @@ class Customers:
         return _HOT.decode(parts[part_id(number, HOT)]), Person([], {}, []) if person is None else _PERSON.decode(
             person
         )
+
+    def verdict(self, event: Event) -> int:
+        """What folding would say of an event now (a code of `core.verdict`); raises LookupError for nobody's."""
+        refusal = self.engine.refusal(event)
+        if refusal != ADMITTED:
+            return refusal
+        hot, _ = self.records(self.number(event.subject))
+        return ADMITTED if self.engine.admits_event(event, hot.consent) else REFUSED
 
     def explain(self, number: int) -> list[dict[str, Any]]:
         """Each segment with its verdict for this profile, clause by clause."""

@@ -263,6 +263,7 @@ def _record_version(draft: Draft) -> str:
             draft.shop.typical_gap_days,
             _untitled(_identity(draft)),
             *_terms(draft),
+            *_policies(draft),
             *_left_out(draft),
         ],
         order="deterministic",
@@ -275,6 +276,13 @@ def _terms(draft: Draft) -> list[Any]:
     found = [(p.id, p.basis, p.expires_days, p.double_opt_in, p.partner) for p in draft.purposes.values()]
     special = [one for one in found if one[1:] != ("consent", None, False, "")]
     return [special] if special else []
+
+
+def _policies(draft: Draft) -> list[Any]:
+    """What the events of each source may be used for, where that is less than everything."""
+    found = [(s.id, s.purposes, s.consent, s.partner) for s in draft.sources.values()]
+    limited = [one for one in found if one[1:] != (None, "known", "")]
+    return [["sources", limited]] if limited else []
 
 
 def _left_out(draft: Draft) -> list[Any]:

@@ -15,6 +15,7 @@ from regulars.shop.preference_rules import check_preferences
 from regulars.shop.reading import TomlFile
 from regulars.shop.retention_rules import check_retention
 from regulars.shop.sensitive_rules import check_sensitive
+from regulars.shop.source_rules import check_policies
 from regulars.shop.token_keys import check_token_keys
 
 RECOMMENDERS = ("blend", "bought_together", "popular", "trending", "buy_again")
@@ -52,6 +53,7 @@ def check_draft(draft: Draft) -> None:
     """Everything that refers to something else refers to something that exists, and numbers make sense."""
     _check_names(draft)
     _check_sources(draft)
+    check_policies(draft)
     _check_linking(draft)
     for name, event in draft.events.items():
         _known(draft, "events", name, "purpose", event.purpose, "purposes")

@@ -123,7 +123,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_every_metric_is_documented() -> None:
     documented = set(re.findall(r"^\| `(regulars_\w+)`", (REFERENCE / "metrics.md").read_text(), re.MULTILINE))
     source = (ROOT / "src/regulars/api/operations.py").read_text(encoding="utf-8")
-    gauges = set(re.findall(r'gauge\("(regulars_\w+)"', source)) | set(re.findall(r'\("(regulars_sudden_\w+)"', source))
+    gauges = set(re.findall(r'gauges?\("(regulars_\w+)"', source)) | set(
+        re.findall(r'\("(regulars_sudden_\w+)"', source)
+    )
     metrics = Metrics()
     metrics.request("track", 200, 0.001)
     counted = {f"{one.name}_total" if one.type == "counter" else one.name for one in metrics.families()}

@@ -131,7 +131,7 @@ def _rewrite(
 
 def _may_hold(part: PartFile, drop: Drop) -> bool:
     """By what the manifest says of the part."""
-    if part.kind != EVENT_PART and (drop.names or drop.except_names):
+    if part.kind != EVENT_PART and drop.tells_events:
         return False
     if (drop.offset is not None and part.first > drop.offset) or (drop.kind and part.kind != drop.kind):
         return False
@@ -145,7 +145,7 @@ def _holds(file: pq.ParquetFile, part: PartFile, drops: Sequence[Drop]) -> bool:
     groups = [number for number in range(file.num_row_groups) if _group_may_hold(file.metadata, number, drops)]
     if not groups:
         return False
-    columns = ["subject", "time", "offset", *(["name"] if part.kind == EVENT_PART else [])]
+    columns = ["subject", "time", "offset", *(["name", "source"] if part.kind == EVENT_PART else [])]
     return bool(pc.any(_gone(file.read_row_groups(groups, columns=columns, use_threads=False), drops)).as_py())
 
 
@@ -198,9 +198,14 @@ def _gone(table: pa.Table, drops: Sequence[Drop]) -> Any:
 
 def _mask(table: pa.Table, drop: Drop) -> Any:
     mask: Any = pa.array(np.ones(table.num_rows, bool))
+    if drop.tells_events and "name" not in table.schema.names:
+        return pa.array(np.zeros(table.num_rows, bool))
+    if drop.sources:
+        mask = pc.and_(mask, pc.is_in(table.column("source"), value_set=pa.array(drop.sources, pa.string())))
+    if drop.except_sources:
+        others = pc.is_in(table.column("source"), value_set=pa.array(drop.except_sources, pa.string()))
+        mask = pc.and_(mask, pc.invert(others))
     if drop.names or drop.except_names:
-        if "name" not in table.schema.names:
-            return pa.array(np.zeros(table.num_rows, bool))
         listed = pc.is_in(table.column("name"), value_set=pa.array([*(drop.names or drop.except_names)], pa.string()))
         mask = pc.and_(mask, listed if drop.names else pc.invert(listed))
     if drop.subjects:

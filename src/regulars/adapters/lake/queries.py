@@ -56,15 +56,26 @@ def revenue_per_day(events: Table, *, currency: str, since: int | None = None, u
     return daily.order_by("day", "currency")
 
 
-def order_lines(events: Table, *, currency: str, since: int | None = None, until: int | None = None) -> Table:
+def order_lines(
+    events: Table,
+    *,
+    currency: str,
+    since: int | None = None,
+    until: int | None = None,
+    except_sources: Sequence[str] = (),
+) -> Table:
     """(subject, order_id, product_id, time, day, quantity, price): one row per line, each order id once.
 
     The last "Order Completed" of an order id counts. `price` is that of one unit, NULL where it was not told;
-    `quantity` as `profile.orders` reads it: 1 where it was not told, at least 1 for goods sold by weight.
+    `quantity` as `profile.orders` reads it: 1 where it was not told, at least 1 for goods sold by weight. Orders
+    of which one of `except_sources` told are left out.
     """
     placed = events.filter(events.name == COMPLETED)
     placed = placed.mutate(order_id=_text(placed, "order_id"), spoken=_text(placed, "currency"))
     named = placed.filter(placed.order_id.notnull())
+    if except_sources:
+        limited = named.mutate(limited=named.source.isin(except_sources).any().over(group_by="order_id"))
+        named = limited.filter(~limited.limited)
     latest = named.mutate(
         rank=ibis.row_number().over(
             group_by="order_id", order_by=[named.time.desc(), named.message_id.desc(), named.source]

@@ -17,6 +17,7 @@ from regulars.console.quality import serving
 from regulars.console.visit import Asked, Visit, needs
 from regulars.core.errors import RegularsError
 from regulars.core.state import SEALED
+from regulars.flow.counts import by_source
 from regulars.flow.identity_health import Health as IdentityHealth
 from regulars.flow.identity_health import health as identity_health
 from regulars.profile.reasons import reason_in_words
@@ -65,6 +66,7 @@ class Health(msgspec.Struct, frozen=True):
     events_week: int
     refused_week: int
     versions: list[tuple[str, str]]
+    sources: list[tuple[str, int, list[tuple[str, int]]]]  # of a week: source, events that came, refused by reason
     doubts: list[tuple[str, str, int]]  # (counter, source or reason, times in a week): signals that proved nothing
 
     @property
@@ -179,8 +181,22 @@ def health_of(house: House) -> Health:
         events_week=week["events"],
         refused_week=week["refused"],
         versions=_versions(house),
+        sources=_sources(house),
         doubts=_doubts(house),
     )
+
+
+def _sources(house: House) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """What came from each source in seven days, whatever customers allow, and what was refused and why."""
+    came: dict[str, int] = {one.id: 0 for one in house.definitions.sources}
+    refused: dict[str, dict[str, int]] = {}
+    for _, source, count, reasons in by_source(house.services.state, since=house.today - 6, until=house.today):
+        came[source] = came.get(source, 0) + count
+        mine = refused.setdefault(source, {})
+        for reason, times in reasons.items():
+            mine[reason] = mine.get(reason, 0) + times
+    ordered = sorted(came.items(), key=lambda one: (-one[1], one[0]))
+    return [(source, count, sorted(refused.get(source, {}).items())) for source, count in ordered]
 
 
 def _doubts(house: House) -> list[tuple[str, str, int]]:
