@@ -4,6 +4,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -13,6 +16,8 @@ from regulars.core.state import SEALED
 from regulars.flow.generation import LOOK_SECONDS
 from regulars.runtime import Services, Settings
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _LOG = structlog.get_logger("regulars.upkeep")
 _TRIM_SECONDS = 60.0
 _HOUR_MS = 3_600_000
@@ -25,6 +30,9 @@ class Upkeep:
         self._services = services
         self._settings = settings
         self._tasks: list[asyncio.Task[None]] = []
+        # One thread, not any of a pool: what each thread allocates while it trims stays with its part of the heap, so
+        # that memory would grow once for each.
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upkeep")
         self._analysed = services.definitions
         # In a shop whose clock follows its records, receipt times say nothing about the age of a record: what the head
         # was at a wall time does.
@@ -42,6 +50,7 @@ class Upkeep:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._beside.shutdown)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -61,7 +70,7 @@ class Upkeep:
         serving.refresh()
         if analyst is not None and serving.definitions is not self._analysed:
             self._analysed = serving.definitions
-            await asyncio.to_thread(analyst.redefine, serving.definitions)
+            await self._apart(analyst.redefine, serving.definitions)
 
     async def _trim(self) -> None:
         """Forget records that are folded, sealed and older than the log's horizon."""
@@ -69,12 +78,16 @@ class Upkeep:
         sealed = services.state.meta(SEALED)
         done = min(services.folded_offset(), sealed if isinstance(sealed, int) else 0)
         self._heads.append((time.time(), services.log.head()))
-        old = await asyncio.to_thread(self._older_than_horizon)
+        old = await self._apart(self._older_than_horizon)
         before = min(done, old) + 1
         if before > services.log.first():
-            gone = await asyncio.to_thread(services.log.trim, before)
+            gone = await self._apart(services.log.trim, before)
             if gone:
                 _LOG.info("forgot records of the log", records=gone, before=before)
+
+    async def _apart(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """In the thread of upkeep."""
+        return await asyncio.get_running_loop().run_in_executor(self._beside, partial(work, *args, **more))
 
     def _older_than_horizon(self) -> int:
         """The last offset that is older than the log's horizon."""
