@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 import uvloop
 
-from regulars.adapters.log.sqlite import SqliteLogReader
+from regulars.adapters.log.reading import FileLogReader
 from regulars.core.log import DECISION
 from regulars.flow.models import point, recommend_folder
 from regulars.recommend.interactions import Catalogue, Interactions
@@ -152,7 +152,7 @@ def main() -> int:
         with Product(made.shop, data, key=KEY) as served:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 figures = runner.run(measure(served, seconds))
-            figures |= record_sizes(data / "log.db")
+            figures |= record_sizes(data / "log")
             memory = served.memory()
             figures["gateway_memory_mb"] = memory["gateway"] / 1e6
             figures["updater_memory_mb"] = memory["updater"] / 1e6
@@ -273,7 +273,7 @@ def _batch(chance: random.Random, serial: int) -> bytes:
 
 def record_sizes(log: Path) -> dict[str, float]:
     """Bytes of the decisions that the log holds."""
-    reader = SqliteLogReader(log)
+    reader = FileLogReader(log)
     sizes: list[int] = []
     offset = 0
     while records := reader.read(offset):

@@ -36,8 +36,8 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
 
 from benchmarks import fixture_shop
+from regulars.adapters.log.appending import FileLog
 from regulars.adapters.log.memory import MemoryLog
-from regulars.adapters.log.sqlite import SqliteLog
 from regulars.adapters.state import sql
 from regulars.adapters.state.migrations import VERSION as SCHEMA_VERSION
 from regulars.adapters.state.sqlite import SqliteState
@@ -211,7 +211,7 @@ def _visit(chance: random.Random, at: int, liked: Sequence[int], customer: bool)
 def _build(root: Path, definitions: Definitions, say: Any) -> dict[str, float]:
     data = root / "data"
     folder = open_folder(data)
-    SqliteLog(folder.log).close()
+    FileLog(folder.log).close()
     state = SqliteState(folder.state)
     Updater(definitions, MemoryLog(), state)  # notes the definitions that serve
     state.close()

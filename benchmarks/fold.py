@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds i
 from benchmarks import fixture as made
 from benchmarks.fixture_shop import PRODUCTS
 from benchmarks.report import emit
-from regulars.adapters.log.sqlite import SqliteLog
+from regulars.adapters.log.appending import FileLog
 from regulars.adapters.sqlite import file_bytes
 from regulars.adapters.state.sqlite import CACHE_BYTES, SqliteState
 from regulars.core.definitions import Definitions
@@ -140,7 +140,7 @@ class Measured:
 def measure(definitions: Definitions, data: Path, traffic: Traffic, seconds: float) -> Measured:
     """Fold rounds of traffic for that long."""
     measured = Measured()
-    log, state = SqliteLog(data / "log.db"), SqliteState(data / "state.db")
+    log, state = FileLog(data / "log"), SqliteState(data / "state.db")
     timed(state, measured.commits)
     updater = Updater(definitions, log, state)
     gc.collect()

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from regulars.adapters.log.reading import FileLogReader
 from regulars.testing import Product
 from tests.acceptance.shop import SERVER_KEY, WRITE_KEY, make_shop, viewed, views
 
@@ -151,10 +151,9 @@ def test_others_are_as_they_were(erased: tuple[Product, dict[str, Any], Path]) -
 
 def test_the_body_keeps_the_events_of_others_in_their_places(erased: tuple[Product, dict[str, Any], Path]) -> None:
     _, _, root = erased
-    connection = sqlite3.connect(f"{(root / 'data' / 'log.db').as_uri()}?mode=ro", uri=True)
-    bodies = [json.loads(row[0]) for row in connection.execute("SELECT body FROM record WHERE route = 'batch'")]
-    connection.close()
-    (batch,) = bodies
+    log = FileLogReader(root / "data" / "log")
+    (batch,) = [json.loads(record.body) for record in log.read(0) if record.route == "batch"]
+    log.close()
     kinds = [call.get("messageId", call["type"]) for call in batch["batch"]]
     assert kinds == ["erased", "erased", "erased", "b1", "t2", "i2", "erased", "order-o-bo", "erased", "b2"]
     assert batch["batch"][5]["traits"] == {"friend": "", "city": "Basel"}

@@ -255,7 +255,7 @@ def test_operations_tell_how_the_server_is(product: Product) -> None:
     figures = product.http.get("/metrics").text
     watched = (
         "updater_lag_records updater_lag_seconds log_age_seconds log_bytes seal_lag_records state_wal_bytes "
-        "log_wal_bytes disk_free_bytes requests_total request_seconds_bucket gateway_restarts updater_restarts"
+        "log_files disk_free_bytes requests_total request_seconds_bucket gateway_restarts updater_restarts"
     )
     for name in watched.split():
         assert f"\nregulars_{name}" in figures, name

@@ -132,7 +132,7 @@ def test_the_log_is_on_disk_before_an_event_is_acknowledged(product: Product, tm
         if "POST /v1/track" in line:
             received, synced = received + 1, 0
         elif re.search(
-            r"(?:fsync|fdatasync)\(\d+<[^>]*log\.db(?:-wal)?>\)\s+= 0|<\.\.\. (?:fsync|fdatasync) resumed>", line
+            r"(?:fsync|fdatasync)\(\d+<[^>]*/log/\d+\.log>\)\s+= 0|<\.\.\. (?:fsync|fdatasync) resumed>", line
         ):
             synced += 1
         elif "HTTP/1.1 200 OK" in line:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regulars.adapters.log.appending import FileLog
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.log.sqlite import SqliteLog
 from regulars.core.errors import Unavailable
@@ -16,8 +17,9 @@ from regulars.core.log import EVENTS, TICK, Log, NewRecord, Record
 LOGS: dict[str, Callable[[Path, int | None], Log]] = {
     "memory": lambda _, room: MemoryLog(max_bytes=room),
     "sqlite": lambda folder, room: SqliteLog(folder / "log.db", max_bytes=room),
+    "files": lambda folder, room: FileLog(folder / "log", max_bytes=room, file_bytes=20_000),
 }
-DURABLE = ("sqlite",)
+DURABLE = ("sqlite", "files")
 
 
 @pytest.fixture(params=LOGS)

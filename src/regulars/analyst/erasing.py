@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from regulars.adapters.finding import Finder
-from regulars.adapters.log.sqlite import replace_bodies
+from regulars.adapters.log.appending import replace_bodies
 from regulars.adapters.wiping import wipe_gaps
 from regulars.analyst import search
 from regulars.analyst.work import Workbench
@@ -169,9 +169,9 @@ def blank_log(work: Workbench, *, person: dict[str, Any]) -> dict[str, int]:
                 counts["log_records"] += 1
         after = records[-1].offset
         if len(bodies) > _RECORDS:
-            replace_bodies(work.data / "log.db", bodies)
+            replace_bodies(work.data / "log", bodies)
             bodies.clear()
-    replace_bodies(work.data / "log.db", bodies)
+    replace_bodies(work.data / "log", bodies)
     return counts
 
 
@@ -259,7 +259,7 @@ def _written(key: str) -> tuple[bytes, ...]:
 def wipe(work: Workbench, *, keys: list[str]) -> dict[str, int]:
     """Empty the write-ahead logs and overwrite what deleted rows left in pages; how many pages, by file."""
     found = patterns(keys)
-    return {name: wipe_gaps(work.data / name, list(found)) for name in ("state.db", "log.db")}
+    return {"state.db": wipe_gaps(work.data / "state.db", list(found))}
 
 
 def check(work: Workbench, *, keys: list[str], files: list[str] | None = None) -> dict[str, Any]:

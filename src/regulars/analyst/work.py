@@ -14,7 +14,7 @@ from regulars.adapters.lake.files import Stale
 from regulars.adapters.lake.parquet import ParquetLake
 from regulars.adapters.lake.profile_rows import profile_columns
 from regulars.adapters.lake.profile_table import ProfileTable, chunks
-from regulars.adapters.log.sqlite import SqliteLogReader
+from regulars.adapters.log.reading import FileLogReader
 from regulars.adapters.state.sqlite import SqliteStateReader
 from regulars.analyst.protocol import Compacted, ProfilesWritten, Sealed, Setup
 from regulars.analyst.sealing import Decoder, Harvest
@@ -45,9 +45,9 @@ class Workbench:
         self._decoder_name = setup.decoder
 
     @functools.cached_property
-    def log(self) -> SqliteLogReader:
+    def log(self) -> FileLogReader:
         """The log, read-only."""
-        return SqliteLogReader(self.data / "log.db")
+        return FileLogReader(self.data / "log")
 
     @functools.cached_property
     def state(self) -> SqliteStateReader:

@@ -18,7 +18,7 @@ from regulars.importing.files import FORMATS, format_of, total_of
 from regulars.importing.job import Journal
 from regulars.runtime import Settings
 from regulars.runtime.build import prepare
-from regulars.runtime.folder import DataFolder, holder, lock
+from regulars.runtime.folder import DataFolder, holder, lock, open_folder
 from regulars.runtime.processes import INPUT
 from regulars.runtime.status import read_status
 from regulars.shop import load
@@ -102,8 +102,8 @@ def _sink(settings: Settings, definitions: Definitions, key: str | None, url: st
         address = url or str(read_status(folder.status / "supervisor").get("address") or settings.address)
         sink = HttpSink(address, key)
     else:
+        held = lock(open_folder(settings.data), f"an import (process {os.getpid()})")
         folder = prepare(settings)
-        held = lock(folder, f"an import (process {os.getpid()})")
         sink = LocalSink(settings, folder, definitions, _source(definitions, key))
     try:
         yield sink

@@ -77,6 +77,10 @@ class Log(Protocol):
         """Bytes on disk, write-ahead log included."""
         ...
 
+    def files(self) -> int:
+        """How many files hold the records."""
+        ...
+
     def close(self) -> None:
         """Release files; nothing acknowledged is lost."""
         ...

@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from regulars.adapters.log.sqlite import SqliteLogReader
+from regulars.adapters.log.reading import FileLogReader
 from regulars.adapters.state.sqlite import SqliteStateReader
 from regulars.core.errors import Rejected, Unavailable
 from regulars.core.state import FOLDED, MANIFEST, SEALED
@@ -183,13 +183,13 @@ def _copy(settings: Settings, source: DataFolder, target: DataFolder, shop: Path
         reader.close()
     # After the state: the log then holds everything that the state does not.
     tell("log")
-    log = SqliteLogReader(source.log)
+    log = FileLogReader(source.log)
     try:
         log.backup(target.log)
     finally:
         log.close()
     copied = SqliteStateReader(target.state)
-    copied_log = SqliteLogReader(target.log)
+    copied_log = FileLogReader(target.log)
     try:
         sealed, folded = copied.meta(SEALED), copied.meta(FOLDED)
         first, head = copied_log.first(), copied_log.head()

@@ -1,36 +1,46 @@
-"""Choose and open the adapters of a data folder: SQLite on one machine."""
+"""Choose and open the adapters of a data folder: files for the log and SQLite for the state on one machine."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import structlog
+
+from regulars.adapters.log.appending import FileLog
 from regulars.adapters.log.group import GroupCommit
-from regulars.adapters.log.sqlite import SqliteLog, SqliteLogReader
+from regulars.adapters.log.migration import carry_over
+from regulars.adapters.log.reading import FileLogReader
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected, Unavailable
 from regulars.core.log import Log, NewRecord
-from regulars.runtime.folder import DataFolder, check_version, open_folder
+from regulars.runtime.folder import DataFolder, check_version, open_folder, write_version
 from regulars.runtime.services import Analyst, Services
 from regulars.runtime.settings import Settings
+
+_LOG = structlog.get_logger("regulars.data")
 
 
 def prepare(settings: Settings) -> DataFolder:
     """The data folder with log and state made or migrated, so that every process finds them whole."""
     folder = open_folder(settings.data)
+    carried = carry_over(folder.log_of_version_1, folder.log)
+    if carried:
+        _LOG.info("the log was carried over from its old file into files of its own", records=carried)
+    write_version(folder)
     open_log(folder, settings).close()
     open_state(folder, settings).close()
     return folder
 
 
-def open_log(folder: DataFolder, settings: Settings) -> SqliteLog:
+def open_log(folder: DataFolder, settings: Settings) -> FileLog:
     """The log for the one process that appends."""
-    return SqliteLog(folder.log, max_bytes=settings.log_max_bytes)
+    return FileLog(folder.log, max_bytes=settings.log_max_bytes)
 
 
 def read_log(folder: DataFolder) -> Log:
     """The log for a process that reads; it appends nothing."""
-    return cast(Log, SqliteLogReader(folder.log))
+    return cast(Log, FileLogReader(folder.log))
 
 
 def open_state(folder: DataFolder, settings: Settings) -> SqliteState:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from regulars.core.errors import Rejected, Unavailable
 
-#: Version of the folder's layout; the state counts the versions of its tables itself.
-VERSION = 1
+#: Version of the folder's layout; the state counts the versions of its tables itself. In version 1 the log was one
+#: SQLite file, `log.db`; since version 2 it is a folder of files that only grow.
+VERSION = 2
 
 
 class DataFolder:
@@ -17,7 +18,8 @@ class DataFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.log = root / "log.db"
+        self.log = root / "log"
+        self.log_of_version_1 = root / "log.db"
         self.state = root / "state.db"
         self.lake = root / "lake"
         self.models = root / "models"
@@ -122,7 +124,11 @@ def _create(folder: DataFolder) -> None:
         os.fsync(key)
     finally:
         os.close(key)
-    # Last, so that a folder with a VERSION is a whole one.
+    write_version(folder)  # last, so that a folder with a VERSION is a whole one
+
+
+def write_version(folder: DataFolder) -> None:
+    """Note that the folder has the layout of this program."""
     part = folder.version.with_suffix(".part")
     part.write_text(f"{VERSION}\n", encoding="utf-8")
     part.replace(folder.version)

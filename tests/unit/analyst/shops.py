@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.adapters.log.sqlite import SqliteLog
+from regulars.adapters.log.appending import FileLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core.decision import DecisionRecord
 from regulars.core.definitions import Definitions, Shop, Trait
@@ -65,7 +65,7 @@ class DataFolder:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
-        self.log = SqliteLog(root / "log.db")
+        self.log = FileLog(root / "log")
         self.state = SqliteState(root / "state.db")
         self.definitions = Definitions(
             shop=Shop(name="Corner", time_zone="UTC"),

@@ -25,7 +25,7 @@ def test_a_folder_whose_making_was_interrupted_is_refused_and_left_alone(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["something.txt"]
 
 
-@pytest.mark.parametrize(("version", "said"), [("2", "newer Regulars"), ("99\n", "newer Regulars"), ("x", "a number")])
+@pytest.mark.parametrize(("version", "said"), [("3", "newer Regulars"), ("99\n", "newer Regulars"), ("x", "a number")])
 def test_another_version_is_refused(tmp_path: Path, version: str, said: str) -> None:
     open_folder(tmp_path / "data").version.write_text(version)
     with pytest.raises(Rejected, match=said):

@@ -88,5 +88,9 @@ class MemoryLog:
         """Bytes of the bodies kept."""
         return self._bytes
 
+    def files(self) -> int:
+        """No file."""
+        return 0
+
     def close(self) -> None:
         """Nothing to release."""

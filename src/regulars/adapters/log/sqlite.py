@@ -89,6 +89,10 @@ class SqliteLogReader:
         """Bytes on disk, write-ahead log included."""
         return sum(file_bytes(self._path).values())
 
+    def files(self) -> int:
+        """One file, whatever its size."""
+        return 1
+
     def backup(self, target: str | Path) -> None:
         """A consistent copy while the log is in use, through a connection of its own: nobody waits for it."""
         with contextlib.closing(connect_readonly(self._path)) as connection:

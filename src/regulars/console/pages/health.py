@@ -56,7 +56,7 @@ class Health(msgspec.Struct, frozen=True):
     log_records: int
     log_age_ms: int | None
     log_bytes: int
-    log_wal: int
+    log_files: int
     state_bytes: int
     state_wal: int
     waiting: int  # records that wait for the disk
@@ -141,9 +141,10 @@ def health_of(house: House) -> Health:
         waited = max(services.clock() - oldest.time, 0) / 1000 if oldest is not None else 0.0
         first, born = services.log.first(), services.log.oldest_time()
         log_bytes, state_bytes = services.log.size(), services.state.size()
+        files = services.log.files()
     except RegularsError:
         problems.append("storage")
-        head = folded = lag = first = log_bytes = 0
+        head = folded = lag = first = log_bytes = files = 0
         waited, born, state_bytes = 0.0, None, {"database": 0, "wal": 0}
     sealed = services.state.meta(SEALED)
     free = services.folder.free_bytes()
@@ -171,7 +172,7 @@ def health_of(house: House) -> Health:
         log_records=max(head - first + 1, 0),
         log_age_ms=None if born is None or head < first else max(services.clock() - born, 0),
         log_bytes=log_bytes,
-        log_wal=_size(services.folder.log.with_name("log.db-wal")),
+        log_files=files,
         state_bytes=state_bytes["database"],
         state_wal=state_bytes["wal"],
         waiting=services.intake.backlog()[0],
@@ -239,13 +240,6 @@ def _versions(house: House) -> list[tuple[str, str]]:
         ("python", platform.python_version()),
         ("sqlite", sqlite3.sqlite_version),
     ]
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 HANDLERS = (health_page,)
