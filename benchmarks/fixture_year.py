@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import shutil
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ from benchmarks import fixture as made
 from benchmarks import fixture_shop
 from regulars.adapters.lake.parquet import ParquetLake
 from regulars.adapters.lake.tables import EVENT_SCHEMA
-from regulars.adapters.log.sqlite import SqliteLog
+from regulars.adapters.log.appending import FileLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core.calendar import Calendar
 from regulars.core.lake import EVENT_PART, PartFile
@@ -73,7 +72,12 @@ class Year(msgspec.Struct, frozen=True):
         """A data folder to run on, removed afterwards: the million's, with this lake and this log."""
         with self.million.copied() as data:
             shutil.copytree(self.root / "lake" / "event", data / "lake" / "event", copy_function=os.link)
-            shutil.copyfile(self.root / "log.db", data / "log.db")
+            shutil.rmtree(data / "log", ignore_errors=True)
+            (data / "log.db").unlink(missing_ok=True)
+            if (self.root / "log").exists():
+                shutil.copytree(self.root / "log", data / "log")
+            else:  # built by a version with its log in one file, which the server carries over
+                shutil.copyfile(self.root / "log.db", data / "log.db")
             parts = msgspec.msgpack.decode((self.root / "parts").read_bytes(), type=list[PartFile])
             state = SqliteState(data / "state.db")
             changes = Changes()
@@ -128,12 +132,12 @@ def _build(root: Path, million: made.Fixture, say: Any) -> dict[str, float]:
     (root / "parts").write_bytes(msgspec.msgpack.encode(parts))
     say("writing the log of three days")
     records = shoppers.offset
-    _write_log(root / "log.db", pa.concat_tables(last), records)
+    log_bytes = _write_log(root / "log", pa.concat_tables(last), records)
     return {
         "events": sum(part.rows for part in parts),
         "parts": len(parts),
         "lake_mb": sum(part.bytes for part in parts) / 1e6,
-        "log_mb": (root / "log.db").stat().st_size / 1e6,
+        "log_mb": log_bytes / 1e6,
         "records": records,
     }
 
@@ -219,8 +223,8 @@ def _pairs(user: Any, device: Any, both: NDArray[np.bool_]) -> Any:
     return pa.ListArray.from_arrays(_array(ends), pa.concat_arrays([user, device]).take(_array(place)))
 
 
-def _write_log(path: Path, table: pa.Table, head: int) -> None:
-    """The records that brought these events, as a browser sends them."""
+def _write_log(folder: Path, table: pa.Table, head: int) -> int:
+    """The records that brought these events, as a browser sends them; bytes on disk."""
     bodies: dict[int, list[dict[str, Any]]] = {}
     times: dict[int, int] = {}
     wanted = ["message_id", "name", "time", "identifiers", "properties", "context", "offset"]
@@ -234,12 +238,7 @@ def _write_log(path: Path, table: pa.Table, head: int) -> None:
              "properties": json.loads(properties), "context": json.loads(context)}
         )  # fmt: skip
         times[offset] = time_ + 300
-    first = SqliteLog(path)
-    first.append([NewRecord(EVENTS, "shop", "batch", 0, b"{}")])
-    first.trim(2)
-    first.close()
-    _skip(path, min(bodies) - 1)
-    log = SqliteLog(path)
+    log = FileLog(folder, first=min(bodies))
     new = [
         NewRecord(EVENTS, "shop", "batch", times[offset], msgspec.json.encode({"batch": bodies[offset]}))
         for offset in sorted(bodies)
@@ -247,13 +246,9 @@ def _write_log(path: Path, table: pa.Table, head: int) -> None:
     for start in range(0, len(new), 1000):
         log.append(new[start : start + 1000])
     assert log.head() == head
+    size = log.size()
     log.close()
-
-
-def _skip(path: Path, offset: int) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute('UPDATE head SET "offset" = ?', (offset,))
-    connection.close()
+    return size
 
 
 def main() -> int:

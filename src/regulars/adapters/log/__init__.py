@@ -1,1 +1,1 @@
-"""The log: memory for tests and trials, files of its own on one machine, SQLite for folders of before; group commit for a server."""
+"""The log: memory for tests and trials, files of its own on one machine; group commit for a server."""
