@@ -48,7 +48,6 @@ class TcString(msgspec.Struct, frozen=True):
         return any(number == purpose and _within(ranges, vendor) for number, ranges in self.forbidden)
 
 
-@lru_cache(maxsize=2_048)
 def decode(text: str) -> TcString:
     """The core segment of a TC string; ValueError with the reason when it is none.
 
@@ -58,6 +57,22 @@ def decode(text: str) -> TcString:
     """
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"at most {MOST_CHARACTERS} characters, got {len(text)}")
+    found = _told(text)
+    if isinstance(found, str):
+        raise ValueError(found)  # noqa: TRY004 - the reason, not a type
+    return found
+
+
+@lru_cache(maxsize=2_048)
+def _told(text: str) -> TcString | str:
+    """What a string says, or why it says nothing: a bad one rides on every event, too, and is read once."""
+    try:
+        return _decoded(text)
+    except ValueError as error:
+        return str(error)
+
+
+def _decoded(text: str) -> TcString:
     core = text.partition(".")[0]
     if not _TEXT.fullmatch(core):
         raise ValueError("characters that are not base64url")

@@ -68,9 +68,15 @@ class LinkSigner:
         self._key = hmac.digest(secret, b"regulars confirmation link", "sha256")
 
     def sign(self, link: Confirmation) -> str:
-        """The token of a link: letters, digits, - _ and one dot."""
+        """The token of a link: letters, digits, - _ and one dot; raises Rejected for one that `read` would not take."""
         body = _text(msgspec.msgpack.encode(link))
-        return f"{body}.{self._signature(body)}"
+        token = f"{body}.{self._signature(body)}"
+        if len(token) > LONGEST:
+            raise Rejected(
+                f"the link would have {len(token)} characters and may have {LONGEST}; name fewer purposes",
+                field="purposes", expected=f"a link of at most {LONGEST} characters", got=f"{len(token)} characters",
+            )  # fmt: skip
+        return token
 
     def read(self, token: str, *, now: int) -> Confirmation:
         """The link of a token at `now` (ms); raises InvalidLink."""

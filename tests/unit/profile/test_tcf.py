@@ -110,3 +110,13 @@ def test_a_text_made_of_restrictions_is_refused_before_they_are_read() -> None:
     text = base64.urlsafe_b64encode(int(bits, 2).to_bytes(len(bits) // 8)).decode()
     with pytest.raises(ValueError, match="4095"):
         tcf.decode(text)
+
+
+def test_a_string_that_cannot_be_read_is_read_once() -> None:
+    for _ in range(3):
+        with pytest.raises(ValueError, match="version"):
+            tcf.decode("DPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA")
+    before = tcf._told.cache_info()  # noqa: SLF001 - what is kept is not seen otherwise
+    with pytest.raises(ValueError, match="version"):
+        tcf.decode("DPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA")
+    assert tcf._told.cache_info().hits == before.hits + 1  # noqa: SLF001

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regulars.core.errors import Rejected
 from regulars.runtime.confirmations import CONSENT, LONGEST, Confirmation, InvalidLink, LinkSigner, new_id
 
 SIGNER = LinkSigner(b"s" * 32)
@@ -55,3 +56,12 @@ def test_any_text_is_no_link(text: str) -> None:
 
 def test_ids_of_links_differ() -> None:
     assert len({new_id() for _ in range(1000)}) == 1000
+
+
+def test_no_link_is_signed_that_could_not_be_read() -> None:
+    many = tuple(f"purpose_of_some_length_{number}" for number in range(80))
+    link = Confirmation(
+        action=CONSENT, identifier="email:a@b.de", id="1", asked_at=0, expires=10, by="shop", purposes=many
+    )
+    with pytest.raises(Rejected, match="name fewer purposes"):
+        LinkSigner(bytes(32)).sign(link)
