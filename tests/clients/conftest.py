@@ -1,11 +1,13 @@
 """What the tests of all clients share: one running product, one installation of the clients' packages, one site."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from regulars.testing import Product
 from regulars.testing.product import free_port
+from tests.clients.packages import installed
 from tests.clients.shop import PAGES, client_shop
 
 
@@ -22,3 +24,9 @@ def product(tmp_path_factory: pytest.TempPathFactory, site_port: int) -> Iterato
     shop = client_shop(root / "shop", origin=f"http://{PAGES}:{site_port}")
     with Product(shop, root / "data") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder where the vendors' packages for Node and browsers are installed."""
+    return installed()

@@ -1,5 +1,6 @@
 """The shop of the client tests: every call of every client needs no consent, and leaves a trace in a trait."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
 
 #: The browser source: its key, and what trackers without a key call it.
 WRITE_KEY, APP_ID = "phc_clients", "corner-shop"
+#: Jitsu's client takes keys of this form only; the whole of it is the key.
+JITSU_KEY, JITSU_WEB_KEY = "jitsu-node:secret", "jitsu-web:public"
 #: A page of the shop may use the key; the test serves it from this origin, another host name than the product's.
 PAGES = "localhost"
 
@@ -42,6 +45,9 @@ def client_shop(folder: Path, *, origin: str) -> Path:
     traits += '\n[traits.revenue]\nkind = "sum"\nevents = ["Order Completed"]\nof = "total"\n'
     sources = FILES["sources.toml"].replace('write_key = "wk_acceptance"', f'write_key = "{WRITE_KEY}"')
     sources = sources.replace('origins = ["https://shop.example"]', f'origins = ["{origin}"]\napp_ids = ["{APP_ID}"]')
+    digest = hashlib.sha256(JITSU_KEY.encode()).hexdigest()
+    sources += f'\n[sources.jitsu]\nkind = "server"\nkey_sha256 = "{digest}"\n'
+    sources += f'\n[sources.jitsu-web]\nkind = "browser"\nwrite_key = "{JITSU_WEB_KEY}"\norigins = ["{origin}"]\n'
     return make_shop(folder, events=events, traits=traits, sources=sources, segments="")
 
 
