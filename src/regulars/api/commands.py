@@ -22,9 +22,10 @@ class UnlinkBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ClockBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The shop's clock, UTC milliseconds; it never goes back."""
+    """The shop's clock, UTC milliseconds; it never goes back. Without `wait` the answer comes once that is stored."""
 
     time: int
+    wait: bool = True
 
 
 class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,7 +74,8 @@ async def clock(request: Request[Any, Any, Any], data: ClockBody, services: Serv
             got=services.definitions.shop.clock,
         )
     offset = await services.append(NewRecord(TICK, request.user.id, "", data.time, b""))
-    await services.folded(offset)
+    if data.wait:
+        await services.folded(offset)
     return Done(success=True, offset=offset, result={"clock": data.time})
 
 

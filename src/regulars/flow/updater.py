@@ -26,7 +26,7 @@ BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
 #: So many events that a back-fill admitted late are told to the sealer with one batch.
 LATE_EVENTS = 10_000
 #: Bytes of one batch at most: what waits behind an import is folded in large pieces, a profile's events in one go.
-BATCH_BYTES = 16_000_000
+BATCH_BYTES = 32_000_000
 _BATCHED = (kinds.EVENTS, kinds.PRODUCTS, kinds.ACCESS, kinds.DECISION)
 
 

@@ -54,8 +54,8 @@ class HttpSink:
         self._post("/v1/catalog/items", msgspec.json.encode(rows))
 
     def clock(self, instant: int) -> None:
-        """Post a tick."""
-        self._post("/v1/clock", msgspec.json.encode({"time": instant}))
+        """Post a tick. The log keeps the order; the updater always has what comes next waiting."""
+        self._post("/v1/clock", msgspec.json.encode({"time": instant, "wait": False}))
 
     def close(self) -> None:
         """Release the connection."""

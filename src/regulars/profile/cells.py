@@ -180,8 +180,16 @@ def add_latest(cells: Latest, keys: Iterable[str], day: int, *, width: int | Non
         if known is None or day > known:
             cells[key] = day
             moved = True
-    if moved and (width is not None or len(cells) > cap):
-        _cut_latest(cells, width, cap)
+    if moved:
+        if width is not None:
+            oldest = min(cells.values())
+            # What was there lies within `width` of its newest day. So only what is new, at `day`, can put anything out
+            # of the window: it is the newest itself and has outrun the oldest, or it is the oldest.
+            if oldest <= day - width or oldest == day:
+                _cut_latest(cells, width, cap)
+                return cells
+        if len(cells) > cap:
+            _cut_latest(cells, None, cap)
     return cells
 
 
