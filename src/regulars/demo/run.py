@@ -145,8 +145,13 @@ def _load(
             _load_products(journey, sink, progress)
             marker.products = True
             write(marker_file, marker)
-        _load_days(journey, shares, sink, marker, marker_file, progress, total=counts.order_lines, live=live)
+        began = time.monotonic()
+        lines = _load_days(journey, shares, sink, marker, marker_file, progress, total=counts.order_lines, live=live)
         _wait_folded(settings, progress)
+        seconds = time.monotonic() - began
+        if lines:
+            speed = f"{lines / seconds:,.0f}/s end to end"
+            progress.console.print(f"{lines:,} order lines imported and folded in {seconds:.0f} s: {speed}")
     sink.close()
 
 
@@ -168,11 +173,14 @@ def _load_days(
     *,
     total: int,
     live: bool,
-) -> None:
-    """Post day after day; a day that was posted before an interruption is posted again and counts once."""
+) -> int:
+    """Post day after day; a day that was posted before an interruption is posted again and counts once.
+
+    The order lines that were posted; some may wait to be folded.
+    """
     task = progress.add_task("order lines", total=total)
     last = 366 - (LIVE_DAYS if live else 0)
-    began, lines = time.monotonic(), 0
+    lines = posted = 0
     for number, day in enumerate(_ahead(journey.days(shares))):
         if number >= last:
             break
@@ -182,15 +190,16 @@ def _load_days(
                 sink.clock(instant(day))
             for body in bodies(day.calls):
                 sink.events(body)
+            posted += day.lines
             marker.days = number + 1
             if number % 7 == 0:
                 write(marker_file, marker)
         if number % 31 == 0 and not progress.console.is_terminal:
             progress.console.print(f"  {day.date:%d %b %Y}: {lines:,} of {total:,} order lines")
-        speed = lines / max(time.monotonic() - began, 1e-9)
-        progress.update(task, completed=lines, description=f"order lines {day.date:%d %b} ({speed:,.0f}/s)")
+        progress.update(task, completed=lines, description=f"order lines {day.date:%d %b}")
     progress.update(task, total=lines)
     write(marker_file, marker)
+    return posted
 
 
 def _ahead(days: Iterator[Day], depth: int = 10) -> Iterator[Day]:
