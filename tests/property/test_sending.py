@@ -1,6 +1,6 @@
 """The last gate: no history leads to a message that nobody agreed to, or that somebody refused."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +13,7 @@ from regulars.core.record import HOT, Hot, part_id
 from regulars.core.state import IDENTIFIER
 from regulars.decide.sending import Sending, contact_of
 from regulars.decide.sending import may_send as ask
+from regulars.profile.assignment import IdRow, profile_of
 from tests.property.test_consent_flow import TERMS
 from tests.property.test_flow import DAY, START, calls
 from tests.property.test_withdrawals import everything, kept, steps
@@ -34,20 +35,20 @@ def test_a_message_needs_a_yes_that_stands_and_no_no(
     """Told from the statements themselves, apart from the rules that the fold uses."""
     shop = kept(sent, after_each, last)
     now = START + (14 + last) * DAY
-    said: dict[tuple[str, str], list[tuple[int, bool]]] = {}
+    rows = cast(dict[str, IdRow], {str(row[0]): row for row in shop.state.select(IDENTIFIER)})
+    said: dict[tuple[int | None, str], dict[str, list[tuple[int, bool]]]] = {}
     for event in everything(shop):
-        if event.name == CONSENT:
+        if event.name == CONSENT:  # a device speaks for whoever held it then
+            whose = profile_of(event.subject, event.time, rows)
             for purpose, granted in event.properties["purposes"].items():
-                said.setdefault((event.subject, purpose), []).append((event.time, granted))
-    keys: dict[int, list[str]] = {}
-    for row in shop.state.select(IDENTIFIER):
-        keys.setdefault(int(str(row[1])), []).append(str(row[0]))
-    for number, mine in keys.items():
+                voice = said.setdefault((whose, purpose), {}).setdefault(event.subject, [])
+                voice.append((event.time, granted))
+    for number in {row[1] for row in rows.values()}:
         for data in shop.state.parts([part_id(number, HOT)]).values():
             hot = msgspec.msgpack.decode(data, type=Hot)
             for purpose in TERMS:
                 if may_send(purpose.id, "email", hot.consent, PURPOSES, now) is Sending.ALLOWED:
-                    voices = [said[key, purpose.id] for key in mine if (key, purpose.id) in said]
+                    voices = list(said.get((number, purpose.id), {}).values())
                     assert all(max(voice, key=lambda one: (one[0], not one[1]))[1] for voice in voices)
                     if purpose.basis == "consent":
                         term = (purpose.expires_days or 0) * DAY
