@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regulars.collect import Decoder
-from regulars.collect.blanking import blanked
+from regulars.collect.blanking import blanked, readable
 from regulars.collect.formats import FORMATS
 from regulars.core.definitions import Definitions, Shop, Signals, Source
 from regulars.core.errors import Rejected
@@ -202,6 +202,8 @@ def test_an_erased_customer_is_not_left_inside_base64() -> None:
     contexts = [_schema("user", {"id": "ana-1", "email": "ana@shop.example"})]
     event = {"e": "pv", "duid": "d2", "cx": _based(_schema("contexts", contexts))}
     body = json.dumps({"data": [event]}).encode()
+    assert b"ana@shop.example" not in body
+    assert b"ana@shop.example" in readable(body, "snowplow")
     left = blanked(body, "snowplow", (), ["ana-1", "ana@shop.example"])
     assert b"ana-1" not in left
     assert b"ana@shop" not in left

@@ -14,7 +14,7 @@ from regulars.adapters.log.appending import replace_bodies
 from regulars.adapters.wiping import wipe_gaps
 from regulars.analyst import search
 from regulars.analyst.work import Workbench
-from regulars.collect.blanking import blanked
+from regulars.collect.blanking import blanked, readable
 from regulars.collect.body import plain
 from regulars.core import log as kinds
 from regulars.core import state as tables
@@ -201,7 +201,7 @@ class _Blanker:
         return None
 
     def _events(self, record: Record) -> tuple[bytes, int] | None:
-        body = _unpacked(record.body).lower()
+        body = _unpacked(readable(record.body, record.route)).lower()
         if not self._may_concern(body):
             return None
         events = [event for event in self._decode(record) if isinstance(event, Event)]

@@ -42,6 +42,30 @@ def blanked(body: bytes, route: str, indexes: Collection[int], values: Sequence[
     return msgspec.json.encode({**rest, "batch": outer["batch"]})
 
 
+def readable(body: bytes, route: str) -> bytes:
+    """A body of another vendor's format with everything unpacked that an identifier could hide in; others as they are.
+
+    >>> readable(b"e=pv&uid=ana%40shop.example", "snowplow")
+    b'{"data":[{"e":"pv","uid":"ana@shop.example"}]}'
+    """
+    form = FORMATS.get(route)
+    if form is None:
+        return body
+    try:
+        outer, raws = parts(body, form)
+    except Rejected:
+        return body
+    opened: list[Any] = []
+    for raw in raws:
+        try:
+            opened.append(form.unfolded(decoded(bytes(raw))))
+        except Wrong:
+            opened.append(decoded(bytes(raw)))
+        except UNREADABLE:
+            opened.append(bytes(raw).decode(errors="replace"))
+    return msgspec.json.encode({**outer, form.events: opened})
+
+
 def _blanked(body: bytes, form: Format, indexes: Collection[int], without: Callable[[Any], Any]) -> bytes:
     """The same for another vendor's body; what was packed into texts is left unpacked, so that it can be looked at."""
     try:
