@@ -183,10 +183,21 @@ def test_an_application_without_a_key_says_who_somebody_is_and_is_not_believed(p
     assert traits(product.http, "user_id:snowplow-post-True") == before
 
 
-def test_a_client_with_a_wrong_key_is_told(product: Product) -> None:
+@pytest.mark.parametrize("vendor", ["segment", "rudderstack", "posthog"])
+def test_a_client_with_a_wrong_key_is_told_at_once(product: Product, vendor: str) -> None:
     failures: list[object] = []
-    client = Posthog("sk_of_nobody", host=product.address, on_error=lambda error, _: failures.append(error), timeout=30)
-    client.capture("Product Viewed", distinct_id="ana")
-    client.flush()
-    client.shutdown()
+    if vendor == "posthog":
+        asked = Posthog(
+            "sk_of_nobody", host=product.address, on_error=lambda error, _: failures.append(error), timeout=30
+        )
+        asked.capture("Product Viewed", distinct_id="ana")
+        asked.flush()
+        asked.shutdown()
+    else:
+        made = segment.Client if vendor == "segment" else rudderstack.Client
+        client = made(
+            "sk_of_nobody", host=product.address, on_error=lambda error, _: failures.append(error), timeout=30
+        )
+        client.track("ana", "Product Viewed", {})
+        client.shutdown()
     assert "belongs to no source" in str(failures)

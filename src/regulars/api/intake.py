@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from http import HTTPStatus
 
 import msgspec
 
@@ -9,10 +10,11 @@ from regulars.api.asgi import inflate
 from regulars.api.hot import JSON, Answer, Done, Request, Route, cors, problem_answer, too_large
 from regulars.api.keys import Keys, key_in_body
 from regulars.api.metrics import Metrics
-from regulars.api.problem import Problem
+from regulars.api.problem import Problem, problem_of
 from regulars.collect import Decoder
 from regulars.collect.body import BATCHES, EVENT_BYTES, envelope, split
 from regulars.core.definitions import Source
+from regulars.core.errors import RegularsError
 from regulars.core.log import EVENTS, NewRecord, Record
 from regulars.runtime import Services
 
@@ -69,6 +71,14 @@ class Door(Route):
         if self.name == "import" and source.kind != "server":
             raise self.forbidden(source, "a server key")
         return source
+
+    def refusal(self, request: Request, error: Exception) -> Answer:
+        """As for every route, with the two members that clients in Python look for, or they try again in vain."""
+        if isinstance(error, RegularsError | Problem):
+            problem = error = problem_of(error)
+            code = HTTPStatus(problem.status).phrase.lower().replace(" ", "-")
+            problem.more = {"code": code, "message": problem.detail, **problem.more}
+        return super().refusal(request, error)
 
     def _take(self, request: Request, body: bytes, done: Done) -> None:
         plain = inflate(body, self.limit) if body[:2] == b"\x1f\x8b" else body
