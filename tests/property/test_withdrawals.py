@@ -1,14 +1,17 @@
 """The lake holds what consent admits, and nothing else: whatever is said, by whom, when, and in which order."""
 
+import functools
 from typing import Any, cast
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regulars.core.event import Event
 from regulars.core.record import HOT, Hot, part_id
-from regulars.core.state import IDENTIFIER
+from regulars.core.state import IDENTIFIER, VERDICT
+from regulars.core.verdict import unpack
 from regulars.profile import consent
 from regulars.profile.assignment import IdRow, profile_of
 from tests.property.lakes import Keeping
@@ -117,3 +120,70 @@ def test_a_yes_of_before_that_comes_after_the_no_spares_the_rows_that_it_admits(
     assert shop.keep() == 1
     views = [event for event in shop.sealed.values() if event.name == "Product Viewed"]
     assert [event.properties["product_id"] for event in views] == ["b"]
+
+
+class _Afternoon:
+    """A shop in which things happen by the minute: whom they concern is told by a user id, a device, or both."""
+
+    def __init__(self) -> None:
+        self.shop = Keeping(ENGINE)
+        self.now = START + DAY
+        self.shop.log.append([tick(self.now)])
+
+    def happens(self, name: str, minute: int, *, user: str = "", device: str = "", **properties: Any) -> None:
+        call = {
+            "type": "track", "event": name, "messageId": f"m{minute}", "properties": properties,
+            "timestamp": f"2023-11-15T12:{minute:02}:00.000Z",
+        }  # fmt: skip
+        call |= {key: value for key, value in (("userId", user), ("anonymousId", device)) if value}
+        self.shop.log.append([record(call, self.now)])
+        self.shop.updater.run()
+
+    def views(self) -> list[str]:
+        self.shop.keep()
+        return [event.message_id for event in self.shop.sealed.values() if event.name == "Product Viewed"]
+
+
+@pytest.mark.parametrize("sealed", ["no", "refused", "admitted"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_view_goes_with_the_device_to_somebody_who_did_not_agree(sealed: str, late: bool) -> None:  # noqa: FBT001
+    afternoon = _Afternoon()
+    afternoon.happens("Product Viewed", 1, user="ana")
+    afternoon.happens("Order Refunded", 10, user="ben", device="d2", order_id="b", total=1)
+    agrees = functools.partial(afternoon.happens, "Consent Updated", 5, user="ben", purposes={"analytics": True})
+    if not late:
+        agrees()
+    afternoon.happens("Product Viewed", 30, device="d2", product_id="a")
+    if sealed == "refused":
+        afternoon.shop.keep()
+    if late:
+        agrees()
+    if sealed == "admitted":
+        assert afternoon.views() == ["m30"]
+    afternoon.happens("Order Refunded", 20, user="ana", device="d2", order_id="a", total=2)
+    assert afternoon.views() == []
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_view_goes_with_the_device_to_somebody_who_agreed(sealed: bool) -> None:  # noqa: FBT001
+    afternoon = _Afternoon()
+    afternoon.happens("Product Viewed", 1, user="ana", product_id="b")
+    afternoon.happens("Consent Updated", 5, user="ana", purposes={"analytics": True})
+    afternoon.happens("Order Refunded", 10, user="ben", device="d2", order_id="b", total=1)
+    afternoon.happens("Product Viewed", 30, device="d2", product_id="a")
+    if sealed:
+        afternoon.shop.keep()
+    afternoon.happens("Order Refunded", 20, user="ana", device="d2", order_id="a", total=2)
+    assert afternoon.views() == ["m30"]
+
+
+def test_what_the_next_sealing_takes_anyway_is_not_told_to_it_again() -> None:
+    afternoon = _Afternoon()
+    for minute, user in ((5, "ana"), (6, "ben")):
+        afternoon.happens("Consent Updated", minute, user=user, purposes={"analytics": True})
+    afternoon.happens("Order Refunded", 10, user="ben", device="d2", order_id="b", total=1)
+    afternoon.happens("Product Viewed", 30, device="d2", product_id="a")
+    afternoon.happens("Order Refunded", 20, user="ana", device="d2", order_id="a", total=2)
+    rows = afternoon.shop.state.select(VERDICT)
+    assert not [one.late for row in rows for one in unpack(cast(bytes, row[2])) if one.late]
+    assert afternoon.views() == ["m30"]

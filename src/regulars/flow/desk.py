@@ -22,7 +22,7 @@ class Working:
 
     __slots__ = (
         "admitted", "blank", "consent_before", "due_before", "first_before", "hot", "loaded", "new", "number", "parts",
-        "person", "segments_before", "stage_before", "written",
+        "person", "segments_before", "stage_before", "was", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, hot: Hot, *, stage: str = "", new: bool) -> None:
@@ -33,6 +33,7 @@ class Working:
         self.person: Person | None = None
         self.written: set[int] = set()
         self.new = new  # nothing is stored under this number
+        self.was: set[int] = set() if new else {number}  # the stored profiles whose content this is
         self.blank = new  # nothing was ever folded: there is no past to read again
         self.segments_before: tuple[str, ...] = () if new else tuple(hot.segments)
         self.due_before = 0 if new else due_day(hot)
@@ -207,6 +208,7 @@ class Desk:
         moved.parts, moved.person, moved.loaded = working.parts, working.person, set(range(16))
         moved.written = {*working.parts, PERSON}
         moved.blank = working.blank
+        moved.was = working.was
         moved.admitted = working.admitted
         self._open[new] = moved
         return moved

@@ -153,6 +153,7 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
     ours.parts = merged
     ours.parts[REACH] = reach
     ours.loaded = set(range(16))
+    ours.was |= theirs.was
     ours.written |= {*merged, PERSON, REACH}
     mine.statements = statements
     join_facts(mine.facts, other.facts)

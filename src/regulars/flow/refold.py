@@ -1,18 +1,21 @@
 """Repair: a profile's record replaced by the fold of its history, under the consent, links and traits of now."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 from regulars.core import state as tables
 from regulars.core.event import Event
 from regulars.core.record import PERSON, REACH, Hot
-from regulars.core.state import ORDER, Changes, StateReader
+from regulars.core.state import ORDER, VERDICT, Changes, StateReader
+from regulars.core.verdict import ADMITTED, Verdict, unpack
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
 from regulars.flow.facts import learn_facts, now_known
 from regulars.flow.history import Past
-from regulars.flow.people import anchor_of
+from regulars.flow.people import anchor_of, identifier_rows
 from regulars.profile import consent, orders
+from regulars.profile.assignment import profile_of
 from regulars.profile.orders import Change, Order
 from regulars.profile.statements import Said
 
@@ -50,12 +53,15 @@ def refold(
     if past:
         hot.last_seen = past[-1].time
     admitted = admitted_of(engine, hot.consent, past)
-    _note_narrowed(engine, desk, working, hot, history)
+    came = _came(state, working, history)
+    _note_narrowed(engine, desk, working, hot, history, came)
     late = [
         (e.offset, e.index)
         for e in admitted
-        if (e.offset, e.index) in history.unsealed and not engine.admits_event(e, working.admitted)
+        if (e.offset, e.index) in history.unsealed
+        and ((e.offset, e.index) in came or not engine.admits_event(e, working.admitted))
     ]
+    late = _not_admitted_yet(state, late)
     learn_facts(person.facts, admitted, engine.policy.origins)
     hot.facts = now_known(person.facts)
     found = [order for order in _orders_of(engine, state, desk.changes, admitted) if order.id not in without]
@@ -91,12 +97,46 @@ def fold_anew(
     desk.evaluated(working, day)
 
 
-def _note_narrowed(engine: Engine, desk: Desk, working: Working, hot: Hot, history: Past) -> None:
-    """Tell the desk of purposes that admitted a stored event which is not admitted now."""
+def _came(state: StateReader, working: Working, history: Past) -> AbstractSet[tuple[int, int]]:
+    """Places of unsealed events that were somebody else's: the record's own consent says nothing of how they fared."""
+    unsealed = [event for event in history.events if (event.offset, event.index) in history.unsealed]
+    if not working.was:
+        return {(event.offset, event.index) for event in unsealed}
+    rows = identifier_rows(state, {event.subject for event in unsealed})
+    return {
+        (event.offset, event.index)
+        for event in unsealed
+        if profile_of(event.subject, event.time, rows) not in working.was
+    }
+
+
+def _not_admitted_yet(state: StateReader, places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of the places that the next sealing does not take anyway: it goes by the verdict of their own record."""
+    found: list[tuple[int, int]] = []
+    first, last, verdicts = 0, -1, dict[int, Verdict]()
+    for offset, index in sorted(places):
+        if not first <= offset <= last:
+            for row in state.select(VERDICT, below={"first": offset + 1}, order=("-first",), limit=1):
+                first, last = cast(int, row[0]), cast(int, row[1])
+                verdicts = {one.offset: one for one in unpack(cast(bytes, row[2]))}
+        verdict = verdicts.get(offset)
+        if verdict is None or index >= len(verdict.codes) or verdict.codes[index] != ADMITTED:
+            found.append((offset, index))
+    return found
+
+
+def _note_narrowed(
+    engine: Engine, desk: Desk, working: Working, hot: Hot, history: Past, came: AbstractSet[tuple[int, int]]
+) -> None:
+    """Tell the desk of purposes that admitted an event, stored or about to be, which is not admitted now.
+
+    Whoever had an event that came from elsewhere may have admitted it: the sealer goes by what was said then.
+    """
     before = dict(working.admitted)
     for event in history.events:
         purpose = engine.admitting(event)
-        stored = working.new or (event.offset, event.index) not in history.unsealed
+        place = event.offset, event.index
+        stored = place in came or place not in history.unsealed
         if stored and before.get(purpose) != 0 and not consent.allows(hot.consent, purpose, event.time):
             before[purpose] = 0
     if before != hot.consent:
