@@ -1,4 +1,4 @@
-"""Lock the packages of tests/clients again: `npm install` there, then a lock that names no host.
+"""Lock npm's packages of the tests again: `npm install` where they stand, then a lock that names no host.
 
 Optional parts that npm could not find are left out, or `npm ci` would ask for them.
 """
@@ -8,16 +8,19 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[1] / "tests" / "clients"
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+#: The vendors' clients; what checks the types of the browser SDK.
+FOLDERS = (TESTS / "clients", TESTS / "browser")
 
 
 def main() -> None:
-    """Write tests/clients/package-lock.json."""
+    """Write package-lock.json in each of the folders."""
     command = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(command, cwd=FOLDER, check=True)
-    path = FOLDER / "package-lock.json"
-    lock = hostless(json.loads(path.read_text(encoding="utf-8")))
-    path.write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
+    for folder in FOLDERS:
+        subprocess.run(command, cwd=folder, check=True)
+        path = folder / "package-lock.json"
+        lock = hostless(json.loads(path.read_text(encoding="utf-8")))
+        path.write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
 
 
 def hostless(lock: dict[str, Any]) -> dict[str, Any]:

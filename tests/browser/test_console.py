@@ -142,7 +142,7 @@ def test_an_agent_finds_a_customer_and_notes_a_refusal(visit: Callable[..., Page
     expect(page.locator(".placement")).to_have_count(5)
     page.get_by_text("Note what the customer said").click()
     page.get_by_label("Purpose").select_option("analytics")
-    page.get_by_label("Who asked for it, and how").fill("at the counter")
+    page.get_by_role("textbox", name="Who asked for it, and how").fill("at the counter")
     page.get_by_role("button", name="does not agree").click()
     expect(page.get_by_role("status")).to_contain_text("Noted.")
     expect(page.locator("#consent .facts > div").first).to_contain_text("no")

@@ -23,9 +23,9 @@ def usable() -> bool:
     return major.isdecimal() and int(major) >= OLDEST
 
 
-def installed() -> Path:
-    """The folder with `node_modules`; made at the first call, and again when the lock changes."""
-    lock = (HERE / "package-lock.json").read_bytes()
+def installed(locked: Path = HERE) -> Path:
+    """The folder with `node_modules` of what a folder locks; made at the first call, and when the lock changes."""
+    lock = (locked / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "regulars-clients"
     folder = cache / hashlib.sha256(lock).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def installed() -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, folder / name)
+                shutil.copy(locked / name, folder / name)
             command = [str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
             if done.returncode:

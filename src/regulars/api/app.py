@@ -26,6 +26,7 @@ from regulars.api import (
     operations,
     profiles,
     rights,
+    sdk,
     vendor_settings,
     vendors,
     whois,
@@ -61,6 +62,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *rights.HANDLERS,
     *documents.HANDLERS,
     *whois.HANDLERS,
+    *sdk.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")
 

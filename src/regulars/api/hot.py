@@ -234,10 +234,11 @@ def cors(origin: bytes, *, credentials: bool = False) -> HeaderList:
 
 def problem_answer(problem: Problem, origin: bytes = b"", *, credentials: bool = False) -> Answer:
     """A problem document."""
+    allowed = cors(origin, credentials=credentials)
+    if allowed and any(name == b"retry-after" for name, _ in problem.headers):
+        allowed.append((b"access-control-expose-headers", b"retry-after"))  # a page is told, too, when to come again
     return Answer(
-        problem.status,
-        [(b"content-type", CONTENT_TYPE.encode()), *problem.headers, *cors(origin, credentials=credentials)],
-        problem.body(),
+        problem.status, [(b"content-type", CONTENT_TYPE.encode()), *problem.headers, *allowed], problem.body()
     )
 
 

@@ -19,3 +19,4 @@ def command(folder: Path, name: str | None, currency: str, time_zone: str) -> No
     click.echo(f"  write key of the web shop (public)     {made.write_key}")
     click.echo(f"  server key, shown this once, keep it   {made.server_key}")
     click.echo(f"next: regulars serve {made.folder}")
+    click.echo(f"the web shop's pages: regulars snippet {made.folder}")
