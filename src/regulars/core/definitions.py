@@ -73,6 +73,7 @@ class Trait(msgspec.Struct, frozen=True, kw_only=True):
     title: dict[str, str] = {}
     interest: bool = False  # this affinity answers interest('...')
     type: Literal["number", "text"] = "number"  # of first, last, max
+    keep_days: int | None = None  # of the shop's days: what is older is taken out of the record; the last field
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -458,6 +459,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     failed_days: int | None = None  # failed events
     access_days: int | None = None  # who looked at whom
     decisions_days: int | None = None  # records of decisions in the lake
+    inactive_profile_days: int | None = None  # a profile of whom nothing was heard for so long is erased
     late_hours: int = (
         24  # how long a refused event can still be admitted by a consent of an earlier time that comes late
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, pack_profiles, part_id
+from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pack_profiles, part_id
 from regulars.core.state import CHANGED, Changes, StateReader
 from regulars.flow import withdrawals
 from regulars.flow.engine import Engine
@@ -25,7 +25,7 @@ class Working:
         "person", "segments_before", "stage_before", "was", "written",
     )  # fmt: skip
 
-    def __init__(self, number: int, hot: Hot, *, stage: str = "", new: bool) -> None:
+    def __init__(self, number: int, hot: Hot, *, stage: str = "", due: int = 0, new: bool) -> None:
         self.number = number
         self.hot = hot
         self.parts: Parts = {}
@@ -36,7 +36,7 @@ class Working:
         self.was: set[int] = set() if new else {number}  # the stored profiles whose content this is
         self.blank = new  # nothing was ever folded: there is no past to read again
         self.segments_before: tuple[str, ...] = () if new else tuple(hot.segments)
-        self.due_before = 0 if new else due_day(hot)
+        self.due_before = due
         self.consent_before: frozenset[str] = frozenset() if new else frozenset(hot.consent)
         self.stage_before = stage
         #: purpose -> since (ms): events that this allowed were admitted when they were folded.
@@ -79,7 +79,8 @@ class Desk:
         if data is None:
             return None
         hot = self.engine.fold.decode_hot(data)
-        working = self._open[number] = Working(number, hot, stage=self._stage(hot), new=False)
+        due = self.engine.due_day(hot)
+        working = self._open[number] = Working(number, hot, stage=self._stage(hot), due=due, new=False)
         return working
 
     def open(self, number: int, anchor: str, *, time: int, day: int) -> Working:
@@ -127,7 +128,7 @@ class Desk:
         changed: set[int] | None = result.slots
         if hot.due and hot.due <= day:
             fold = self.engine.fold
-            changed = result.slots | fold.pass_time(hot, self.load(working, fold.timed_parts), day)
+            changed = result.slots | fold.pass_time(hot, self.load(working, fold.timed_parts), day, working.written)
         if working.new or everything:
             changed = None
         moved = self.engine.segments.update(
@@ -139,7 +140,7 @@ class Desk:
     def evaluated(self, working: Working, day: int) -> None:
         """Recompute everything from all parts: time passed, parts were replaced."""
         hot = working.hot
-        self.engine.fold.evaluate(hot, self.load_all(working), day)
+        self.engine.fold.evaluate(hot, self.load_all(working), day, working.written)
         moved = self.engine.segments.update(
             hot.values, hot.segments, changed=None, allowed=hot.segmenting, facts=hot.facts
         )
@@ -159,7 +160,7 @@ class Desk:
         """Bring values up to date to which nothing happened but that time passed."""
         hot = working.hot
         fold = self.engine.fold
-        changed = fold.pass_time(hot, self.load(working, fold.timed_parts), day)
+        changed = fold.pass_time(hot, self.load(working, fold.timed_parts), day, working.written)
         moved = self.engine.segments.update(
             hot.values, hot.segments, changed=changed, allowed=hot.segmenting, facts=hot.facts
         )
@@ -219,7 +220,7 @@ class Desk:
         encode = self.engine.fold.encode
         for number, working in self._open.items():
             hot = working.hot
-            due = due_day(hot)
+            due = self.engine.due_day(hot)
             if due != working.due_before:
                 if working.due_before:
                     changes.delete(tables.due, (working.due_before, number))

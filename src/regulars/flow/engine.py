@@ -13,7 +13,7 @@ from regulars.core.errors import Misconfigured
 from regulars.core.event import ALWAYS_KEPT, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.lake import Drop
-from regulars.core.record import Hot
+from regulars.core.record import Hot, due_day
 from regulars.core.schema import Rows, thresholds
 from regulars.core.verdict import ADMITTED
 from regulars.profile import consent
@@ -99,6 +99,18 @@ class Engine:
         """The instant at which a day begins (ms); nobody asks where nothing lapses."""
         return self.calendar.start(day) if self._slots else 0
 
+    def due_day(self, hot: Hot) -> int:
+        """The first local day on which time alone may change the record or end the profile; 0 = never.
+
+        A profile that could not go on its day is looked at again on the next. Nobody is let go who asked to be
+        restricted: restriction means that data are held, and not used.
+        """
+        due, days = due_day(hot), self.definitions.retention.inactive_profile_days
+        if days is None or hot.restricted:
+            return due
+        ends = max(self.calendar.day(hot.last_seen) + days + 1, hot.day + 1)
+        return min(due, ends) if due else ends
+
     def admitting_purpose(self, event_name: str) -> str:
         """The consent purpose that lets an event of this name into the lake; "contract" asks nobody."""
         return self._admitting.get(event_name, UNPLANNED)
@@ -163,6 +175,7 @@ def with_record_definitions(current: Definitions, stored: Definitions) -> Defini
         traits=stored.traits,
         segments=stored.segments,
         preferences=_preferences_as_in(current, stored),
+        retention=replace(current.retention, inactive_profile_days=stored.retention.inactive_profile_days),
         events=tuple(replace(event, purpose=purposes.get(event.name, event.purpose)) for event in current.events),
         purposes=_purposes_as_in(current, stored),
         record_version=stored.record_version,

@@ -8,6 +8,7 @@ from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
+from regulars.flow.inactivity import hear_again
 from regulars.flow.refold import refold
 
 CHUNK = 2_000  # profiles per transaction
@@ -38,6 +39,7 @@ def pass_time(
         working = desk.find(number)
         if working is None:
             continue
+        hear_again(engine, desk, working, day=day)
         if 0 < working.hot.lapses <= day and revise(engine, desk, working, day):
             again.append(number)
         else:

@@ -1,6 +1,6 @@
 """Commands on a person's rights: `erase` takes a person out of the state at once and starts what takes longer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -31,7 +31,6 @@ _VERSIONS = msgspec.msgpack.Decoder(list[Version])
 class _Leaving(msgspec.Struct):
     """Who goes: identifiers that are the person's alone, and devices with the stretches in which they were."""
 
-    number: int
     numbers: set[int]
     keys: set[str]
     shared: dict[str, list[Stretch]]
@@ -53,19 +52,41 @@ def erase(context: Context, command: Command, changes: Changes) -> dict[str, Any
     What the state holds goes in this transaction. Lake, profile table, log and files follow in phases (`core.erasure`).
     """
     key = identifier_key(command.args.get("identifier"), context.engine)
-    leaving = _who(key, context)
+    number = profile_of(key, context.record.time, identifier_rows(context.state, [key]))
+    # A key that nobody has seen is its own: others may still have named it.
+    leaving = _who([number], context) if number is not None else _Leaving({profile_number(key)}, {key}, {}, {})
     offset, time = context.record.offset, context.record.time
-    number = leaving.number
     erasure = Erasure(
         id=str(command.args.get("id") or f"e{time:x}-{offset}"),
         offset=offset,
         requested_at=int(command.args.get("at") or time),
         by=command.by,
         reason=_reason(command.args.get("reason"), leaving),
-        known=bool(leaving.rows) and context.state.get(context.tables.part, part_id(number, 0)) is not None,
+        known=number is not None and context.state.get(context.tables.part, part_id(number, HOT)) is not None,
         again=command.args.get("again") is True,
     )
-    removed = erasure.removed
+    _take_out(leaving, erasure, context, changes)
+    return {"id": erasure.id, "known": erasure.known, "phase": erasure.phase}
+
+
+def erase_profiles(
+    context: Context, numbers: Sequence[int], changes: Changes, *, place: int, by: str, reason: str
+) -> None:
+    """Erase several profiles as one erasure, the `place`th of this record, which nobody asked for but a rule."""
+    record = context.record
+    erasure = Erasure(
+        id=f"e{record.time:x}-{record.offset}-{place}",
+        offset=record.offset,
+        requested_at=record.time,
+        by=by,
+        reason=reason,
+    )
+    _take_out(_who(numbers, context), erasure, context, changes)
+
+
+def _take_out(leaving: _Leaving, erasure: Erasure, context: Context, changes: Changes) -> None:
+    """What the state holds, and the rows that say what is to follow."""
+    removed, offset = erasure.removed, erasure.offset
     _take_out_record(leaving, context, changes, removed)
     _take_out_identity(leaving, context.state, changes, removed)
     _take_out_orders(leaving, erasure, context, changes)
@@ -73,9 +94,11 @@ def erase(context: Context, command: Command, changes: Changes) -> dict[str, Any
     for one in sorted(leaving.keys):
         changes.put(tables.ERASING, (one, erasure.id, offset, _encode([])))
     for device, stretches in leaving.shared.items():
-        changes.put(tables.ERASING, (device, erasure.id, offset, _encode(stretches)))
+        # Of a device that another erasure is still at, both stretches go with this one.
+        other = context.state.get(tables.ERASING, device)
+        earlier = [] if other is None else _STRETCHES.decode(cast(bytes, other[3]))
+        changes.put(tables.ERASING, (device, erasure.id, offset, _encode([*earlier, *stretches])))
     changes.put(tables.ERASURE, (erasure.id, offset, erasure.phase, _encode(erasure)))
-    return {"id": erasure.id, "known": erasure.known, "phase": erasure.phase}
 
 
 def note_erasure(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
@@ -106,28 +129,32 @@ def _reason(value: object, leaving: _Leaving) -> str:
     return text
 
 
-def _who(key: str, context: Context) -> _Leaving:
-    """The person behind the key as of now. A key that nobody has seen is its own: others may still have named it."""
+def _who(numbers: Iterable[int], context: Context) -> _Leaving:
+    """The people of these profiles, as of now."""
     state, identity = context.state, context.engine.definitions.identity
-    number = profile_of(key, context.record.time, identifier_rows(state, [key]))
-    if number is None:
-        return _Leaving(profile_number(key), {profile_number(key)}, {key}, {}, {})
-    rows = {cast(str, row[0]): cast(IdRow, row) for row in state.select(tables.IDENTIFIER, {"profile": number})}
-    persons = {one for one in rows if is_person(one, identity)}
-    devices = {one for one in rows if one not in persons}
-    for person in persons:
-        linked = {str(row[1]) for row in state.select(tables.LINK, {"a": person})}
-        devices |= {one for one in linked if is_device(one, identity)}
-    rows.update(cast(dict[str, IdRow], state.many(tables.IDENTIFIER, devices - rows.keys())))
-    leaving = _Leaving(number, {number}, set(persons), {}, rows)
-    for device in sorted(devices & rows.keys()):
-        holding = holding_in(rows[device][3])
-        if persons and removal.shared(holding, persons):
-            found = removal.stretches(holding, persons)
-            if found:
-                leaving.shared[device] = found
-        elif rows[device][1] == number:
-            leaving.keys.add(device)
+    leaving = _Leaving(set(numbers), set(), {}, {})
+    devices_of: dict[int, tuple[bool, set[str]]] = {}
+    for number in sorted(leaving.numbers):
+        rows = {cast(str, row[0]): cast(IdRow, row) for row in state.select(tables.IDENTIFIER, {"profile": number})}
+        persons = {one for one in rows if is_person(one, identity)}
+        devices = {one for one in rows if one not in persons}
+        for person in persons:
+            linked = {str(row[1]) for row in state.select(tables.LINK, {"a": person})}
+            devices |= {one for one in linked if is_device(one, identity)}
+        rows.update(cast(dict[str, IdRow], state.many(tables.IDENTIFIER, devices - rows.keys())))
+        leaving.rows.update(rows)
+        leaving.keys |= persons
+        devices_of[number] = bool(persons), devices & rows.keys()
+    people = frozenset(leaving.keys)
+    for named, devices in devices_of.values():
+        for device in sorted(devices):
+            holding = holding_in(leaving.rows[device][3])
+            if named and removal.shared(holding, people):
+                found = removal.stretches(holding, people)
+                if found:
+                    leaving.shared[device] = found
+            elif leaving.rows[device][1] in leaving.numbers:
+                leaving.keys.add(device)
     leaving.numbers |= {profile_number(one) for one in leaving.keys}
     return leaving
 

@@ -15,6 +15,7 @@ from regulars.flow import generation
 from regulars.flow.engine import Engine, with_record_definitions
 from regulars.flow.history import History, Sealed
 from regulars.flow.identity_apply import SETTLED
+from regulars.flow.inactivity import STEP, inactive, let_go
 from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents
 from regulars.flow.on_tick import due_profiles, pass_time
@@ -156,6 +157,8 @@ class Updater:
         clock = max(self.clock, record.time)
         day = self.engine.calendar.day(clock)
         while profiles := due_profiles(self._state, day, self._tables):
+            if self._let_go(record, profiles, day):
+                continue
             changes = pass_time(
                 self.engine, self._state, profiles,
                 day=day, offset=record.offset, tables=self._tables, history=self.history,
@@ -168,8 +171,23 @@ class Updater:
         self.clock = clock
         self._commit(changes, record.offset)
 
+    def _let_go(self, record: Record, profiles: list[int], day: int) -> bool:
+        """Erase some of the profiles if nothing was heard of them for long."""
+        gone = inactive(self.engine, self._state, profiles, day=day, tables=self._tables)[:STEP]
+        context, changes = self._context(record, day), Changes()
+        if not gone or not let_go(context, gone, changes):
+            return False
+        self._note(changes)
+        self._state.commit(changes)
+        for effect in context.after:
+            effect()
+        return True
+
+    def _context(self, record: Record, day: int) -> Context:
+        return Context(self.engine, self._state, self.history, record, day, self._tables)
+
     def _command(self, record: Record) -> None:
-        context = Context(self.engine, self._state, self.history, record, self.day(record), self._tables)
+        context = self._context(record, self.day(record))
         changes = on_command(context)
         if context.wanted is not None:  # before the answer, so that whoever reads it finds the back-fill begun
             self._define(context.wanted, None, again=context.again)

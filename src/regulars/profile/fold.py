@@ -19,6 +19,7 @@ from regulars.core.event import ORDER_EVENTS, Event
 from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
 from regulars.core.sensitive import detector
 from regulars.profile import groups, purchases
+from regulars.profile.keeping import Keeper, keeper, with_term
 from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
 from regulars.profile.orders import Change, Order
 from regulars.profile.placements import Placements
@@ -108,7 +109,7 @@ class Fold:
         for at, members in enumerate(self.groups):
             for place, slot in enumerate(members):
                 monoid = compile_trait(
-                    traits[slot],
+                    with_term(traits[slot]),
                     currency=self._currency,
                     computed=computed,
                     thresholds=known.get(traits[slot].name, ()),
@@ -116,6 +117,10 @@ class Fold:
                 )
                 self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot], _is_timed(traits[slot])))
         self._by_slot = sorted(self._at)
+        #: By slot, the traits that forget after a term.
+        self._keepers: dict[int, Keeper] = {
+            at.slot: found for at in self._by_slot if (found := keeper(at.trait, calendar)) is not None
+        }
         self._monoids = [at.monoid for at in self._by_slot]
         self._timed = tuple(at for at in self._by_slot if at.timed)
         self.timed_parts: tuple[int, ...] = tuple(sorted({at.part for at in self._timed}))
@@ -298,10 +303,15 @@ class Fold:
         day = hot.day
         values = hot.values
         due = hot.due
-        by_slot = self._by_slot
+        by_slot, keepers = self._by_slot, self._keepers
         for slot in dirty:
             _, part, place, monoid, _, _ = by_slot[slot]
             state = parts[part][place]
+            if keepers and slot in keepers:
+                state, next_day = keepers[slot].keep(state, day)
+                parts[part][place] = state
+                if next_day and (next_day < due or not due):
+                    due = next_day
             value, next_day = monoid.now(state, day)
             if value != values[slot]:
                 values[slot] = value
@@ -325,9 +335,13 @@ class Fold:
 
     # Time, merging, consent -------------------------------------------------------------------------------------
 
-    def evaluate(self, hot: Hot, parts: Mapping[int, list[Any]], day: int) -> set[int]:
-        """Recompute every value as of local day `day` (or the record's own, if later) from all parts of the profile."""
+    def evaluate(self, hot: Hot, parts: Mapping[int, list[Any]], day: int, written: set[int] | None = None) -> set[int]:
+        """Recompute every value as of local day `day` (or the record's own, if later) from all parts of the profile.
+
+        Parts from which something was forgotten are added to `written`.
+        """
         day = max(day, hot.day)
+        forgets = self._keep(parts, day, written)
         changed: set[int] = set()
         values = hot.values
         for slot, part, place, monoid, _, _ in self._by_slot:
@@ -337,15 +351,32 @@ class Fold:
                 values[slot] = value
                 changed.add(slot)
         hot.day = day
-        hot.due = self.due(parts, day)
+        hot.due = _sooner(self.due(parts, day), forgets)
         return changed
 
-    def pass_time(self, hot: Hot, parts: Mapping[int, list[Any]], day: int) -> set[int]:
+    def _keep(self, parts: Mapping[int, list[Any]], day: int, written: set[int] | None) -> int:
+        """Take out of the states what is past its term; the next day on which something goes, 0: never."""
+        due = 0
+        for slot, keeping in self._keepers.items():
+            at = self._by_slot[slot]
+            states = parts.get(at.part)
+            if states is None:
+                continue
+            before = _ENCODER.encode(states[at.place])
+            states[at.place], next_day = keeping.keep(states[at.place], day)
+            if written is not None and _ENCODER.encode(states[at.place]) != before:
+                written.add(at.part)
+            due = _sooner(due, next_day)
+        return due
+
+    def pass_time(
+        self, hot: Hot, parts: Mapping[int, list[Any]], day: int, written: set[int] | None = None
+    ) -> set[int]:
         """What `evaluate` does when nothing but time passed; of the parts, `timed_parts` are needed. Changed slots."""
         day = max(day, hot.day)
         changed: set[int] = set()
         values = hot.values
-        earliest = 0
+        earliest = self._keep(parts, day, written)
         for slot, part, place, monoid, _, _ in self._timed:
             states = parts.get(part)
             if states is None:
@@ -443,7 +474,12 @@ def _order_steps(of_orders: Iterable[_Slot]) -> tuple[tuple[_OrderStep, ...], tu
 
 def _is_timed(trait: Trait) -> bool:
     windowed = trait.window_days is not None and trait.kind in {"count", "sum", "distinct", "affinity"}
-    return windowed or trait.kind in {"days_since", "lifecycle"}
+    return windowed or trait.kind in {"days_since", "lifecycle"} or trait.keep_days is not None
+
+
+def _sooner(one: int, other: int) -> int:
+    """The earlier of two days, where 0 is never."""
+    return min(one, other) if one and other else one or other
 
 
 def _start(purpose: str, since: Mapping[str, int]) -> int | None:

@@ -255,7 +255,7 @@ def _record_version(draft: Draft) -> str:
     replace = msgspec.structs.replace
     content = msgspec.json.encode(
         [
-            [replace(t, title={}) for t in draft.traits.values()],
+            [_trait(t) for t in draft.traits.values()],
             [replace(s, title={}) for s in draft.segments.values()],
             [(e.name, e.purpose) for e in draft.events.values()],
             draft.shop.time_zone,
@@ -265,10 +265,24 @@ def _record_version(draft: Draft) -> str:
             *_terms(draft),
             *_policies(draft),
             *_left_out(draft),
+            *_inactive(draft),
         ],
         order="deterministic",
     )
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _trait(trait: Trait) -> msgspec.Raw:
+    """A trait without its words, and without a term that it does not have."""
+    content = msgspec.json.encode(msgspec.structs.replace(trait, title={}), order="deterministic")
+    no_term = b',"keep_days":null}'
+    return msgspec.Raw(content.removesuffix(no_term) + b"}" if content.endswith(no_term) else content)
+
+
+def _inactive(draft: Draft) -> list[Any]:
+    """When time alone ends a profile: the day stands in an index beside the record."""
+    days = draft.retention.inactive_profile_days
+    return [] if days is None else [["inactive", days]]
 
 
 def _terms(draft: Draft) -> list[Any]:

@@ -11,6 +11,8 @@ from regulars.shop.mistake import listed
 
 #: Half-lives after which what is left of a score is within its tolerance.
 HALF_LIVES = 10
+#: Kinds of trait that hold one value, whatever the day: forgetting it would need the next one, which is not held.
+WITHOUT_DAYS = ("first", "max")
 
 
 def check_retention(draft: Draft) -> None:
@@ -28,6 +30,8 @@ def check_retention(draft: Draft) -> None:
             message = f"{listed(ALWAYS_KEPT)} are kept: orders, accounts and the proof of consent rest on them"
             draft.report("events", name, "keep_days", message)
     for trait in draft.traits.values():
+        if trait.keep_days is not None:
+            _check_term(draft, trait, trait.keep_days)
         _check_trait(draft, trait)
 
 
@@ -47,6 +51,18 @@ def _check_trait(draft: Draft, trait: Trait) -> None:
         draft.report("traits", trait.name, "window_days", message)
 
 
+def _check_term(draft: Draft, trait: Trait, days: int) -> None:
+    """A term is possible where the record knows the day of what it holds, and leaves the window whole."""
+    if days < 1:
+        draft.report("traits", trait.name, "keep_days", f"expected at least 1, got {days}")
+    elif trait.kind in WITHOUT_DAYS:
+        message = f"a {trait.kind} has no days that could be forgotten one by one; count, sum, distinct and last have"
+        draft.report("traits", trait.name, "keep_days", message)
+    elif trait.window_days is not None and days < trait.window_days:
+        message = f"counts {trait.window_days} days, so it cannot forget after {days}; shorten window_days as well"
+        draft.report("traits", trait.name, "keep_days", message)
+
+
 def needed_days(trait: Trait) -> int | None:
     """For how many days an event matters to a trait; None: for ever.
 
@@ -55,6 +71,8 @@ def needed_days(trait: Trait) -> int | None:
     """
     if trait.window_days is not None:
         return trait.window_days
+    if trait.keep_days is not None:
+        return trait.keep_days
     if trait.kind == "affinity" and trait.half_life_days is not None:
         return math.ceil(HALF_LIVES * trait.half_life_days)
     return None
