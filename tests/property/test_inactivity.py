@@ -71,7 +71,8 @@ def certificates(state: SqliteState) -> list[Erasure]:
 
 
 def spoke(hot: Hot, person: Person) -> int:
-    return max([hot.last_seen, *(one[2] for one in person.statements), *(one[0] for one in person.facts.values())])
+    facts: list[int] = [one[0] for one in person.facts.values()]
+    return max([hot.last_seen, *(one[2] for one in person.statements), *facts])
 
 
 @LAX
