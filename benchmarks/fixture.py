@@ -55,6 +55,7 @@ from regulars.flow.people import place
 from regulars.flow.updater import Updater
 from regulars.profile import orders
 from regulars.runtime.folder import open_folder
+from regulars.shop import load
 
 VISITORS, CUSTOMERS = 600_000, 400_000
 PROFILES = VISITORS + CUSTOMERS
@@ -115,11 +116,11 @@ def product(number: int) -> dict[str, Any]:
 
 def fixture(*, say: Any = print) -> Fixture:
     """The fixture, built when it is missing."""
-    base = Path(os.environ.get("REGULARS_BENCH") or Path.home() / ".cache" / "regulars-bench")
-    building = base / f"building-{os.getpid()}"
+    folder = base()
+    building = folder / f"building-{os.getpid()}"
     definitions = fixture_shop.write(building / "shop")
     digest = hashlib.blake2b(f"{definitions.version} {_VERSION} {SCHEMA_VERSION}".encode(), digest_size=6).hexdigest()
-    root = base / f"million-{digest}"
+    root = folder / f"million-{digest}"
     if not (root / "sizes.json").exists():
         began = time.monotonic()
         shutil.rmtree(root, ignore_errors=True)
@@ -134,6 +135,23 @@ def fixture(*, say: Any = print) -> Fixture:
     shutil.rmtree(building, ignore_errors=True)
     sizes = json.loads((root / "sizes.json").read_text())
     return Fixture(root, root / "shop", root / "data", definitions, sizes)
+
+
+def newest(*, say: Any = print) -> Fixture:
+    """A fixture that is there already, be it of older definitions; built when there is none.
+
+    For what does not depend on the shop's definitions: the server brings the tables of an older state up to date.
+    """
+    found = sorted(base().glob("million-*/sizes.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        return fixture(say=say)
+    root = found[-1].parent
+    return Fixture(root, root / "shop", root / "data", load(root / "shop"), json.loads(found[-1].read_text()))
+
+
+def base() -> Path:
+    """The folder of all fixtures."""
+    return Path(os.environ.get("REGULARS_BENCH") or Path.home() / ".cache" / "regulars-bench")
 
 
 # Histories --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """A year of 20,000,000 events in the lake of the shop of a million customers, built once beside that fixture.
 
+It needs no fixture of a million, and goes with each: of an older one, the server changes the state's tables when it
+starts.
+
 `python benchmarks/fixture_year.py` builds it (some minutes) and prints its sizes. What it is:
 
 - 365 days of 54,795 events until the day before `fixture.NOW`: visits of five events by customers of the million, three
@@ -10,7 +13,7 @@
   somebody else tells of this customer's e-mail address in its text, as the note of a call does;
 - the log's 72 hours: the records of the last three days, which count as folded and sealed.
 
-`overlaid` gives a copy of the million's data folder with this lake and log.
+`overlaid` gives a data folder with this lake and log: a copy of the million's, or one without a profile.
 """
 
 import argparse
@@ -44,13 +47,15 @@ from regulars.core.calendar import Calendar
 from regulars.core.lake import EVENT_PART, PartFile
 from regulars.core.log import EVENTS, NewRecord
 from regulars.core.state import FOLDED, MANIFEST, SEALED, Changes
+from regulars.runtime.folder import open_folder
 
 DAYS, EVENTS_A_DAY, VISIT = 365, 54_795, 5
 LOGGED_DAYS, LOGGED_TOGETHER = 3, 20
 PERSON = 734_567  # the customer's number in the fixture
 EMAIL = f"c{PERSON}@post.example"
 TOLD = 24
-_VERSION = "1"
+_VERSION = "2"
+_TIME_ZONE = "Europe/Berlin"  # of the shop of a million
 #: pyarrow's arrays are generic for type checkers only.
 _array: Any = pa.array
 _join: Any = pc.binary_join_element_wise
@@ -61,16 +66,17 @@ _BROWSERS = [
 
 
 class Year(msgspec.Struct, frozen=True):
-    """Where it lies, and the million that it belongs to."""
+    """Where it lies, its shop, and the fixture of a million whose state is taken, if any."""
 
     root: Path
-    million: made.Fixture
+    shop: Path
+    million: made.Fixture | None
     sizes: dict[str, float]
 
     @contextmanager
     def overlaid(self) -> Iterator[Path]:
-        """A data folder to run on, removed afterwards: the million's, with this lake and this log."""
-        with self.million.copied() as data:
+        """A data folder to run on, removed afterwards, with this lake and log; its state is the million's, or empty."""
+        with self.million.copied() if self.million else _empty(self.root) as data:
             shutil.copytree(self.root / "lake" / "event", data / "lake" / "event", copy_function=os.link)
             shutil.rmtree(data / "log", ignore_errors=True)
             (data / "log.db").unlink(missing_ok=True)
@@ -94,30 +100,41 @@ def identifiers() -> list[str]:
     return [f"user_id:{made.user(PERSON)}", f"anonymous_id:{made.device(PERSON)}"]
 
 
-def year(*, say: Any = print) -> Year:
-    """The fixture, built when it is missing."""
-    million = made.fixture(say=say)
-    root = million.root.parent / f"year-{_VERSION}-{million.root.name.partition('-')[2]}"
+@contextmanager
+def _empty(root: Path) -> Iterator[Path]:
+    data = root / f"run-{os.getpid()}"
+    try:
+        yield open_folder(data).root
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def year(*, million: bool = False, say: Any = print) -> Year:
+    """The fixture, built when it is missing; with the state of a million profiles, or with none that came before."""
+    root = made.base() / f"year-{_VERSION}"
     if not (root / "sizes.json").exists():
         began = time.monotonic()
         shutil.rmtree(root, ignore_errors=True)
         building = root.with_name(f"building-year-{os.getpid()}")
         try:
-            sizes = _build(building, million, say)
+            sizes = _build(building, say)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
         sizes["build_seconds"] = time.monotonic() - began
         (building / "sizes.json").write_text(json.dumps(sizes))
         building.rename(root)
-    return Year(root, million, json.loads((root / "sizes.json").read_text()))
+    fixture_shop.write(root / "shop")
+    sizes = json.loads((root / "sizes.json").read_text())
+    found = made.newest(say=say) if million else None
+    return Year(root, found.shop if found else root / "shop", found, sizes)
 
 
-def _build(root: Path, million: made.Fixture, say: Any) -> dict[str, float]:
+def _build(root: Path, say: Any) -> dict[str, float]:
     say("writing a year of 20,000,000 events")
     lake = ParquetLake(root / "lake")
     shoppers = _Shoppers()
-    calendar = Calendar(million.definitions.shop.time_zone)
+    calendar = Calendar(_TIME_ZONE)
     today = calendar.day(made.NOW)
     parts: list[PartFile] = []
     last: list[pa.Table] = []

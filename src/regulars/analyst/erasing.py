@@ -262,10 +262,10 @@ def wipe(work: Workbench, *, keys: list[str]) -> dict[str, int]:
     return {"state.db": wipe_gaps(work.data / "state.db", list(found))}
 
 
-def check(work: Workbench, *, keys: list[str], files: list[str] | None = None) -> dict[str, Any]:
-    """Prove that the search finds, then search: the data folder, or of the lake only `files`."""
+def check(work: Workbench, *, keys: list[str], files: search.Groups | None = None) -> dict[str, Any]:
+    """Prove that the search finds, then search: the data folder, or of the lake only row groups of `files`."""
     planted = search.prove(keys, work.data)
-    hits = search.search([work.data], keys, lake=None if files is None else frozenset(files))
+    hits = search.search([work.data], keys, lake=files)
     stores = sorted({*planted, *(hit.store for hit in hits)})
     counted = [Checked(s, planted.get(s, 0), sum(hit.store == s for hit in hits)) for s in stores]
     return {

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +41,10 @@ _MOST_PLACES = 10_000  # looked at in one stretch of data
 _PLANTED = "planted-"
 
 
+#: Files of a lake, by their names in it, with the row groups to be read; None: all of them.
+Groups = Mapping[str, Sequence[int] | None]
+
+
 class Hit(NamedTuple):
     """Something found: in which store, which file, as what form, where in the file."""
 
@@ -50,8 +54,8 @@ class Hit(NamedTuple):
     place: str
 
 
-def search(folders: Sequence[Path], keys: Sequence[str], *, lake: frozenset[str] | None = None) -> list[Hit]:
-    """Every place below the folders that holds one of the identifiers in any form; of a lake only the files named."""
+def search(folders: Sequence[Path], keys: Sequence[str], *, lake: Groups | None = None) -> list[Hit]:
+    """Every place below the folders that holds an identifier in any form; of a lake only the row groups named."""
     forms = patterns(keys)
     finder = Finder(forms)
     found: list[Hit] = []
@@ -59,14 +63,14 @@ def search(folders: Sequence[Path], keys: Sequence[str], *, lake: frozenset[str]
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             if not path.is_file() or path.name.endswith("-shm"):
                 continue
-            if (
-                lake is not None
-                and path.suffix == ".parquet"
-                and path.relative_to(folder / "lake").as_posix() not in lake
-            ):
-                continue
+            groups = None
+            if lake is not None and store_of(path) == "lake":
+                name = path.relative_to(folder / "lake").as_posix()
+                if name not in lake:
+                    continue
+                groups = lake[name]
             with contextlib.suppress(FileNotFoundError):  # replaced meanwhile
-                found += _search_file(path, forms, finder)
+                found += _search_file(path, forms, finder, groups)
     return found
 
 
@@ -96,10 +100,10 @@ def prove(keys: Sequence[str], data: Path) -> dict[str, int]:
         return counted
 
 
-def _search_file(path: Path, forms: dict[bytes, str], finder: Finder) -> Iterator[Hit]:
+def _search_file(path: Path, forms: dict[bytes, str], finder: Finder, groups: Sequence[int] | None) -> Iterator[Hit]:
     store = store_of(path)
     hits = 0
-    for place, data in _contents(path):
+    for place, data in _contents(path, groups):
         for pattern in sorted({one.pattern for one in islice(finder.find(data), _MOST_PLACES)}):
             yield Hit(store, str(path), forms[pattern], place)
             hits += 1
@@ -121,7 +125,7 @@ def store_of(path: Path) -> str:
     return "packed files" if path.suffix == ".gz" else "other files"
 
 
-def _contents(path: Path) -> Iterator[tuple[str, Any]]:
+def _contents(path: Path, groups: Sequence[int] | None) -> Iterator[tuple[str, Any]]:
     """What is to be searched of a file: its bytes, and what they mean."""
     size = path.stat().st_size
     if not size:
@@ -134,16 +138,16 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
     elif head.startswith(MAGIC):
         yield from _log_file(path)
     elif head.startswith(b"PAR1"):
-        yield from _parquet(path)
+        yield from _parquet(path, groups)
     elif head.startswith(b"\x1f\x8b"):
         with gzip.open(path) as packed, contextlib.suppress(OSError, EOFError, zlib.error):
             yield "unpacked", packed.read()
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The values of every column, unpacked, a row group at a time."""
+def _parquet(path: Path, groups: Sequence[int] | None) -> Iterator[tuple[str, bytes]]:
+    """The values of every column, unpacked, a row group at a time: of some row groups, or of all."""
     with pq.ParquetFile(path) as file:
-        for number in range(file.num_row_groups):
+        for number in range(file.num_row_groups) if groups is None else groups:
             table = file.read_row_group(number, use_threads=False)
             buffers = (b for column in table.columns for chunk in column.chunks for b in chunk.buffers())
             yield f"row group {number}", b"\0".join(b.to_pybytes() for b in buffers if b is not None and b.size >= 5)

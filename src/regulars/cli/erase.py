@@ -131,9 +131,11 @@ def _verify(settings: Settings, keys: Sequence[str], folders: Sequence[Path]) ->
     blind = sorted(store for store, count in planted.items() if not count)
     if blind:
         raise RuntimeError(f"the search does not find what was planted in {', '.join(blind)}")
+    began = time.monotonic()
     with Console(stderr=True).status("searching"):
         hits = search.search([folder.root, *folders], keys)
     for hit in hits:
         click.echo(f"{hit.file}: {hit.form} form, {hit.place}")
+    click.echo(f"searched in {time.monotonic() - began:.1f} s")
     click.echo(f"found: {len(hits)}")
     return FOUND if hits else 0

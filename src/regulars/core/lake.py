@@ -82,12 +82,19 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """What taking rows out wrote: parts to list, files that they replace, rows removed and rows of others changed."""
+    """What taking rows out wrote: parts to list, files that they replace, rows removed and rows of others changed.
+
+    `written` says which row groups of a new part are no copies (None: all). `searched` parts were read; of those
+    `passed`, words noted in them or the manifest told enough.
+    """
 
     parts: list[PartFile]
     replaced: list[str]
     removed: int = 0
     changed: int = 0
+    written: dict[str, list[int] | None] = {}
+    searched: int = 0
+    passed: int = 0
 
 
 class LoggedDecision(msgspec.Struct, frozen=True, array_like=True):

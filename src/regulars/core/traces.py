@@ -9,6 +9,8 @@ from regulars.core.record import profile_name, profile_number
 
 #: A value of fewer characters occurs everywhere; of such an identifier only the whole key `type:value` is searched.
 SHORTEST = 5
+#: How others make hashes of addresses.
+_HASHES = ("sha256", "sha1", "md5")
 
 
 def values(keys: Iterable[str]) -> list[str]:
@@ -25,6 +27,19 @@ def texts(keys: Iterable[str]) -> list[bytes]:
     return sorted({one.encode() for one in (*spelled, *whole)})
 
 
+def hashed(keys: Iterable[str]) -> list[str]:
+    """The hashes of the keys and their values as texts have them, in hexadecimal digits."""
+    spelled = {text for key in keys for text in _spellings(key)}
+    return sorted(hashlib.new(n, t.encode(), usedforsecurity=False).hexdigest() for t in spelled for n in _HASHES)
+
+
+def _spellings(key: str) -> set[str]:
+    """What is hashed of a key: its value where that is long enough, in small letters too, and the key itself."""
+    value = key.partition(":")[2]
+    spelled = value if value.casefold() in values([key]) else key
+    return {spelled, spelled.lower(), key}
+
+
 def patterns(keys: Iterable[str]) -> dict[bytes, str]:
     """Byte patterns of the keys with the name of their form; none of them holds an identifier of somebody else.
 
@@ -37,8 +52,8 @@ def patterns(keys: Iterable[str]) -> dict[bytes, str]:
     for key in keys:
         value = key.partition(":")[2]
         spelled = value if value.casefold().encode() in found else key
-        for text in {spelled, spelled.lower(), key}:
-            for name in ("sha256", "sha1", "md5"):
+        for text in _spellings(key):
+            for name in _HASHES:
                 digest = hashlib.new(name, text.encode(), usedforsecurity=False)
                 found |= dict.fromkeys((digest.hexdigest().encode(), digest.digest()), "hash")
         found[hashlib.blake2b(key.encode(), digest_size=8).digest()] = "hash"

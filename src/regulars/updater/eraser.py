@@ -47,7 +47,7 @@ class Eraser:
         self._seal = seal
         self._today = today
         self._looked = False
-        self._files: dict[str, list[str]] = {}  # by erasure: files of the lake that were written for it
+        self._files: dict[str, dict[str, list[int] | None]] = {}  # by erasure: what of the lake was written for it
         self._sealed = Sealed(self._folder)
 
     def work(self) -> int:
@@ -133,7 +133,8 @@ class Eraser:
             "lake_rows_of_others_changed": done.changed,
             "lake_files": len(done.replaced),
         }
-        self._files[erasure.id] = [part.file for part in done.parts]
+        erasure.lake_read, erasure.lake_by_words = done.searched, done.passed
+        self._files[erasure.id] = dict(done.written)
         return bookkeeping.dropped(done)
 
     def _profiles(self) -> Changes:

@@ -1,9 +1,10 @@
 """Rows out of the lake: which parts hold them, and those parts written again without them.
 
-A part is looked at column by column before it is read whole: the statistics of its row groups tell where a subject can
-be, and dictionaries of the short columns tell whether others speak of an erased identifier.
+The words of a part (`words`) tell which of its row groups may hold or name somebody; the others are copied as they are.
+Of a part without them, statistics tell where a subject can be, and its texts are searched.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -15,8 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regulars.adapters.finding import Finder
-from regulars.adapters.lake import tables
+from regulars.adapters.lake import tables, words
 from regulars.adapters.lake.files import Encoding, Folder, MissingPart
+from regulars.adapters.lake.splicing import NotSpliceable
 from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile, bucket_of
 from regulars.core.traces import MASK, spelled_in_text, texts, values
 
@@ -29,20 +31,26 @@ _JSON_FACTS, _JSON_TEXTS = "traits", ("properties", "context")
 _dictionaries = [*(f"{name}.list.element" for name in _NAMING), _JSON_FACTS, "context"]
 
 
-class _Rewritten(NamedTuple):
+class _Looked(NamedTuple):
+    """What became of a part: whether rows of it were read, and what was written."""
+
     part: PartFile
-    new: PartFile | None
-    removed: int
-    changed: int
+    read: bool
+    removed: int = 0
+    changed: int = 0
+    replaced: bool = False
+    new: PartFile | None = None
+    groups: list[int] | None = None  # of the new part that are not copies; None: all
 
 
 def dropped(folder: Folder, listed: Sequence[PartFile], drops: Sequence[Drop], rows_per_group: int) -> Dropped:
     """Write the parts that hold a dropped row, or an erased identifier, again without it; nothing is listed yet."""
     wanted = [part for part in listed if part.kind != PROFILE_PART]
     erased = _Erased(drops)
+    question = words.Question([one for drop in drops for one in drop.subjects], erased.names)
     with ThreadPoolExecutor(THREADS) as threads:
-        done = list(threads.map(lambda part: _rewrite(folder, part, drops, erased, rows_per_group), wanted))
-    found = [one for one in done if one is not None]
+        done = list(threads.map(lambda part: _rewrite(folder, part, drops, erased, question, rows_per_group), wanted))
+    found = [one for one in done if one.replaced]
     new = [one.new for one in found if one.new is not None]
     folder.settle(new)
     return Dropped(
@@ -50,6 +58,9 @@ def dropped(folder: Folder, listed: Sequence[PartFile], drops: Sequence[Drop], r
         replaced=[one.part.file for one in found],
         removed=sum(one.removed for one in found),
         changed=sum(one.changed for one in found),
+        written={one.new.file: one.groups for one in found if one.new is not None},
+        searched=sum(one.read for one in done),
+        passed=sum(not one.read for one in done),
     )
 
 
@@ -58,6 +69,7 @@ class _Erased:
 
     def __init__(self, drops: Iterable[Drop]) -> None:
         keys = sorted({key for drop in drops if drop.erases for key in drop.subjects})
+        self.names = keys
         self.keys = pa.array(keys, pa.string())
         self.values = sorted({key.partition(":")[2] for key in keys})
         self.spelled = spelled_in_text(keys)
@@ -98,35 +110,86 @@ class _Erased:
 
 
 def _rewrite(
-    folder: Folder, part: PartFile, drops: Sequence[Drop], erased: _Erased, rows_per_group: int
-) -> _Rewritten | None:
+    folder: Folder,
+    part: PartFile,
+    drops: Sequence[Drop],
+    erased: _Erased,
+    question: words.Question,
+    rows_per_group: int,
+) -> _Looked:
     relevant = [drop for drop in drops if _may_hold(part, drop)]
     named = bool(erased) and part.kind == EVENT_PART
     if not relevant and not named:
-        return None
-    coded = _dictionaries if part.kind == EVENT_PART else []
+        return _Looked(part, read=False)
     try:
-        with pq.ParquetFile(folder.path(part), memory_map=True, read_dictionary=coded) as file:
-            if not (_holds(file, part, relevant) or (named and _names(file, erased))):
-                return None
-            # Without dictionaries, so that what is written is as at sealing.
+        groups = _concerned(folder, part, relevant, question)
+        if groups == []:
+            return _Looked(part, read=False)
         with pq.ParquetFile(folder.path(part), memory_map=True) as file:
-            table = file.read(use_threads=False)
+            if groups is None and not _worth_reading(folder, part, relevant, erased):
+                return _Looked(part, read=True)
+            looked = range(file.num_row_groups) if groups is None else groups
+            read = {number: file.read_row_group(number, use_threads=False) for number in looked}
+            others = [number for number in range(file.num_row_groups) if number not in read]
     except FileNotFoundError as error:
         raise MissingPart(folder.path(part)) from error
-    gone = _gone(table, relevant)
+    kept: dict[int, pa.Table] = {}
+    removed = changed = 0
+    for number, table in read.items():
+        left, lost, masked = _left(table, relevant, erased if named else None)
+        if lost or masked:
+            kept[number] = left
+        removed, changed = removed + lost, changed + masked
+    if not kept:
+        return _Looked(part, read=True)
+    encoding = Encoding(rows_per_group, tables.DICTIONARY[part.kind])
+    new, groups = _written(folder, part, read, kept, others, encoding)
+    return _Looked(part, True, removed, changed, True, new, groups)
+
+
+def _written(
+    folder: Folder, part: PartFile, read: dict[int, pa.Table], kept: dict[int, pa.Table], others: Sequence[int],
+    encoding: Encoding,
+) -> tuple[PartFile | None, list[int] | None]:  # fmt: skip
+    """The part with what is kept of row groups that were read, the others as they are; which are not copies."""
+    if others:
+        with contextlib.suppress(NotSpliceable):
+            new = folder.replace_groups(part, kept, encoding)
+            left = [number for number in sorted({*read, *others}) if number not in kept or kept[number].num_rows]
+            return new, [at for at, number in enumerate(left) if number in kept]
+        with pq.ParquetFile(folder.path(part)) as file:
+            read = read | {number: file.read_row_group(number, use_threads=False) for number in others}
+    rest = pa.concat_tables([kept.get(number, read[number]) for number in sorted(read)])
+    if not rest.num_rows:
+        return None, None
+    new = folder.write(
+        rest, kind=part.kind, day=part.day, until=part.until, bucket=part.bucket, encoding=encoding
+    )  # fmt: skip
+    return new, None
+
+
+def _left(table: pa.Table, drops: Sequence[Drop], erased: _Erased | None) -> tuple[pa.Table, int, int]:
+    """The rows that stay, without names; how many went, and how many were changed."""
+    gone = _gone(table, drops)
     removed = int(pc.sum(gone).as_py() or 0)
     kept = table.filter(pc.invert(gone)) if removed else table
-    changed = 0
-    if named:
-        kept, changed = _without_names(kept, erased)
-    if not removed and not changed:
-        return None
-    new = None
-    if kept.num_rows:
-        encoding = Encoding(rows_per_group, tables.DICTIONARY[part.kind])
-        new = folder.write(kept, kind=part.kind, day=part.day, until=part.until, bucket=part.bucket, encoding=encoding)
-    return _Rewritten(part, new, removed, changed)
+    kept, changed = (kept, 0) if erased is None else _without_names(kept, erased)
+    return kept, removed, changed
+
+
+def _concerned(folder: Folder, part: PartFile, drops: Sequence[Drop], question: words.Question) -> list[int] | None:
+    """The row groups that may hold, name or tell of the subjects, by the words of the part; None when it has none."""
+    if not all(drop.subjects for drop in drops):
+        return None  # of everybody: words do not tell
+    known = words.read(folder.path(part))
+    return None if known is None else [number for number, one in enumerate(known) if question.may_concern(one)]
+
+
+def _worth_reading(folder: Folder, part: PartFile, drops: Sequence[Drop], erased: _Erased) -> bool:
+    """Whether a part without words holds a row that is dropped, or names somebody."""
+    coded = _dictionaries if part.kind == EVENT_PART else []
+    with pq.ParquetFile(folder.path(part), memory_map=True, read_dictionary=coded) as file:
+        return _holds(file, part, drops) or (bool(erased) and part.kind == EVENT_PART and _names(file, erased))
 
 
 def _may_hold(part: PartFile, drop: Drop) -> bool:
@@ -167,6 +230,8 @@ def _group_may_hold(metadata: pq.FileMetaData, number: int, drops: Sequence[Drop
 
 def _names(file: pq.ParquetFile, erased: _Erased) -> bool:
     """Whether the events of a part name an erased identifier; its distinct texts are searched."""
+    if not all(key.isascii() for key in erased.names):
+        return True  # capitals of other letters are not known to the search
     # Group by group: nested columns with dictionaries cannot be read over several.
     columns = [*_NAMING, _JSON_FACTS, *_JSON_TEXTS]
     for number in range(file.num_row_groups):

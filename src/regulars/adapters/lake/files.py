@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from regulars.adapters.lake import splicing, words
 from regulars.core.errors import Unavailable
 from regulars.core.lake import ALL_BUCKETS, PartFile
 
@@ -59,11 +60,34 @@ class Folder:
     def write(self, table: pa.Table, *, kind: str, day: int, until: int, bucket: int, encoding: Encoding) -> PartFile:
         """Write rows with a column `offset` as a part. Call `settle` after the last."""
         offsets = table.column("offset").to_numpy()
-        written = self._write([table], table.schema, _name(kind, day, until, bucket), encoding)
+        size = encoding.rows_per_group
+        noted = words.written([words.of(table.slice(at, size), kind) for at in range(0, table.num_rows, size)])
+        written = self._write([table], table.schema, _name(kind, day, until, bucket), encoding, noted)
         low, high = int(offsets.min()), int(offsets.max())
         return PartFile(
             written.name, kind, day, bucket, written.rows, written.bytes, written.checksum, low, high, until
         )
+
+    def replace_groups(self, part: PartFile, kept: Mapping[int, pa.Table], encoding: Encoding) -> PartFile:
+        """A part with what is left of some of its row groups; the others are copied as they are. Call `settle`."""
+        data = self.path(part).read_bytes()
+        filters = words.read(self.path(part)) or []
+        pieces: dict[int, splicing.Pieces | None] = {}
+        noted = list(filters)
+        for number, table in kept.items():
+            pieces[number] = None
+            if table.num_rows:
+                pieces[number] = splicing.taken_apart(_encoded(table, encoding))
+                noted[number] = words.of(table, part.kind)
+        left = [one for number, one in enumerate(noted) if number not in kept or kept[number].num_rows]
+        new = splicing.spliced(splicing.taken_apart(data), pieces, words.written(left))
+        found = pq.read_metadata(pa.BufferReader(new))
+        low, high = _offsets(found)
+        written = self._write_bytes(new, found.num_rows, _name(part.kind, part.day, part.until, part.bucket))
+        return PartFile(
+            written.name, part.kind, part.day, part.bucket, written.rows, written.bytes, written.checksum, low, high,
+            part.until,
+        )  # fmt: skip
 
     def write_stream(
         self, tables: Iterable[pa.Table], schema: pa.Schema, *, kind: str, day: int, bucket: int, offset: int,
@@ -75,27 +99,41 @@ class Folder:
             written.name, kind, day, bucket, written.rows, written.bytes, written.checksum, offset, offset, day
         )
 
-    def _write(self, tables: Iterable[pa.Table], schema: pa.Schema, name: str, encoding: Encoding) -> _Written:
-        """Write under a temporary name, make it durable, then give it its name."""
+    def _write(
+        self, tables: Iterable[pa.Table], schema: pa.Schema, name: str, encoding: Encoding, noted: bytes = b""
+    ) -> _Written:
+        """Write under a temporary name, make it durable, then give it its name; `noted` stands before the footer."""
         target = self.root / name
         unfinished = target.with_name(target.name + _UNFINISHED)
         rows = 0
-        # The signature that type checkers see says bool; the function takes the columns to encode, too.
-        options: dict[str, Any] = {"use_dictionary": list(encoding.dictionary) or True}
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with pq.ParquetWriter(unfinished, schema, compression=encoding.compression, **options) as writer:
+            with pa.OSFile(str(unfinished), "wb") as sink, _writer(sink, schema, encoding) as writer:
                 for table in tables:
                     writer.write_table(table.cast(schema), row_group_size=encoding.rows_per_group)
                     rows += table.num_rows
+                sink.write(noted)  # after the rows, before the footer, as Parquet keeps its own filters
             size, checksum = _settle_file(unfinished)
             unfinished.rename(target)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
-            raise Unavailable(
-                f"the lake cannot write {target}: {error.strerror or error}; make room on the disk; nothing is lost"
-            ) from error
+            raise _full(target, error) from error
         return _Written(name, rows, size, checksum)
+
+    def _write_bytes(self, data: bytes, rows: int, name: str) -> _Written:
+        """The same of a file that is in memory."""
+        target = self.root / name
+        unfinished = target.with_name(target.name + _UNFINISHED)
+        try:
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(target)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise _full(target, error) from error
+        return _Written(name, rows, len(data), hashlib.blake2b(data, digest_size=16).hexdigest())
 
     def settle(self, parts: Sequence[PartFile]) -> None:
         """Make the names of new parts durable."""
@@ -129,6 +167,34 @@ class Folder:
                 f"{size} bytes with {checksum} found; restore it from a backup"
             )
         return None
+
+
+def _writer(sink: Any, schema: pa.Schema, encoding: Encoding) -> pq.ParquetWriter:
+    # The signature that type checkers see says bool; the function takes the columns to encode, too.
+    options: dict[str, Any] = {"use_dictionary": list(encoding.dictionary) or True}
+    return pq.ParquetWriter(sink, schema, compression=encoding.compression, **options)
+
+
+def _encoded(table: pa.Table, encoding: Encoding) -> bytes:
+    """A file of one row group."""
+    sink = pa.BufferOutputStream()
+    with _writer(sink, table.schema, encoding) as writer:
+        writer.write_table(table, row_group_size=encoding.rows_per_group)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _offsets(found: pq.FileMetaData) -> tuple[int, int]:
+    """The smallest and the largest log offset of a file's rows, as its statistics have them."""
+    at = found.schema.names.index("offset")
+    statistics: list[Any] = [found.row_group(number).column(at).statistics for number in range(found.num_row_groups)]
+    return min(one.min for one in statistics), max(one.max for one in statistics)
+
+
+def _full(target: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"the lake cannot write {target}: {error.strerror or error}; make room on the disk; nothing is lost"
+    )
 
 
 def checksum_of(path: Path) -> str:

@@ -24,8 +24,9 @@ GROUP_ROWS = 1024
 class ParquetLake:
     """Events and decisions as Parquet files below one folder (`core.lake.Lake`)."""
 
-    def __init__(self, root: Path, limits: duck.Limits = duck.Limits()) -> None:
+    def __init__(self, root: Path, limits: duck.Limits = duck.Limits(), *, group_rows: int = GROUP_ROWS) -> None:
         self.folder = Folder(root)
+        self._group_rows = group_rows
         self._limits = limits
         self._histories = Histories(self.folder)
         root.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ class ParquetLake:
 
     def drop(self, listed: Sequence[PartFile], drops: Sequence[Drop]) -> Dropped:
         """Write the parts that hold what the drops name again without it; nothing is listed yet."""
-        return dropping.dropped(self.folder, listed, drops, GROUP_ROWS)
+        return dropping.dropped(self.folder, listed, drops, self._group_rows)
 
     def query(self, name: str, listed: Sequence[PartFile], arguments: Mapping[str, Any] | None = None) -> Any:
         """The rows of a named analysis (`queries.QUERIES`) over the listed files, as tuples."""
@@ -110,7 +111,7 @@ class ParquetLake:
             day=slot.day,
             until=slot.until,
             bucket=slot.bucket,
-            encoding=Encoding(GROUP_ROWS, tables.DICTIONARY[kind]),
+            encoding=Encoding(self._group_rows, tables.DICTIONARY[kind]),
         )
 
 

@@ -1,0 +1,216 @@
+"""Which words a part may hold, noted in the file itself: rows that cannot name somebody need not be read.
+
+Between the last row group and the footer, where Parquet keeps filters of its own, lies a Bloom filter for each row
+group. In it are
+
+- keys: the subjects, identifiers and claims of the rows, as they are;
+- words of texts: properties, context and facts, in small letters; of facts the short ones, too.
+
+It may say "maybe" for what is not there, never "no" for what is. A part without one may hold everything.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from regulars.core.lake import EVENT_PART
+from regulars.core.traces import hashed, values
+
+#: A word is letters and digits, with single signs of `_JOINTS` between them, as in addresses.
+_LETTERS, _JOINTS = b"0123456789abcdefghijklmnopqrstuvwxyz_", b".@+-"
+_WORD = re.compile(rb"[0-9a-z_]+(?:[.@+-][0-9a-z_]+)*")
+_CLASSES = bytes(1 if sign in _LETTERS else 2 if sign in _JOINTS else 0 for sign in range(256))
+#: What JSON writes for one character; what is written with it is no part of a word.
+_ESCAPED = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+#: Shorter words of texts are in every part; they are left out.
+SHORTEST_WORD = 5
+
+_KEY, _FACT, _TEXT, _LENGTH = 1, 2, 3, 4  # what a word was found as; that there are words of a length
+_LISTS, _FACTS, _TEXTS = ("identifiers", "claims"), "traits", ("properties", "context", "traits")
+_DIGESTS = (32, 40, 64)  # digits of the hashes that others make of identifiers
+_BITS, _PROBES = 14, 10  # per word: one in a thousand is taken for another
+_MAGIC = b"words 1\n"
+_TRAILER = len(_MAGIC) + 8 + 8  # magic, checksum, length
+_LOAD = 8  # bytes of a word that are looked at together
+_SPREAD = 0x9E3779B97F4A7C15
+
+Hashes = NDArray[np.uint64]
+
+
+class Filter(NamedTuple):
+    """The words of a row group, as bits."""
+
+    bits: bytes
+
+    def may_hold(self, word: int) -> bool:
+        """Whether a word of this hash may be among them."""
+        count = len(self.bits) * 8
+        first, step = word & 0xFFFFFFFF, word >> 32 | 1
+        for probe in range(_PROBES):
+            at = (first + probe * step) % count
+            if not self.bits[at >> 3] >> (at & 7) & 1:
+                return False
+        return True
+
+
+class Question:
+    """Asks for keys: whether a row may be theirs, name them, or tell of them in plain or hashed form."""
+
+    def __init__(self, own: Iterable[str], named: Iterable[str]) -> None:
+        """`own`: subjects whose rows are looked for; `named`: keys that may stand nowhere."""
+        named = sorted(set(named))
+        asked = [frozenset({_hash(_KEY, key.encode())}) for key in sorted({*own, *named})]
+        long = set(values(named))
+        plain = {spelled for key in named for spelled in (_value(key), _value(key).casefold())}
+        asked += [_all_words(_TEXT if one.casefold() in long else _FACT, one) for one in plain]
+        asked += [_all_words(_TEXT, one) for one in hashed(named)]
+        self._asked = sorted(set(asked), key=len)
+
+    def may_concern(self, words: Filter) -> bool:
+        """Whether the rows of this filter may hold, name or tell of one of the keys."""
+        return any(all(map(words.may_hold, some)) for some in self._asked)
+
+
+def of(table: pa.Table, kind: str) -> Filter:
+    """The filter of the rows of a row group."""
+    words: Hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *_hashes(table, kind)]))
+    count = max(64, -(-len(words) * _BITS // 64) * 64)
+    first, step = words & np.uint64(0xFFFFFFFF), words >> np.uint64(32) | np.uint64(1)
+    flags = np.zeros(count, np.bool_)
+    for probe in range(_PROBES):
+        flags[(first + np.uint64(probe) * step) % np.uint64(count)] = True
+    return Filter(np.packbits(flags, bitorder="little").tobytes())
+
+
+def written(groups: Sequence[Filter]) -> bytes:
+    """What stands in the file of row groups with these filters."""
+    body = b"".join(len(one.bits).to_bytes(4, "little") + one.bits for one in groups)
+    return body + _MAGIC + hashlib.blake2b(body, digest_size=8).digest() + len(body).to_bytes(8, "little")
+
+
+def read(path: Path) -> list[Filter] | None:
+    """The filters of a part's row groups; None where there are none, or not as they were written."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        end = size - 8 - int.from_bytes(os.pread(descriptor, 4, max(0, size - 8)), "little") - _TRAILER
+        if end < 0:
+            return None
+        trailer = os.pread(descriptor, _TRAILER, end)
+        length = int.from_bytes(trailer[-8:], "little")
+        if not trailer.startswith(_MAGIC) or not 0 < length <= end:
+            return None
+        body = os.pread(descriptor, length, end - length)
+    finally:
+        os.close(descriptor)
+    if hashlib.blake2b(body, digest_size=8).digest() != trailer[len(_MAGIC) : -8]:
+        return None
+    found, at = [], 0
+    while at < len(body):
+        ends = at + 4 + int.from_bytes(body[at : at + 4], "little")
+        found.append(Filter(body[at + 4 : ends]))
+        at = ends
+    return found
+
+
+def _hashes(table: pa.Table, kind: str) -> Iterator[Hashes]:
+    """Hashes of everything in these rows that a question may ask for."""
+    yield _whole(table.column("subject"))
+    if kind == EVENT_PART:
+        for name in _LISTS:
+            yield _whole(pc.list_flatten(table.column(name)))
+        yield from _words(_FACT, table.column(_FACTS))
+        for name in _TEXTS:
+            yield from _words(_TEXT, table.column(name))
+
+
+def _whole(texts: Any) -> Hashes:
+    """Each different text of a column as one word."""
+    texts = texts.unique()
+    if not len(texts):
+        return np.zeros(0, np.uint64)
+    ends = np.cumsum(pc.binary_length(texts).to_numpy(zero_copy_only=False)).astype(np.int64)
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+    return _hash_many(_KEY, _joined(texts, ""), starts, ends)
+
+
+def _words(kind: int, texts: Any) -> Iterator[Hashes]:
+    """The words of JSON texts; of a word with an @ also what comes after it."""
+    texts = texts.unique()
+    if not len(texts):
+        return
+    data = _joined(texts, "\n")
+    if b"\\" in data:
+        data = _ESCAPED.sub(b" ", data)
+    data = data.lower()
+    classes = np.frombuffer(data.translate(_CLASSES), np.uint8)
+    inside = classes == 1
+    inside[1:-1] |= (classes[1:-1] == 2) & inside[:-2] & inside[2:]
+    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    if b"@" in data:
+        at = np.flatnonzero((np.frombuffer(data, np.uint8) == ord("@")) & inside) + 1
+        starts = np.concatenate((starts, at))
+        ends = np.concatenate((ends, ends[np.searchsorted(ends, at)]))
+    length = ends - starts
+    if kind == _TEXT:
+        kept = length >= SHORTEST_WORD
+        starts, ends, length = starts[kept], ends[kept], length[kept]
+        yield np.array([_hash(_LENGTH, b"%d" % one) for one in _DIGESTS if bool((length == one).any())], np.uint64)
+    yield _hash_many(kind, data, starts, ends)
+
+
+def _all_words(kind: int, text: str) -> frozenset[int]:
+    """The words that are in a part where the text stands by itself; none when that cannot be told."""
+    found = [one for one in _WORD.findall(text.encode().lower()) if kind != _TEXT or len(one) >= SHORTEST_WORD]
+    lengths = {len(one) for one in found if kind == _TEXT and len(one) in _DIGESTS}
+    return frozenset({_hash(kind, one) for one in found} | {_hash(_LENGTH, b"%d" % one) for one in lengths})
+
+
+def _value(key: str) -> str:
+    return key.partition(":")[2]
+
+
+def _joined(texts: Any, between: str) -> bytes:
+    """The bytes of all texts one after the other."""
+    flat = texts.cast(pa.string())
+    whole: Any = pa.ListArray.from_arrays(pa.array([0, len(flat)], pa.int32()), flat)
+    joined: Any = pc.binary_join(whole, between)
+    data: bytes = joined[0].as_buffer().to_pybytes()
+    return data
+
+
+def _hash_many(kind: int, data: bytes, starts: Any, ends: Any) -> Hashes:
+    """The hash of every stretch: of its first, middle and last bytes and its length, so that all are made at once."""
+    length = (ends - starts).astype(np.int64)
+    padded = data + bytes(_LOAD)
+    loads: Hashes = np.ndarray((len(padded) - _LOAD + 1,), "<u8", padded, strides=(1,))
+    beyond = (np.maximum(0, _LOAD - length) * 8).astype(np.uint64)  # bits after a word shorter than a load
+    kept = np.where(length > 0, np.uint64(2**64 - 1) >> np.minimum(beyond, np.uint64(63)), np.uint64(0))
+    found = _mixed((length.astype(np.uint64) << np.uint64(8)) + np.uint64(kind))
+    for back in (length, length // 2 + _LOAD // 2, np.full_like(length, _LOAD)):
+        places = np.maximum(starts, ends - back)
+        found = _mixed(found ^ (loads[places] & kept))
+    return found
+
+
+def _mixed(found: Hashes) -> Hashes:
+    """Every bit depends on every other (splitmix64)."""
+    found = found + np.uint64(_SPREAD)
+    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return found ^ (found >> np.uint64(31))
+
+
+def _hash(kind: int, word: bytes) -> int:
+    """The hash of one word."""
+    found = _hash_many(kind, word, np.zeros(1, np.int64), np.full(1, len(word), np.int64))
+    return int(found[0])
