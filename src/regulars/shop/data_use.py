@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from regulars.core.condition import Condition, compile_condition
-from regulars.core.definitions import CONTRACT, Definitions, EventType, Trait
+from regulars.core.definitions import CONTRACT, Definitions, EventType, Source, Trait
 from regulars.core.event import ALWAYS_KEPT, ORDER_EVENTS
 from regulars.core.schema import Rows
 
@@ -17,67 +19,114 @@ ROLES = {"agent": "one customer", "marketer": "numbers of groups", "privacy": "o
 
 
 def data_use(definitions: Definitions, language: str = "en") -> dict[str, Any]:
-    """What `regulars report privacy` says, in the language where titles have it."""
-    used_in = _used_in(definitions)
+    """What `regulars report privacy` says of the configuration, in the language where titles have it."""
+    uses = Uses(definitions)
     bases = {CONTRACT: "contract"} | {purpose.id: str(purpose.basis) for purpose in definitions.purposes}
-    recommends = sorted(placement.id for placement in definitions.placements if placement.recommend)
-    rules = definitions.retention
     return {
         "controller": definitions.shop.name,
         "configuration": definitions.version,
         "purposes": [
             {
-                "id": one.id, "title": _said(one.title, one.id, language), "basis": one.basis, "channel": one.channel,
+                "id": one.id, "title": said(one.title, one.id, language), "basis": one.basis, "channel": one.channel,
                 "expires_days": one.expires_days, "double_opt_in": one.double_opt_in, "sensitive": one.sensitive,
             }
             for one in definitions.purposes
         ],
         "recipients": sorted(one.partner for one in definitions.purposes if one.partner),
         "sources": [
-            {"id": one.id, "title": _said(one.title, one.id, language), "kind": one.kind, "may": list(one.scopes)}
+            {
+                "id": one.id, "title": said(one.title, one.id, language), "kind": one.kind, "may": list(one.scopes),
+                "purposes": _at_most(one), "consent": one.consent, "partner": one.partner,
+            }
             for one in definitions.sources
         ],
-        "events": [_event(one, definitions, used_in, bases, recommends, language) for one in definitions.events],
+        "events": [_event(one, definitions, uses, bases, language) for one in definitions.events],
         "traits": [
             {
-                "name": one.name, "title": _said(one.title, one.name, language), "purpose": one.purpose,
+                "name": one.name, "title": said(one.title, one.name, language), "purpose": one.purpose,
                 "basis": bases.get(one.purpose, ""), "reads": list(one.events), "fields": sorted(fields_of(one)),
-                "days": one.window_days, "used_in": used_in.get(one.name, []),
+                "days": one.window_days, "keep_days": one.keep_days, "used_in": uses.used_in.get(one.name, []),
             }
             for one in definitions.traits
         ],
-        "retention": {
-            "events_days": rules.events_days, "decisions_days": rules.decisions_days,
-            "failed_days": rules.failed_days, "access_days": rules.access_days,
-        },
+        "retention": msgspec.structs.asdict(definitions.retention),
         "seen_by": ROLES,
+        "measures": measures(definitions),
     }  # fmt: skip
 
 
+def measures(definitions: Definitions) -> list[dict[str, Any]]:
+    """Technical and organisational measures, by code and figures: those that always hold, and those that are set."""
+    sources, purposes, rules = definitions.sources, definitions.purposes, definitions.retention
+    servers = [one for one in sources if one.kind == "server"]
+    browsers = [one for one in sources if one.kind == "browser"]
+    partners = [one for one in sources if one.partner]
+    confirmed = [one for one in purposes if one.double_opt_in]
+    own = definitions.sensitive
+    found: list[tuple[str, int, int]] = [
+        ("consent_gates", 4, 0),
+        ("public_keys", len(browsers), 0),
+        ("roles", len(ROLES), 0),
+        ("access_log", rules.access_days or 0, 0),
+        ("erasure", 0, 0),
+        ("sensitive", len(own.words) + len(own.categories), 0),
+    ]
+    set_up = [
+        ("server_keys", len(servers), 0),
+        ("origins", sum(bool(one.origins) for one in browsers), len(browsers)),
+        ("tokens", sum(bool(one.token_keys) for one in browsers), len(browsers)),
+        ("shared", sum(one.shared for one in sources), 0),
+        ("partners", len(partners), 0),
+        ("double_opt_in", len(confirmed), len(purposes)),
+        ("inactive", rules.inactive_profile_days or 0, 0),
+    ]
+    found += [one for one in set_up if one[1]]
+    return [{"code": code, "count": count, "of": of} for code, count, of in found]
+
+
+def _at_most(source: Source) -> list[str] | None:
+    """The purposes that events of a source may be used for; None: whatever customers allow."""
+    if source.partner:
+        return [f"partners:{source.partner}"]
+    return None if source.purposes is None else list(source.purposes)
+
+
+class Uses:
+    """What properties of events are used for."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.used_in = _used_in(definitions)
+        self._traits = definitions.traits
+        self._recommends = sorted(placement.id for placement in definitions.placements if placement.recommend)
+
+    def readers(self, event: str) -> list[Trait]:
+        """The traits that read an event."""
+        return [trait for trait in self._traits if event in trait.events]
+
+    def of(self, event: str, field: str) -> list[str]:
+        """Traits that read the property, and what asks for them; orders and recommendations; [] when nothing does."""
+        traits = [trait.name for trait in self.readers(event) if field in fields_of(trait)]
+        uses = [f"trait {trait}" for trait in traits]
+        uses += sorted({use for trait in traits for use in self.used_in.get(trait, [])})
+        uses += ["orders"] if event in ORDER_EVENTS and field in OF_ORDERS else []
+        if field in OF_RECOMMENDATIONS:
+            uses += [f"recommendations at {placement}" for placement in self._recommends]
+        return uses
+
+
 def _event(
-    event: EventType,
-    definitions: Definitions,
-    used_in: Mapping[str, list[str]],
-    bases: Mapping[str, str],
-    recommends: list[str],
-    language: str,
+    event: EventType, definitions: Definitions, uses: Uses, bases: Mapping[str, str], language: str
 ) -> dict[str, Any]:
     """What an event is used for, property by property; a property that nothing reads is said to be unused."""
-    order = event.name in ORDER_EVENTS
     purpose = CONTRACT if event.name in ALWAYS_KEPT else event.purpose
-    readers = [trait for trait in definitions.traits if event.name in trait.events]
-    fields = []
-    for name in event.schema.get("properties", {}):
-        traits = [trait.name for trait in readers if name in fields_of(trait)]
-        uses = [f"trait {trait}" for trait in traits]
-        uses += sorted({use for trait in traits for use in used_in.get(trait, [])})
-        uses += ["orders"] if order and name in OF_ORDERS else []
-        if name in OF_RECOMMENDATIONS:
-            uses += [f"recommendations at {placement}" for placement in recommends]
-        fields.append({"name": name, "used_for": uses, "unused": not uses})
+    readers = uses.readers(event.name)
+    names = event.schema.get("properties", {})
+    fields = [
+        {"name": name, "used_for": used, "unused": not used} for name in names for used in [uses.of(event.name, name)]
+    ]
     return {
         "name": event.name,
-        "title": _said(event.title, event.name, language),
+        "title": said(event.title, event.name, language),
         "purpose": purpose,
         "basis": bases.get(purpose, ""),
         "keep_days": definitions.retention.days_of(event),
@@ -123,5 +172,6 @@ def _traits(condition: Condition, segments: Mapping[str, Condition], interests: 
     return names
 
 
-def _said(titles: Mapping[str, str], name: str, language: str) -> str:
+def said(titles: Mapping[str, str], name: str, language: str) -> str:
+    """A title in the language, else in any, else the name."""
     return titles.get(language) or next(iter(titles.values()), name)

@@ -77,6 +77,7 @@ PAGES = {
     "/console/failed": "ada mia pia",
     "/console/health": "ada mia pia",
     "/console/access": "ada pia",
+    "/console/data-use": "ada pia",
     "/console/users": "ada",
     "/console/account": "ada mia gil pia",
 }

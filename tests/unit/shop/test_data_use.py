@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from regulars.cli._main import program
+from regulars.shop.data_found import FACTS, found_use
 from regulars.shop.data_use import data_use
-from regulars.shop.data_use_page import page
+from regulars.shop.data_use_measures import MEASURES
+from regulars.shop.data_use_page import markdown, page, tables
 from regulars.shop.load import build
 
 FILES = {
@@ -87,3 +89,58 @@ def test_the_command_writes_json_or_a_page(tmp_path: Path) -> None:
     assert json.loads(runner.invoke(program, ["report", "privacy", str(tmp_path)]).output)["recipients"] == ["acme"]
     answer = runner.invoke(program, ["report", "privacy", str(tmp_path), "--html", "--language", "de"])
     assert answer.output.startswith("<!doctype html>")
+
+
+ROWS = [
+    ("web", "Product Viewed", "", "", 200, 0, 90),
+    ("web", "Product Viewed", "properties", "colour", 150, 7, 80),
+    ("web", "Product Viewed", "properties", "mood", 20, 3, 2),
+    ("web", "Product Viewed", "properties", "shoe_size", 40, 12, 20),
+    ("web", "Product Viewed", "properties", "ana", 1, 1, 19),
+    ("web", "Product Viewed", "properties", "?", 3, 1, 50),
+    ("web", "Identify", "", "", 4, 0, 4),
+    ("web", "Identify", "traits", "email", 4, 4, 4),
+    ("gone", "Odd", "", "", 1, 0, 1),
+]
+
+
+def with_rows() -> dict[str, Any]:
+    definitions, _ = build({name: text.encode() for name, text in FILES.items()})
+    assert definitions is not None
+    return data_use(definitions, "de") | {"found": found_use(definitions, ROWS, days=90, language="de")}
+
+
+def test_what_came_is_told_by_source_and_field_and_what_few_sent_is_not_named() -> None:
+    found = with_rows()["found"]
+    gone, web = found["sources"]
+    assert (gone["configured"], gone["events"][0]["planned"], web["title"]) == (False, False, "Laden")
+    viewed, identify = web["events"]
+    assert {one["name"]: (one["share"], one["planned"], one["unused"]) for one in viewed["fields"]} == {
+        "colour": (0.75, True, False),
+        "mood": (0.1, True, True),
+        "shoe_size": (0.2, False, True),
+    }
+    assert viewed["rare_fields"] == 2
+    assert identify["fields"][0]["used_for"] == [FACTS]
+
+
+def test_the_tables_are_the_same_as_page_and_as_markdown() -> None:
+    record = with_rows()
+    for language in ("de", "en"):
+        text, read = markdown(record, language), page(record, language)
+        for told in tables(record, language):
+            assert all(len(row) == len(told.heads) for row in told.rows), told.id
+            assert told.title in read
+        assert "Corner &lt;b&gt;shop" in text
+        assert "<b>" not in text
+        assert text.count("\n## ") == len(tables(record, language))
+    assert "75,0 %" in page(record, "de")
+    assert "75.0 %" in page(record, "en")
+    assert "shoe_size (nicht im Plan)" in page(record, "de")
+
+
+def test_every_measure_has_words_in_both_languages_and_only_what_is_set_up_is_claimed(record: dict[str, Any]) -> None:
+    codes = {one["code"] for one in record["measures"]}
+    assert MEASURES["de"].keys() == MEASURES["en"].keys()
+    assert codes <= MEASURES["de"].keys()
+    assert not codes & {"tokens", "origins", "partners", "double_opt_in", "inactive"}

@@ -21,6 +21,11 @@ def json_extract_string(document: str, path: str) -> str:  # type: ignore[empty-
     """DuckDB's reading of a JSON value as text, NULL where it is missing; Spark has get_json_object."""
 
 
+@ibis.udf.scalar.builtin
+def json_keys(document: str) -> list[str]:  # type: ignore[empty-body]
+    """DuckDB's names of the members of a JSON object; Spark has json_object_keys."""
+
+
 def events_per_day(events: Table, *, since: int | None = None, until: int | None = None) -> Table:
     """(day, name, events, subjects): how much of what happened, by day."""
     chosen = _between(events, since, until)
@@ -150,13 +155,51 @@ def subjects_per_event(events: Table, *, since: int | None = None, until: int | 
     return counted.order_by(ibis.desc("events"), "name")
 
 
+def field_use(events: Table, *, since: int | None = None, until: int | None = None) -> Table:
+    """(source, name, part, field, filled, different, subjects): what events bring, never a value.
+
+    `part` is "properties" or "traits" (the facts of identify calls); a row with an empty field tells of all events of
+    the name. `filled` are those in which the field is neither null nor empty; `different` and `subjects` are estimates
+    (HyperLogLog). A name of a field that is no word as schemas have them is told as "?": it may be a value itself.
+    """
+    chosen = _between(events, since, until)
+    whole = chosen.group_by("source", "name").aggregate(
+        events=chosen.count(), filled=chosen.count(), subjects=chosen.subject.approx_nunique()
+    )
+    of_names = whole.select(
+        "source", "name", part=ibis.literal(""), field=ibis.literal(""), filled=whole.filled,
+        different=ibis.literal(0, "int64"), subjects=whole.subjects,
+    )  # fmt: skip
+    counted = [of_names]
+    for part in ("properties", "traits"):
+        listed: Any = json_keys(chosen[part])
+        keys = chosen.select("source", "name", "subject", document=chosen[part], key=listed.unnest())
+        plain = keys.key.re_search(_FIELD)
+        value = json_extract_string(keys.document, ibis.literal('$."') + keys.key + ibis.literal('"'))
+        told = keys.mutate(field=ibis.ifelse(plain, keys.key, "?"), value=ibis.ifelse(plain, value, "?"))
+        told = told.mutate(value=ibis.ifelse(told.value.isin(["", "[]", "{}"]), ibis.null("string"), told.value))
+        fields = told.group_by("source", "name", "field").aggregate(
+            filled=told.value.count(), different=told.value.approx_nunique(), subjects=told.subject.approx_nunique()
+        )
+        counted.append(
+            fields.select(
+                "source", "name", "field", part=ibis.literal(part), filled=fields.filled, different=fields.different,
+                subjects=fields.subjects,
+            ).select("source", "name", "part", "field", "filled", "different", "subjects")
+        )  # fmt: skip
+    return ibis.union(*counted).order_by("source", "name", "part", "field")
+
+
+#: A field as schemas name them.
+_FIELD = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+
 QUERIES: dict[str, Callable[..., Table]] = {
     query.__name__: query
-    for query in (events_per_day, revenue_per_day, order_lines, timeline, funnel, subjects_per_event)
+    for query in (events_per_day, revenue_per_day, order_lines, timeline, funnel, subjects_per_event, field_use)
 }
 
 #: Queries for which a day's rows depend on the events of that day alone, so that files of other days need not be read.
-BY_DAY = frozenset({"events_per_day", "funnel", "subjects_per_event"})
+BY_DAY = frozenset({"events_per_day", "funnel", "subjects_per_event", "field_use"})
 
 
 def _between(events: Table, since: int | None, until: int | None) -> Table:

@@ -40,6 +40,7 @@ def test_an_empty_lake_answers_every_query_with_nothing(shop: Shop) -> None:
     assert shop.ask("order_lines", currency="EUR") == []
     assert shop.ask("timeline", subjects=["user_id:ana"]) == []
     assert shop.ask("subjects_per_event") == []
+    assert shop.ask("field_use") == []
     assert shop.ask("funnel", steps=["Product Viewed", "Order Completed"]) == [
         (0, "Product Viewed", 0),
         (1, "Order Completed", 0),
@@ -110,3 +111,25 @@ def test_a_funnel_counts_who_went_on_in_order_and_in_time(shop: Shop) -> None:
     assert shop.ask("funnel", steps=steps) == [(0, steps[0], 3), (1, steps[1], 1), (2, steps[2], 1)]
     assert shop.ask("funnel", steps=steps[:2], within_days=90) == [(0, steps[0], 3), (1, steps[1], 2)]
     assert shop.ask("subjects_per_event")[1] == (steps[0], 3, 3, 0, 1)
+
+
+def test_fields_are_counted_by_source_and_no_value_is_told(shop: Shop) -> None:
+    odd: dict[str, Any] = {"ana@example.org": 1}
+    odder: dict[str, Any] = {'a"b': 2}
+    shop.sells(
+        event(1, "Product Viewed", 3, colour="red", mood=""),
+        event(2, "Product Viewed", 3, "user_id:bo", colour="red", products=[], **odd),
+        event(3, "Product Viewed", 4, colour="blue", price=0, **odder),
+    )
+    rows = {(part, field): rest for _, _, part, field, *rest in shop.ask("field_use")}
+    assert rows == {
+        ("", ""): [3, 0, 2],
+        ("properties", "colour"): [3, 2, 2],
+        ("properties", "mood"): [0, 0, 1],
+        ("properties", "price"): [1, 1, 1],
+        ("properties", "products"): [0, 0, 1],
+        ("properties", "?"): [2, 1, 2],
+    }
+    assert {row[:2] for row in shop.ask("field_use")} == {("web", "Product Viewed")}
+    assert len(shop.ask("field_use", since=4)) == 4
+    assert "ana@" not in str(shop.ask("field_use"))
