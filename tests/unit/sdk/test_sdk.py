@@ -3,13 +3,16 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import regulars.sdk
 from regulars.sdk import files, snippet
+from regulars.shop.init import TEMPLATE
 
+ROOT = Path(__file__).parents[3]
 HERE = Path(regulars.sdk.__file__).parent
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 SOURCE = (HERE / "regulars.js").read_text(encoding="utf-8")
@@ -34,6 +37,14 @@ def test_the_snippet_keeps_every_call_that_the_types_name() -> None:
     assert kept is not None
     # The id of a browser is an answer, which nobody can keep for later.
     assert set(kept[1].split()) == calls - {"anonymousId"}
+
+
+@pytest.mark.parametrize("folder", [TEMPLATE, ROOT / "examples" / "complete-journey"], ids=["init", "demo"])
+def test_what_it_sends_by_itself_fits_the_tracking_plan(folder: Path) -> None:
+    plan = tomllib.loads((folder / "events.toml").read_text(encoding="utf-8"))["events"]
+    named = set(re.findall(r'"((?:[A-Z][a-z]+ )+[A-Z][a-z]+)"', SOURCE))
+    assert len(named) > 15
+    assert named - plan.keys() == set()
 
 
 def test_a_key_cannot_leave_its_place_in_the_snippet() -> None:
