@@ -113,6 +113,27 @@ def test_the_id_is_kept_where_the_shop_says(shop: Shop, visitor: Callable[[], Br
     assert stored(page) == NOTHING
 
 
+@pytest.mark.parametrize("storage", ["local", "cookie"])
+def test_what_another_tab_withdrew_is_not_kept_again(
+    shop: Shop, visitor: Callable[[], BrowserContext], storage: str
+) -> None:
+    context = visitor()
+    address = shop.page(settings=f'storage: "{storage}", ')
+    one = visit(context, address)
+    one.evaluate(YES)
+    known = browser_id(one)
+    shop.named(known, "Page Viewed")
+    two = visit(context, address)
+    assert browser_id(two) == known
+    two.evaluate("regulars.consent({analytics: false, personalisation: false})")
+    one.evaluate("regulars.viewed({product_id: 'after'}); regulars.flush()")
+    one.wait_for_timeout(1500)
+    assert stored(one) == NOTHING
+    assert one.evaluate("regulars.anonymousId()") == ""
+    assert shop.named(known, "Product Viewed", seconds=0.5) == []
+    assert context.cookies() == []
+
+
 def test_global_privacy_control_is_a_refusal_unless_the_shop_says_otherwise(
     shop: Shop, visitor: Callable[[], BrowserContext]
 ) -> None:

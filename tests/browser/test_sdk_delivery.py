@@ -103,6 +103,7 @@ def test_what_happened_offline_arrives_online_from_the_next_page(
     page.evaluate(f"regulars.viewed({{product_id: 'p3'}}); regulars.orderCompleted({ORDER % 'offline-1'})")
     began = time.time()
     page.wait_for_timeout(500)
+    assert page.evaluate("regulars.decide('home.hero').then(answer => answer.fallback)") == "offline"
     assert shop.named(known, "Order Completed", seconds=0.5) == []
     page.close()
     context.set_offline(False)
@@ -111,6 +112,20 @@ def test_what_happened_offline_arrives_online_from_the_next_page(
     assert abs(order["time"] / 1000 - began) < 1
     assert len(shop.named(known, "Product Viewed")) == 1
     page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('regulars.q.'))")
+
+
+def test_a_page_that_is_online_again_sends_at_once(shop: Shop, visitor: Callable[[], BrowserContext]) -> None:
+    context = visitor()
+    page = visit(context, shop.page())
+    page.evaluate(YES)
+    known = browser_id(page)
+    shop.named(known, "Page Viewed")
+    context.set_offline(True)
+    for number in range(4):  # each fails, and the pause grows
+        page.evaluate(f"regulars.viewed({{product_id: 'p{number}'}}); regulars.flush()")
+        page.wait_for_timeout(200)
+    context.set_offline(False)
+    assert len(shop.named(known, "Product Viewed", count=4, seconds=3)) == 4
 
 
 def test_the_waiting_queue_is_bounded_and_keeps_orders(shop: Shop, visitor: Callable[[], BrowserContext]) -> None:

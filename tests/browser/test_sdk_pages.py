@@ -17,7 +17,7 @@ pytestmark = [
 
 
 HERO = """<h1>Shop</h1>
-<div id="hero" data-regulars-placement="%s" style="min-height: 120px">
+<div id="hero" data-regulars-placement="%s" style="min-height: 120px; padding: 9px; border: 1px solid">
   <p>Welcome to the shop</p>
   <template><a data-regulars-attr="href:offer.link; title:offer.title; onclick:offer.text" href="#offer">
     <b data-regulars-text="offer.title"></b><img data-regulars-attr="src:offer.image; alt:offer.title"></a></template>
@@ -87,10 +87,44 @@ def test_a_script_that_never_comes_leaves_the_fallback(shop: Shop, visitor: Call
     page = context.new_page()
     page.route("**/sdk/regulars.js", lambda _: None)
     page.goto(shop.page(HERO % "home.hero"), wait_until="domcontentloaded")
-    page.wait_for_timeout(1700)
+    answer = page.evaluate("regulars.decide('home.hero', {timeout: 300, fallback: {'home.hero': {items: []}}})")
+    assert (answer["fallback"], answer["placements"]) == ("timeout", {"home.hero": {"items": []}})
+    page.wait_for_timeout(1400)
     assert page.locator("#hero p").is_visible()
     assert page.evaluate("shift") == 0
     page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_script_that_comes_after_the_fallback_was_shown_leaves_it(
+    shop: Shop, visitor: Callable[[], BrowserContext]
+) -> None:
+    context = visitor()
+    agreed(shop, context)
+    context.add_init_script(SHIFTS)
+    held: list[Route] = []
+    page = context.new_page()
+    page.route("**/sdk/regulars.js", lambda route: held.append(route))  # noqa: PLW0108 - it sets attributes on it
+    page.goto(shop.page(HERO % "home.hero"), wait_until="domcontentloaded")
+    page.wait_for_timeout(1700)
+    held[0].continue_()
+    page.wait_for_selector("[data-regulars-shown=fallback]")
+    page.wait_for_timeout(500)
+    assert page.evaluate("[shift, [...seen]]") == [0, ["Welcome to the shop"]]
+
+
+def test_a_placement_that_is_added_later_does_not_flicker_either(
+    shop: Shop, visitor: Callable[[], BrowserContext]
+) -> None:
+    context = visitor()
+    agreed(shop, context)
+    context.add_init_script(SHIFTS)
+    page = visit(context, shop.page("<main></main>"))
+    page.wait_for_timeout(1600)
+    later = json.dumps(HERO % "home.hero")
+    page.evaluate(f"document.querySelector('main').innerHTML = {later}; regulars.show()")
+    page.wait_for_selector("[data-regulars-shown=decision]")
+    page.wait_for_timeout(100)
+    assert page.evaluate("[...seen]") == ["Free shipping from 50 €"]
 
 
 def test_what_comes_from_the_server_is_text(shop: Shop, visitor: Callable[[], BrowserContext]) -> None:

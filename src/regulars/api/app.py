@@ -29,6 +29,7 @@ from regulars.api import (
     sdk,
     vendor_settings,
     vendors,
+    webhooks,
     whois,
 )
 from regulars.api.access import operator_key
@@ -48,6 +49,7 @@ HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
     decide.routes,
     vendors.routes,
     vendor_settings.routes,
+    webhooks.routes,
 )
 #: Handlers that Litestar serves and documents.
 HANDLERS: tuple[ControllerRouterHandler, ...] = (

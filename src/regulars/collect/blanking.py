@@ -8,7 +8,7 @@ import msgspec
 
 from regulars.collect.body import BATCHES, plain, split
 from regulars.collect.call import UNREADABLE
-from regulars.collect.formats import FORMATS, parts
+from regulars.collect.formats import format_of, parts
 from regulars.collect.wire import Format, Wrong, decoded
 from regulars.core.errors import Rejected
 from regulars.core.traces import MASK, spelled_in_text
@@ -25,7 +25,7 @@ def blanked(body: bytes, route: str, indexes: Collection[int], values: Sequence[
     """
     wanted = frozenset(value.casefold() for value in values)
     spelled = spelled_in_text(f":{value}" for value in values)
-    form = FORMATS.get(route)
+    form = format_of(route)
     if form is not None:
         return _blanked(body, form, indexes, lambda held: without_values(held, wanted, spelled))
     try:
@@ -48,7 +48,7 @@ def readable(body: bytes, route: str) -> bytes:
     >>> readable(b"e=pv&uid=ana%40shop.example", "snowplow")
     b'{"data":[{"e":"pv","uid":"ana@shop.example"}]}'
     """
-    form = FORMATS.get(route)
+    form = format_of(route)
     if form is None:
         return body
     try:

@@ -7,11 +7,22 @@ import msgspec
 from regulars.collect.body import plain
 from regulars.collect.call import UNREADABLE
 from regulars.collect.posthog import PostHog
+from regulars.collect.shopify import Shopify
+from regulars.collect.shopware import Shopware
 from regulars.collect.snowplow import Snowplow
 from regulars.collect.unomi import Unomi
+from regulars.collect.webhook import ShopSystem
 from regulars.collect.wire import Format, bounded, decoded, unreadable
+from regulars.collect.woocommerce import WooCommerce
 
 FORMATS: dict[str, Format] = {one.route: one for one in (PostHog(), Snowplow(), Unomi())}
+#: The webhooks of shop systems; the log keeps a delivery with what its headers said.
+SHOP_SYSTEMS: dict[str, ShopSystem] = {one.route: one for one in (Shopify(), WooCommerce(), Shopware())}
+
+
+def format_of(route: str) -> Format | None:
+    """The format of the bodies that the log keeps under a route; None for calls of the Segment spec."""
+    return FORMATS.get(route) or SHOP_SYSTEMS.get(route)
 
 
 _decode_outer = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -3,23 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from regulars.core.event import (
-    ALIAS,
-    CONSENT,
-    CORRECTED,
-    DECISION_SHOWN,
-    GROUP,
-    IDENTIFY,
-    ORDER_EVENTS,
-    PAGE,
-    PREFERENCE,
-    SCREEN,
-)
-
-#: Accepted in every shop, whether its tracking plan lists them or not.
-BUILT_IN = (
-    IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS,
-)  # fmt: skip
+from regulars.core.event import BUILT_IN_EVENTS
 
 #: Names of the first version of the e-commerce spec, which older shop systems still send.
 HISTORICAL = {
@@ -55,7 +39,7 @@ class Names:
     """
 
     def __init__(self, planned: Iterable[str]) -> None:
-        self.known = frozenset((*planned, *BUILT_IN))
+        self.known = frozenset((*planned, *BUILT_IN_EVENTS))
         self._exact = {name: name for name in self.known}
         # A name that the shop itself plans is never translated away.
         self._exact.update({old: new for old, new in HISTORICAL.items() if old not in self.known})

@@ -8,16 +8,17 @@ import msgspec
 from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_number, plain, split
 from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call, token_of
 from regulars.collect.clock import event_time
-from regulars.collect.formats import FORMATS, parts
+from regulars.collect.formats import format_of, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.names import Names
 from regulars.collect.numbers import out_of_range
 from regulars.collect.plan import Failure, Plan, failed, shown
 from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
+from regulars.collect.webhook import CHANNEL
 from regulars.collect.wire import Format, Wrong, decoded, wrong
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
-from regulars.core.event import ALIAS, GROUP, IDENTIFY, PAGE, SCREEN, STAFF, VOUCHED_BY, Event, FailedEvent
+from regulars.core.event import ALIAS, CONSENT, GROUP, IDENTIFY, PAGE, SCREEN, STAFF, VOUCHED_BY, Event, FailedEvent
 from regulars.core.log import Record
 
 _NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
@@ -52,6 +53,9 @@ class Decoder:
         self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
         self._identifiers = Identifiers(definitions.identity)
         self._tokens = Tokens(definitions.sources, self._identifiers.key)
+        self._channels: dict[str, list[str]] = {}
+        for purpose in definitions.purposes:
+            self._channels.setdefault(purpose.channel, []).append(purpose.id)
         self._categories = dict.fromkeys(definitions.signals.segment, False)
 
     def decode(self, record: Record, refused: dict[int, str] | None = None) -> list[Event | FailedEvent]:
@@ -60,7 +64,7 @@ class Decoder:
         `refused` takes the index of each event whose token verified nothing, with the reason.
         """
         try:
-            form = FORMATS.get(record.route)
+            form = format_of(record.route)
             if form is not None:
                 return self._translated(record, form, _Door(None, {} if refused is None else refused))
             body = plain(record.body)
@@ -156,7 +160,20 @@ class Decoder:
         said = call.context.consent if call.context is not None else None
         if said is not None and said.pop("others", None) is False:
             said["categoryPreferences"] = self._categories | said["categoryPreferences"]
+        if call.event == CONSENT and call.properties is not None:
+            call.properties = self._by_channel(call.properties)
         return _beyond(call) or call
+
+    def _by_channel(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What a shop system's customer agreed to on a channel, as the shop's own purposes of that channel."""
+        answers = said.get("purposes")
+        if not isinstance(answers, dict) or not any(str(word).startswith(CHANNEL) for word in answers):
+            return said
+        found: dict[str, Any] = {}
+        for word, granted in answers.items():
+            for purpose in self._channels.get(word.removeprefix(CHANNEL), ()) if word.startswith(CHANNEL) else (word,):
+                found[purpose] = granted
+        return {**said, "purposes": found}
 
     def _read(self, record: Record, raw: bytes) -> Call | Failure:
         limit = self._limit(record)

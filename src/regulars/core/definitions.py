@@ -22,6 +22,15 @@ class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""  # ISO time, UTC without an offset: what is received from then on is not believed; "": for ever
 
 
+class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a shop system sends by itself, and where the secret lies with which it signs that."""
+
+    shop: Literal["shopify", "woocommerce", "shopware"]
+    secret: str  # "env:NAME" or "file:/path": never the secret itself; each line of it is one that holds
+    order_id: str = ""  # the field of an order that the other sources call its number; "": the system's usual one
+    customer_type: str = "user_id"  # the type of identifier that the shop's customer numbers are
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where events come from. A browser key is public: its claims are unverified."""
 
@@ -40,6 +49,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     #: "required": without a yes that the event brings itself it is used for what contract and law ask for, or refused.
     consent: Literal["known", "required"] = "known"
     partner: str = ""  # another company: its events are for the purpose "partners:…" alone
+    webhook: Webhook | None = None  # of a shop system
 
 
 class EventType(msgspec.Struct, frozen=True, kw_only=True):

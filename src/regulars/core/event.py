@@ -57,3 +57,7 @@ ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Can
 #: What these events say belongs to the account and its proof; no consent is asked for keeping them.
 ALWAYS_KEPT = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS)
 DECISION_SHOWN = "Decision Shown"  # properties: {"decision_id": str, "placement": str, "offer_id": str}
+#: Exist in every shop, whether its tracking plan lists them or not.
+BUILT_IN_EVENTS = (
+    IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS,
+)  # fmt: skip

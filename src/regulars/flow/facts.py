@@ -56,6 +56,16 @@ def now_known(facts: Facts) -> dict[str, Any]:
     return {name: fact[2] for name, fact in facts.items() if fact[2] is not None}
 
 
+def usable_for(facts: Facts, purpose: str) -> dict[str, Any]:
+    """The values that hold and may serve a purpose: what a partner told serves that partner's alone.
+
+    >>> usable_for({"city": [5, "m1", "Bern"], "zip": [6, "m2", "3000", "partners:acme"]}, "contract")
+    {'city': 'Bern'}
+    """
+    own = {*_ORIGINS, purpose}
+    return {name: value for name, value in now_known(facts).items() if own.issuperset(facts[name][3:])}
+
+
 def preferences_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The preferences among facts, by their own names."""
     return {name[len(NAMESPACE) :]: value for name, value in facts.items() if name.startswith(NAMESPACE)}

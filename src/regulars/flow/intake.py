@@ -83,7 +83,10 @@ class Intake:
                 row = (record.offset, record.time, str(said["user"]), str(said["action"]), str(said["subject"]))
                 changes.put(ACCESS, row)
         if products:
-            upsert(products, self._state, changes, currency=self.engine.definitions.shop.currency)
+            currency = self.engine.definitions.shop.currency
+            for failure in upsert(products, self._state, changes, currency=currency):
+                _keep_failed(failure, changes)
+                add("failed", day_of(failure.received_at), failure.reason, 1)
         return events, verdicts
 
     def count_once(

@@ -14,6 +14,7 @@ from regulars.flow import (
     identity_commands,
     linking_commands,
     privacy_commands,
+    redact_commands,
     resolve_commands,
     rights_commands,
     trust_commands,
@@ -111,6 +112,7 @@ HANDLERS: dict[str, Handler] = {
     **rights_commands.HANDLERS,
     **trust_commands.HANDLERS,
     **privacy_commands.HANDLERS,
+    **redact_commands.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

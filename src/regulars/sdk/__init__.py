@@ -11,7 +11,7 @@ import msgspec
 
 _HERE = Path(__file__).parent
 #: A comment over the lines that it has alone, one within a line, a line of `//`, and the indentation.
-_COMMENTS = re.compile(r"/\*\*.*?\*/", re.DOTALL)
+_COMMENTS = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 _LINES = re.compile(r"^\s*//[^\n]*", re.MULTILINE)
 _BLANKS = re.compile(r"^\s+", re.MULTILINE)
 
@@ -44,7 +44,7 @@ def stripped(script: str) -> str:
     r"""The script without its documentation; every statement is as it was written.
 
     >>> stripped("  // why\n  /** @type {any} */\n  let a = /** @type {any} */ (b);\n")
-    'let a =  (b);\n'
+    'let a = (b);\n'
     """
     return _BLANKS.sub("", _LINES.sub("", _COMMENTS.sub("", script)))
 

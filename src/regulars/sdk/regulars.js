@@ -47,6 +47,7 @@
   const global = window;
   const stub = global.regulars;
   if (stub && stub.version) return;
+  const early = Array.isArray(stub) ? stub : [];
 
   const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
   /** @type {Required<Settings>} */
@@ -74,6 +75,7 @@
   let timer = 0;
   let dueAt = 0;
   let left = false;
+  let written = false;
   /** @type {{yes: () => void, no: () => void}[]} */
   let waiters = [];
   /** @type {Record<string, Renderer>} */
@@ -87,15 +89,13 @@
     const said = Object.values(answers);
     const navigated = /** @type {any} */ (navigator);
     const signalled = (settings.gpc && navigated.globalPrivacyControl) || (settings.dnt && navigated.doNotTrack === "1");
-    const before = verdict;
     if (signalled || said.includes(false)) refuse();
-    else if (said.includes(true)) grant(before);
+    else if (said.includes(true)) grant();
   }
 
-  /** @param {string} before */
-  function grant(before) {
-    verdict = "granted";
-    if (before !== "granted") {
+  function grant() {
+    if (!granted()) {
+      verdict = "granted";
       const stored = read();
       kept = Object.assign({}, kept, { id: stored.id || unique(), user: kept.user || stored.user });
       queue.forEach(stamp);
@@ -111,15 +111,14 @@
     const known = verdict === "granted" ? kept : read();
     verdict = "refused";
     queue = [];
+    written = false;
     clear();
-    clearTimeout(timer);
-    timer = 0;
     delete answers.kept;
     if (known.id) {
       // This browser was known to the server, which must learn of it; nothing else is told, and nothing is kept for it.
       const said = /** @type {Facts} */ ((kept.consent || {}).categoryPreferences || (known.consent || {}).categoryPreferences || {});
-      const no = Object.keys(said).reduce((all, purpose) => Object.assign(all, { [purpose]: false }), {});
-      const purposes = answers.own === false ? said : no;
+      const purposes = Object.assign({}, said);
+      if (answers.own !== false) Object.keys(purposes).forEach((one) => { purposes[one] = false; });
       const last = { type: "track", event: "Consent Updated", messageId: unique(), timestamp: now(), anonymousId: known.id,
         properties: { purposes, method: "withdrawal" }, context: signals(Object.assign({}, kept, { consent: undefined })) };
       farewell(wrap([last]), 0);
@@ -187,7 +186,7 @@
     settle();
     if (granted() && !same) {
       const properties = { purposes: said, method: told.method || "banner", text_version: told.version };
-      call("track", { event: "Consent Updated", properties }, at);
+      tell("Consent Updated", properties, at);
     }
   }
 
@@ -222,12 +221,29 @@
     document.cookie = STORE + "=" + encodeURIComponent(value) + "; path=/; samesite=lax; max-age=" + seconds + domain + secure;
   }
 
+  /** What was kept is gone: withdrawn in another tab, which has told it, or removed by the customer. */
+  function forgotten() {
+    if (!granted() || !written || read().id) return false;
+    forget();
+    return true;
+  }
+
+  function forget() {
+    verdict = "refused";
+    queue = [];
+    kept = {};
+    answers = {};
+    written = false;
+    tried(() => localStorage.removeItem(QUEUES + tab), undefined);
+  }
+
   function save() {
-    if (!granted() || settings.storage === "memory") return;
+    if (!granted() || settings.storage === "memory" || forgotten()) return;
     tried(() => {
       const text = JSON.stringify(kept);
       if (settings.storage === "cookie") bake(text, settings.days * 86400);
       else if (localStorage.getItem(STORE) !== text) localStorage.setItem(STORE, text);
+      written = !!read().id;
     }, undefined);
     tried(() => {
       if (queue.length) localStorage.setItem(QUEUES + tab, JSON.stringify({ at: Date.now(), calls: queue }));
@@ -273,7 +289,7 @@
   }
 
   /** @param {number} [at] */
-  const now = (at) => new Date(at || Date.now()).toISOString();
+  const now = (at) => new Date(at || Date.now()).toJSON();
 
   /** Without what looks like an address of mail, and without values whose names say that they are secret. @param {string} text */
   function scrub(text) {
@@ -320,6 +336,9 @@
     }
     return one.messageId;
   }
+
+  /** @param {string} event @param {Facts} [properties] @param {number} [at] */
+  const tell = (event, properties, at) => call("track", { event, properties: properties || {} }, at);
 
   /** @param {number} wait */
   function soon(wait) {
@@ -369,7 +388,7 @@
   function flush() {
     clearTimeout(timer);
     timer = 0;
-    if (!granted() || !queue.length) return;
+    if (!granted() || forgotten() || !queue.length) return;
     if (Date.now() < pausedUntil) return soon(0);
     const batch = take();
     if (!batch.length) return;
@@ -390,10 +409,10 @@
         batchSize = 50;
       } else if (status === 413 && batch.length > 1) batchSize = Math.ceil(batch.length / 2);
       else if (status === 429 || status === 401 || status === 403 || status === 408 || status > 499) {
-        if (status === 401 || status === 403) warn("the key or this page's origin may not send events: " + status);
+        if (status === 401 || status === 403) warn("key or origin may not send events: " + status);
         pause(answer.headers.get("retry-after"));
       } else {
-        warn("the server refused " + batch.length + " events: " + status);
+        warn("refused " + batch.length + " events: " + status);
         drop();
       }
     }, () => pause(null)).then(() => {
@@ -424,7 +443,7 @@
 
   /** @param {string} text */
   function warn(text) {
-    if (window.console) console.warn("regulars: " + text);
+    console.warn("regulars: " + text);
   }
 
   // ---- decisions ----------------------------------------------------------------------------------------------------
@@ -436,7 +455,6 @@
       let over = false;
       /** @param {Answer} answer */
       const end = (answer) => {
-        if (over) return;
         over = true;
         clearTimeout(clock);
         resolve(answer);
@@ -450,13 +468,16 @@
         const token = settings.token ? { regulars_token: settings.token } : {};
         const body = { writeKey: settings.key, anonymousId: kept.id, placements: [].concat(/** @type {any} */ (placements)),
           basket: asked.basket || [], context: Object.assign(token, asked.context),
+          language: asked.language || settings.language || undefined,
           // They are sent by themselves, too: a decision's answer does not wait until they are stored.
           events: queue.filter((one) => !/^Order /.test(one.event || "")).slice(-20) };
-        if (asked.language || settings.language) Object.assign(body, { language: asked.language || settings.language });
         post("/v1/decide", JSON.stringify(body)).then((answer) => {
-          if (!answer.ok) throw new Error(String(answer.status));
+          if (!answer.ok) throw answer.status;
           return answer.json();
-        }).then((answer) => end(Object.assign(answer, { fallback: "" })), () => fail("error"));
+        }).then((answer) => {
+          if (!answer.placements) throw answer;
+          end(Object.assign(answer, { fallback: "" }));
+        }).catch(() => fail("error"));
       };
       if (granted()) ask();
       else if (verdict === "refused") fail("consent");
@@ -464,15 +485,26 @@
     });
   }
 
-  /** Fills the placements of the page. @param {ParentNode} [root] */
-  function show(root) {
+  /** Fills the placements of the page. @param {ParentNode} [root] @param {number} [timeout] */
+  function show(root, timeout) {
     const found = /** @type {HTMLElement[]} */ (
       Array.from((root || document).querySelectorAll("[data-regulars-placement]:not([data-regulars-shown])")));
     const names = Array.from(new Set(found.map((one) => one.dataset.regularsPlacement || ""))).filter(Boolean);
     if (!names.length) return Promise.resolve();
-    // Nothing below moves while the content changes: the place keeps at least the height that it has.
-    found.forEach((one) => { one.style.minHeight = one.offsetHeight + "px"; });
-    return decide(names).then((answer) => found.forEach((one) => place(one, answer)));
+    const fill = (/** @type {any} */ answer) => found.forEach((one) => place(one, answer));
+    if (timeout !== undefined && timeout <= 0) return Promise.resolve(fill({ placements: {} }));
+    found.forEach((one) => {
+      // Nothing below moves while the content changes: the place keeps at least the height that it has.
+      const height = getComputedStyle(one).height;
+      if (/px$/.test(height)) one.style.minHeight = height;
+      veil(one, "hidden");
+    });
+    return decide(names, { timeout }).then(fill);
+  }
+
+  /** @param {HTMLElement} element @param {string} visibility */
+  function veil(element, visibility) {
+    Array.from(element.children).forEach((one) => { /** @type {HTMLElement} */ (one).style.visibility = visibility; });
   }
 
   /** @param {HTMLElement} element @param {Answer} answer */
@@ -480,6 +512,7 @@
     const name = element.dataset.regularsPlacement || "";
     const slot = answer.placements[name];
     let done = false;
+    veil(element, "");
     if (slot && (slot.offer || (slot.items && slot.items.length))) {
       try {
         const template = /** @type {HTMLTemplateElement | null} */ (element.querySelector("template"));
@@ -551,7 +584,7 @@
       if (!enough || !last.intersectionRect.height) return;
       clock = window.setTimeout(() => {
         seen.disconnect();
-        if (document.visibilityState === "visible") call("track", { event: "Decision Shown", properties: facts });
+        if (document.visibilityState === "visible") tell("Decision Shown", facts);
         else document.addEventListener("visibilitychange", () => seen.observe(element), { once: true });
       }, 1000);
     }, { threshold: [0, 0.25, 0.5, 0.75, 1] });
@@ -564,9 +597,9 @@
       if (item) {
         const id = item.getAttribute("data-regulars-item");
         const position = (slot.items || []).findIndex((one) => one.id === id) + 1;
-        call("track", { event: "Product Clicked", properties: { decision_id: decision, placement, list_id: placement, product_id: id, position } });
+        tell("Product Clicked", { decision_id: decision, placement, list_id: placement, product_id: id, position });
       } else if (slot.offer) {
-        call("track", { event: "Promotion Clicked", properties: Object.assign({ promotion_id: slot.offer.id, position: placement }, facts) });
+        tell("Promotion Clicked", Object.assign({ promotion_id: slot.offer.id, position: placement }, facts));
       }
     });
   }
@@ -583,7 +616,7 @@
     const mark = event + JSON.stringify(properties);
     if (told.has(mark) || told.size >= 20) return;
     told.add(mark);
-    call("track", { event, properties });
+    tell(event, properties);
   }
 
   /** @param {number} status @param {string} method @param {string} address */
@@ -627,15 +660,14 @@
       const holder = field.closest && field.closest("[data-regulars-option]");
       if (!holder || !(field.tagName === "SELECT" || /^(radio|checkbox)$/.test(field.type))) return;
       const product = field.closest("[data-regulars-product]");
-      call("track", { event: HELPERS.optionChosen, properties: {
-        product_id: product ? product.getAttribute("data-regulars-product") : undefined,
-        option: holder.getAttribute("data-regulars-option"), value: String(field.value).slice(0, 100) } });
+      tell(HELPERS.optionChosen, { product_id: product ? product.getAttribute("data-regulars-product") : undefined,
+        option: holder.getAttribute("data-regulars-option"), value: String(field.value).slice(0, 100) });
     }, true);
     let since = Date.now();
     document.addEventListener("visibilitychange", () => {
       if (left) return;
       const hidden = document.visibilityState === "hidden";
-      call("track", { event: hidden ? "Page Hidden" : "Page Shown", properties: { seconds: Math.round((Date.now() - since) / 1000) } });
+      tell(hidden ? "Page Hidden" : "Page Shown", { seconds: Math.round((Date.now() - since) / 1000) });
       since = Date.now();
     });
   }
@@ -664,11 +696,7 @@
     window.addEventListener("storage", (event) => {
       if (event.key !== STORE) return;
       if (!event.newValue && granted()) {
-        // Withdrawn in another tab, which has told it.
-        verdict = "refused";
-        queue = [];
-        kept = {};
-        answers = {};
+        forget();
       } else if (event.newValue && granted()) {
         kept = Object.assign({}, kept, { user: undefined }, read());
       } else if (event.newValue && verdict === "waiting") {
@@ -678,8 +706,13 @@
       }
     });
     if (settings.render) {
-      if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => show());
-      else Promise.resolve().then(() => show());
+      const first = () => {
+        // Where the snippet has shown the fallback already, it stays.
+        const late = early.length && !document.documentElement.classList.contains("regulars-wait");
+        show(document, late ? 0 : Math.min(settings.timeout, (early.length ? early[0][3] + 1500 : Infinity) - Date.now()));
+      };
+      if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", first);
+      else Promise.resolve().then(first);
     }
   }
 
@@ -689,8 +722,7 @@
     load,
     /** @param {any[]} args */
     consent: (...args) => consent(args[0], args[1], args[2]),
-    /** @param {string} event @param {Facts} [properties] @param {number} [at] */
-    track: (event, properties, at) => call("track", { event, properties: properties || {} }, at),
+    track: tell,
     /** @param {string | Facts} user @param {Facts} [traits] @param {number} [at] */
     identify: (user, traits, at) => {
       const named = typeof user === "object" ? "" : String(user);
@@ -724,14 +756,13 @@
     flush: () => { pausedUntil = 0; flush(); },
   };
   Object.entries(HELPERS).forEach(([name, event]) => {
-    api[name] = (/** @type {Facts} */ properties, /** @type {number} */ at) => api.track(event, properties, at);
+    api[name] = (/** @type {Facts} */ properties, /** @type {number} */ at) => tell(event, properties, at);
   });
   global.regulars = api;
 
   // Calls of before, with their own times: those that take a time take it last.
   const timed = Object.assign({ consent: 2, track: 2, identify: 2, page: 2, group: 2 },
     ...Object.keys(HELPERS).map((name) => ({ [name]: 1 })));
-  const early = Array.isArray(stub) ? stub : [];
   early.slice().sort((a, b) => Number(b[0] === "load" || b[0] === "render") - Number(a[0] === "load" || a[0] === "render"))
     .forEach(([name, args, done, at]) => {
       const given = Array.from(args);

@@ -18,24 +18,7 @@ from regulars.core.definitions import (
     Source,
     Trait,
 )
-from regulars.core.event import (
-    ALIAS,
-    CONSENT,
-    CORRECTED,
-    DECISION_SHOWN,
-    GROUP,
-    IDENTIFY,
-    ORDER_EVENTS,
-    PAGE,
-    PREFERENCE,
-    SCREEN,
-)
 from regulars.shop.reading import TomlFile
-
-#: Events that exist in every shop, whether events.toml lists them or not.
-BUILT_IN = frozenset(
-    {IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS}
-)
 
 
 class Draft(msgspec.Struct):

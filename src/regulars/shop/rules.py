@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, Shop, Source, Trait
+from regulars.core.event import BUILT_IN_EVENTS
 from regulars.shop.consent_rules import check_consent
-from regulars.shop.draft import BUILT_IN, Draft
+from regulars.shop.draft import Draft
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.preference_rules import check_preferences
 from regulars.shop.reading import TomlFile
@@ -126,7 +127,7 @@ def _check_source(draft: Draft, source: Source) -> None:
         if source.key_sha256:
             draft.report("sources", source.id, "key_sha256", "is of server sources; a browser has a write_key")
     else:
-        if not re.fullmatch("[0-9a-f]{64}", source.key_sha256):
+        if not re.fullmatch("[0-9a-f]{64}", source.key_sha256) and (source.webhook is None or source.key_sha256):
             message = "a server source needs the SHA-256 of its key as 64 hex digits; `regulars init` makes one"
             draft.report("sources", source.id, "key_sha256", message)
         if source.app_ids:
@@ -160,8 +161,8 @@ def _check_trait(draft: Draft, trait: Trait) -> None:
     name = trait.name
     _known(draft, "traits", name, "purpose", trait.purpose, "purposes")
     for event in trait.events:
-        if event not in draft.named["events"] and event not in BUILT_IN:
-            known = draft.named["events"] | BUILT_IN
+        if event not in draft.named["events"] and event not in BUILT_IN_EVENTS:
+            known = draft.named["events"].union(BUILT_IN_EVENTS)
             draft.report(
                 "traits", name, "events", f"unknown event {event!r}; list it in events.toml", nearest(event, known)
             )

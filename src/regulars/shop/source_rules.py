@@ -1,6 +1,8 @@
 """What must hold for the policies of sources: purposes that exist, and partners that get nothing beyond their own."""
 
-from regulars.core.definitions import CONTRACT, Source
+import re
+
+from regulars.core.definitions import CONTRACT, Source, Webhook
 from regulars.core.event import ORDER_EVENTS
 from regulars.shop.draft import Draft
 from regulars.shop.mistake import listed, nearest
@@ -16,7 +18,32 @@ def check_policies(draft: Draft) -> None:
                 draft.report("sources", source.id, "purposes", message, nearest(purpose, known))
         if source.partner:
             _check_partner(draft, source)
+        if source.webhook is not None:
+            _check_webhook(draft, source, source.webhook)
     _check_traits(draft)
+
+
+def _check_webhook(draft: Draft, source: Source, webhook: Webhook) -> None:
+    """A shop system is a server of the shop's own; its secret stands outside the folder."""
+    if source.kind != "server":
+        draft.report("sources", source.id, "webhook", 'a shop system is a server: kind = "server"')
+    if source.partner:
+        draft.report("sources", source.id, "webhook", "a partner's shop is not this shop; give it a source of its own")
+    where, _, name = webhook.secret.partition(":")
+    if where == "env":
+        good = re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,200}", name) is not None
+    else:
+        good = where == "file" and name.startswith("/")
+    if not good:
+        message = (
+            'expected "env:NAME" (a variable of the server) or "file:/path", got something else; '
+            "the secret itself never stands in the folder"
+        )
+        draft.report("sources", source.id, "webhook.secret", message)
+    kinds = {one.id for one in draft.identity.types}
+    if webhook.customer_type not in kinds:
+        message = f"unknown type {webhook.customer_type!r}; known are {listed(kinds)}"
+        draft.report("sources", source.id, "webhook.customer_type", message, nearest(webhook.customer_type, kinds))
 
 
 def _check_partner(draft: Draft, source: Source) -> None:

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 from typing import cast
 
 from regulars.api import intake
-from regulars.api.hot import SENDERS, Answer, HeaderList, Request, Route
+from regulars.api.hot import SENDERS, Answer, HeaderList, Request, Route, problem_answer
 from regulars.api.metrics import Metrics
+from regulars.api.problem import Problem
 from regulars.core.definitions import Definitions, Shop, Source
 from regulars.runtime import Services
 
@@ -55,3 +56,11 @@ def test_one_key_in_many_spellings_fills_no_memory() -> None:
     for number in range(2 * SENDERS + 1):
         assert opened(route, f"{WEB.write_key}:{number}")[0].source == WEB
     assert len(route._senders) <= SENDERS  # noqa: SLF001 - memory shows in no answer
+
+
+def test_a_page_may_read_when_it_shall_come_again() -> None:
+    busy = Problem(503, "the disk is slow", headers=((b"retry-after", b"2"),))
+    exposed = (b"access-control-expose-headers", b"retry-after")
+    assert exposed in problem_answer(busy, b"https://shop.example").headers
+    assert exposed not in problem_answer(busy).headers  # no page asked
+    assert exposed not in problem_answer(Problem(400, "no"), b"https://shop.example").headers

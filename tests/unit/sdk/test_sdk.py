@@ -18,8 +18,8 @@ NODE, NPM = shutil.which("node"), shutil.which("npm")
 SOURCE = (HERE / "regulars.js").read_text(encoding="utf-8")
 
 
-def test_the_script_takes_at_most_eight_kilobytes_of_the_network() -> None:
-    assert len(files()["regulars.js"].packed) <= 8_000
+def test_the_script_takes_at_most_eight_kibibytes_of_the_network() -> None:
+    assert len(files()["regulars.js"].packed) <= 8_192
 
 
 def test_serving_takes_nothing_but_comments_and_indentation() -> None:

@@ -14,6 +14,7 @@ from regulars.core.proposal import REJECTED, Proposal, read
 from regulars.core.record import HOT, PERSON, Hot, Person
 from regulars.core.state import IDENTIFIER, LINK, PROPOSAL, StateReader
 from regulars.flow import generation
+from regulars.flow.facts import usable_for
 from regulars.profile.links import FOREVER, REVOKED
 from regulars.profile.particulars import Particulars, particulars, stated
 
@@ -65,7 +66,10 @@ def run(
 
 
 def customers(state: StateReader, definitions: Definitions, outcome: Outcome) -> Iterator[Customer]:
-    """Profiles with a person's identifier and something to compare, of people who allow what linking needs."""
+    """Profiles with a person's identifier and something to compare, of people who allow what linking needs.
+
+    What a partner told is compared for that partner's purpose alone.
+    """
     identity, purpose = definitions.identity, definitions.linking.purpose
     limits = limits_of(identity)
     names = {**PARTICULARS, **definitions.linking.facts}
@@ -77,7 +81,7 @@ def customers(state: StateReader, definitions: Definitions, outcome: Outcome) ->
         if purpose != CONTRACT and purpose not in hot.consent:
             outcome.without_consent += 1
             continue
-        said = particulars(stated(hot.facts, keys, names))
+        said = particulars(stated(usable_for(person.facts, purpose), keys, names))
         if said != Particulars():
             limited = frozenset(parse(one) for one in keys if parse(one)[0] in limits)
             yield Customer(number, key, limited, said)

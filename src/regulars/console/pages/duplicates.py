@@ -11,11 +11,12 @@ from markupsafe import Markup
 from regulars.console import plots
 from regulars.console.people import name_of
 from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
-from regulars.core.definitions import PARTICULARS
+from regulars.core.definitions import CONTRACT, PARTICULARS
 from regulars.core.errors import Rejected
 from regulars.core.proposal import LATER, OPEN, Proposal, read
 from regulars.core.record import profile_name
 from regulars.core.state import IDENTIFIER, PROPOSAL
+from regulars.flow.facts import usable_for
 from regulars.profile.particulars import stated
 
 _SHOWN = 5
@@ -116,8 +117,11 @@ def _side(visit: Visit, key: str, number: int) -> Side | None:
         hot, person = visit.house.customers.records(number)
     except LookupError:
         return None
-    names = {**PARTICULARS, **visit.house.definitions.linking.facts}
-    said = stated(hot.facts, person.identifiers, names)
+    linking = visit.house.definitions.linking
+    if linking.purpose != CONTRACT and linking.purpose not in hot.consent:
+        return None  # the consent ended while the pair waited
+    names = {**PARTICULARS, **linking.facts}
+    said = stated(usable_for(person.facts, linking.purpose), person.identifiers, names)
     if "name" in said and not {"first", "last"} & said.keys():
         said["last"] = said["name"]
     shown = {field: str(value)[:_LONGEST] for field, value in said.items()}

@@ -1,0 +1,199 @@
+"""Webhooks of shop systems, as the shops send and sign them, against a started shop."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from regulars.testing import Product
+from tests import webhooks as sent
+from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
+from tests.webhooks import deliver
+
+CONSENT = (
+    FILES["consent.toml"]
+    + """
+    [purposes.newsletter]
+    title = { en = "Newsletter" }
+    channel = "email"
+
+    [purposes.texts]
+    title = { en = "Text messages" }
+    channel = "sms"
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A shop that three shop systems report to."""
+    root = tmp_path_factory.mktemp("webhooks")
+    folder = make_shop(root / "shop", sources=FILES["sources.toml"] + sent.SOURCES_TOML, consent=CONSENT)
+    with Product(folder, root / "data", environment=sent.ENVIRONMENT, key=SERVER_KEY) as started:
+        yield started
+
+
+def orders(shop: Product, order: str) -> list[tuple[Any, ...]]:
+    """(total, currency, status) as stored; the data folder is the one place that tells of all of it."""
+    shop.wait_folded()
+    with sqlite3.connect(f"file:{shop.data}/state.db?mode=ro", uri=True) as state:
+        return state.execute("select total, currency, status from order_fact where order_id = ?", (order,)).fetchall()
+
+
+def failed(shop: Product, reason: str) -> list[tuple[Any, ...]]:
+    """(name, field, body) of failed events."""
+    shop.wait_folded()
+    with sqlite3.connect(f"file:{shop.data}/state.db?mode=ro", uri=True) as state:
+        return state.execute("select name, field, body from failed where reason = ?", (reason,)).fetchall()
+
+
+def profile(shop: Product, identifier: str) -> dict[str, Any]:
+    """A customer."""
+    shop.wait_folded()
+    answer = shop.http.get(f"/v1/profiles/{identifier}")
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_order_of_shopify_counts_once_however_often_it_is_told(shop: Product) -> None:
+    order = sent.shopify_order(5001)
+    paid = order | {"updated_at": "2026-03-02T10:00:09+01:00", "financial_status": "paid"}
+    for said, topic, delivery in ((paid, "orders/paid", "e2"), (order, "orders/create", "e1")):
+        for _ in range(2):
+            assert deliver(shop.http, "shopify", topic, said, delivery).status_code == 200
+    assert orders(shop, "5001") == [(4938, "EUR", "completed")]
+    ada = profile(shop, "user_id:70001")
+    assert (ada["traits"]["orders"], ada["traits"]["revenue"]) == (1, 4938)
+    # The page left its browser's id with the cart, so the browser is known to be hers.
+    assert profile(shop, "anonymous_id:browser-of-ada")["profile"] == ada["profile"]
+
+
+def test_a_partial_refund_is_taken_off_once_though_two_topics_tell_it(shop: Product) -> None:
+    order, refund = sent.shopify_order(5002), sent.shopify_refund(5002, 802)
+    later = order | {"updated_at": "2026-03-05T09:00:01+01:00", "refunds": [refund]}
+    deliver(shop.http, "shopify", "orders/updated", later, "r2")
+    deliver(shop.http, "shopify", "refunds/create", refund, "r1")
+    deliver(shop.http, "shopify", "orders/create", order, "r0")
+    assert orders(shop, "5002") == [(4938 - 1799, "EUR", "refunded")]
+
+
+def test_a_cancelled_order_is_nothing(shop: Product) -> None:
+    cancelled = sent.shopify_order(5003) | {"cancelled_at": "2026-03-03T10:00:00Z", "cancel_reason": "customer"}
+    deliver(shop.http, "shopify", "orders/cancelled", cancelled, "c1")
+    deliver(shop.http, "shopify", "orders/create", sent.shopify_order(5003), "c0")
+    assert orders(shop, "5003") == [(0, "EUR", "cancelled")]
+
+
+def test_a_customer_brings_the_consent_with_level_and_time(shop: Product) -> None:
+    said = sent.shopify_customer(id=70009, email="eve@shop.example", phone="+491701234999")
+    deliver(shop.http, "shopify", "customers/update", said, "k1")
+    deliver(shop.http, "shopify", "customers/create", said, "k2")
+    shop.wait_folded()
+    answer = shop.http.get("/v1/privacy/access/user_id:70009").json()
+    stated = {(one["purpose"], one["granted"]): one for one in answer["consent_history"]}
+    yes = stated["newsletter", True]
+    assert yes["time"] == 1_769_932_800_000  # 2026-02-01T08:00Z
+    assert yes["evidence"]["method"] == "shopify confirmed_opt_in"
+    assert ("texts", False) in stated
+    assert {fact["name"]: fact["value"] for fact in answer["facts"]}["city"] == "Köln"
+
+
+def test_products_come_with_variants_and_an_older_state_changes_nothing(shop: Product) -> None:
+    newer = sent.shopify_product()
+    older = newer | {"updated_at": "2026-02-28T10:00:00Z", "title": "Old kettle"}
+    deliver(shop.http, "shopify", "products/update", newer, "p2")
+    deliver(shop.http, "shopify", "products/create", older, "p1")
+    deliver(shop.http, "woocommerce", "product.updated", sent.woo_product(), "wp1")
+    shop.wait_folded()
+    kettle = shop.http.get("/v1/catalog/items/9001").json()
+    assert (kettle["title"], kettle["price"], kettle["category"]) == ("Kettle", 1849, ["Home", "Kitchen", "Kettles"])
+    assert kettle["variants"][0] == {
+        "sku": "KET-R", "attributes": {"Colour": "Red", "Size": "1 l"}, "price": 1999, "stock": 7,
+    }  # fmt: skip
+    assert kettle["link"] == "https://corner.myshopify.example/products/kettle"
+    soap = shop.http.get("/v1/catalog/items/31").json()
+    assert (soap["price"], soap["stock"], soap["attributes"]["Scent"]) == (667, 12, "Rose")
+    deliver(shop.http, "shopify", "products/delete", {"id": 9001}, "p3")
+    shop.wait_folded()
+    assert shop.http.get("/v1/catalog/items/9001").json()["active"] is False
+
+
+def test_woocommerce_tells_orders_and_its_ping_is_answered(shop: Product) -> None:
+    ping = shop.http.post("/v1/webhooks/woocommerce/blog", data={"webhook_id": "5"})
+    assert (ping.status_code, ping.json()) == (200, {"success": True, "stored": False})
+    waiting = sent.woo_order(612, status="pending")
+    deliver(shop.http, "woocommerce", "order.created", waiting, "same-second")
+    assert orders(shop, "612") == []
+    deliver(shop.http, "woocommerce", "order.updated", sent.woo_order(612), "same-second")
+    deliver(shop.http, "woocommerce", "order.updated", sent.woo_order(613), "same-second")
+    assert orders(shop, "612") == orders(shop, "613") == [(2361, "EUR", "completed")]
+    refunded = sent.woo_order(613, refunds=[{"id": 9, "reason": "", "total": "-6.00"}])
+    deliver(shop.http, "woocommerce", "order.updated", refunded, "later")
+    assert orders(shop, "613") == [(1761, "EUR", "refunded")]
+
+
+def test_shopware_tells_orders_by_number_and_a_flow_may_use_the_server_key(shop: Product) -> None:
+    assert deliver(shop.http, "shopware", "checkout.order.placed", sent.shopware_order(), "s1").status_code == 200
+    assert orders(shop, "10042") == [(3589, "EUR", "completed")]
+    assert profile(shop, "user_id:K-9")["traits"]["revenue"] == 3589
+    deliver(shop.http, "shopware", "state_enter.order.state.cancelled", sent.shopware_order(), "s2")
+    assert orders(shop, "10042") == [(0, "EUR", "cancelled")]
+    body = sent.shopware("checkout.order.placed", sent.shopware_order("10043"), "s3")
+    other_key = shop.http.post("/v1/webhooks/shopware/outlet", json=body)  # the till's key opens nothing here
+    assert other_key.status_code == 401
+
+
+@pytest.mark.parametrize("system", sent.SECRETS)
+def test_a_wrong_signature_is_refused_and_nothing_is_stored(shop: Product, system: str) -> None:
+    topic = {"shopify": "orders/create", "woocommerce": "order.created"}.get(system, "checkout.order.placed")
+    said = {"shopify": sent.shopify_order(6666), "woocommerce": sent.woo_order(6666)}.get(
+        system, sent.shopware_order("6666")
+    )
+    before = shop.ready()["lag"]
+    answer = deliver(shop.http, system, topic, said, "x1", secret="another")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    problem = answer.json()
+    assert (problem["got"], problem["expected"].split(",")[0]) == ("another signature", "HMAC-SHA256 over the raw body")
+    unsigned = shop.http.post(f"/v1/webhooks/{system}/{sent.SOURCES[system]}", json=said)
+    assert unsigned.status_code == 401
+    assert orders(shop, "6666") == []
+    assert shop.ready()["lag"] == before
+    metrics = shop.http.get("/metrics").text
+    assert f'regulars_requests_total{{route="webhooks_{system}",status="401"}}' in metrics
+
+
+def test_an_unknown_topic_is_kept_with_its_reason(shop: Product) -> None:
+    assert deliver(shop.http, "shopify", "themes/publish", {"id": 1}, "u1").status_code == 200
+    found = failed(shop, "unknown_topic")
+    assert any(b"themes/publish" in body for _, _, body in found)
+
+
+def test_a_shop_that_is_none_is_not_found(shop: Product) -> None:
+    assert shop.http.post("/v1/webhooks/shopify/nobody", json={}).status_code == 404
+    assert shop.http.post("/v1/webhooks/shopify/blog", json={}).status_code == 404
+
+
+def test_a_test_delivery_is_answered_and_not_kept(shop: Product) -> None:
+    body = b"{}"
+    headers = sent.headers_of("shopify", "orders/create", "t1", body) | {"X-Shopify-Test": "true"}
+    answer = shop.http.post("/v1/webhooks/shopify/online", content=body, headers=headers)
+    assert answer.json() == {"success": True, "stored": False}
+
+
+def test_redact_erases_with_a_certificate_and_a_request_for_data_is_listed(shop: Product) -> None:
+    deliver(shop.http, "shopify", "customers/create", sent.shopify_customer(id=70077, email="g@shop.example"), "g1")
+    profile(shop, "user_id:70077")
+    said = {"shop_domain": "corner.myshopify.example", "customer": {"id": 70077, "email": "g@shop.example"}}
+    asked = deliver(shop.http, "shopify", "customers/data_request", said | {"data_request": {"id": 9}}, "g2")
+    assert asked.status_code == 200
+    shop.wait_folded()
+    answer = shop.http.get("/v1/privacy/access/user_id:70077").json()
+    assert any(look["action"] == "asks for access" for look in answer["looked_at"])
+    assert deliver(shop.http, "shopify", "customers/redact", said | {"orders_to_redact": []}, "g3").status_code == 200
+    shop.wait_folded()
+    assert shop.http.get("/v1/profiles/user_id:70077").status_code == 404
+    newest = shop.http.get("/v1/privacy/erasures").json()[0]["erasure"]
+    assert (newest["by"], newest["reason"], newest["known"]) == ("online", "customers/redact", True)
