@@ -98,7 +98,14 @@ UNOMI = st.builds(
     st.sampled_from(["view", "login", "modifyConsent", "search", "form", "click", "productViewed"]),
     st.dictionaries(st.sampled_from(["target", "source", "properties", "flattenedProperties", "timeStamp"]), ANYTHING),
 )
-SENT: dict[str, st.SearchStrategy[Any]] = {"snowplow": snowplow(), "posthog": POSTHOG, "unomi": UNOMI}
+MENDED = st.builds(
+    lambda place, said: {"from": place, "received_at": 1_700_000_000_000, "call": {"messageId": "m", **said}},
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    st.dictionaries(st.sampled_from(["type", "event", "userId", "anonymousId", "properties", "timestamp"]), ANYTHING),
+)
+SENT: dict[str, st.SearchStrategy[Any]] = {
+    "snowplow": snowplow(), "posthog": POSTHOG, "unomi": UNOMI, "mended": MENDED,
+}  # fmt: skip
 
 
 def mutated(events: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

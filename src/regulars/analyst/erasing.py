@@ -72,7 +72,7 @@ def mentions(work: Workbench, *, person: dict[str, Any]) -> list[tuple[str, list
         return any(text in whole for text in spelled) or any(phone.search(whole) for phone in phones)
 
     for row in _all(work, tables.FAILED):
-        if _old(row, who) and spells(row[4], row[9], _unpacked(_bytes(row[10]))):
+        if _old(row, who) and spells(row[4], row[9], _unpacked(_bytes(row[10])), _bytes(row[13])):
             found.append((tables.FAILED.name, [row[0], row[1]]))
     for row in _all(work, tables.ANSWER):
         if _old(row, who) and (spells(row[2]) or any(name.encode() in _bytes(row[2]) for name in names)):

@@ -21,6 +21,7 @@ from regulars.api import (
     decide,
     documents,
     erasures,
+    failed,
     identity,
     intake,
     operations,
@@ -65,6 +66,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *documents.HANDLERS,
     *whois.HANDLERS,
     *sdk.HANDLERS,
+    *failed.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")
 

@@ -8,9 +8,11 @@ from litestar.params import Parameter
 
 from regulars.api.access import needs
 from regulars.api.problem import Problem
+from regulars.collect.mended import places_of, said_of
 from regulars.core import verdict as verdicts
 from regulars.core.event import Event
-from regulars.core.log import ACCESS, EVENTS, NewRecord
+from regulars.core.log import ACCESS, EVENTS, NewRecord, Record
+from regulars.core.mend import MENDED, Mend
 from regulars.core.state import FAILED, MANIFEST, SEALED, VERDICT
 from regulars.flow.counts import REASONS
 from regulars.runtime import Services
@@ -174,11 +176,15 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
     event: Event | None = None
     if record is not None and record.kind == EVENTS:
         steps.append({"step": "stored", "time": record.time, "offset": offset, "index": index, "route": record.route})
-        decoded = customers.engine.decoder.decode(record)
+        if record.route == MENDED:
+            steps.append(_mended(record, index))
+        applied: dict[int, list[Mend]] = {}
+        decoded = customers.engine.decoder.decode(record, None, applied)
         found = decoded[index] if index < len(decoded) else None
         event = found if isinstance(found, Event) else None
         if event is not None:
-            steps.append({"step": "read", "name": event.name, "time": event.time, "subject": event.subject})
+            mends = {"mends": [mend.id for mend in applied[index]]} if applied.get(index) else {}
+            steps.append({"step": "read", "name": event.name, "time": event.time, "subject": event.subject} | mends)
     else:
         steps.append({"step": "stored", "offset": offset, "index": index, "note": "the log has forgotten the record"})
     code = _verdict(services, customers, event, offset, index)
@@ -199,6 +205,16 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
     return Trace(message_id, source, status, _WHY.get(reason or status, ""), steps, profile)
 
 
+def _mended(record: Record, index: int) -> dict[str, Any]:
+    """That the event failed before, why, and what mended it."""
+    mend, by, failure = said_of(record.body)
+    places = places_of(record.body)
+    place = places[index] if index < len(places) else None
+    told = {"failed_for": failure.get("reason", ""), "failed_field": failure.get("field", "")}
+    where = {} if place is None else {"failed_offset": place[0], "failed_index": place[1]}
+    return {"step": "mended", "mend": mend.told() if mend is not None else "", "by": by} | told | where
+
+
 def _verdict(services: Services, customers: Customers, event: Event | None, offset: int, index: int) -> int:
     """What folding said; verdicts are kept until the records are sealed, then it is asked again."""
     rows = services.state.select(VERDICT, below={"first": offset + 1}, order=("-first",), limit=1)
@@ -215,7 +231,7 @@ def _verdict(services: Services, customers: Customers, event: Event | None, offs
 
 
 def _failed(row: Any) -> Trace:
-    offset, index, source, received_at, message_id, name, reason, field, expected, got, _ = row
+    offset, index, source, received_at, message_id, name, reason, field, expected, got, *_ = row
     failure = {"name": name, "reason": reason, "field": field, "expected": expected, "got": got}
     steps = [
         {"step": "stored", "time": received_at, "offset": offset, "index": index},

@@ -21,6 +21,11 @@ def ask(settings: Settings, path: str, body: dict[str, Any], *, otherwise: str =
     return _asked(settings, "POST", path, body, otherwise, seconds)["result"]
 
 
+def ask_for(settings: Settings, path: str, body: dict[str, Any], *, seconds: float = 60) -> Any:
+    """The whole answer to a POST. Raises Rejected and Unavailable."""
+    return _asked(settings, "POST", path, body, "", seconds)
+
+
 def tell(settings: Settings, path: str, *, seconds: float = 60) -> Any:
     """The answer to a GET. Raises Rejected and Unavailable."""
     return _asked(settings, "GET", path, None, "", seconds)

@@ -139,6 +139,19 @@ def read_call(raw: bytes) -> Call | Failure:
     return call
 
 
+def spelled(call: Call) -> bytes:
+    """A call as JSON, without what it does not say.
+
+    >>> spelled(Call(type="track", event="Order Completed"))
+    b'{"type":"track","event":"Order Completed"}'
+    """
+    held: dict[str, Any] = msgspec.to_builtins(call)
+    context = held.get("context")
+    if isinstance(context, dict):
+        held["context"] = {name: value for name, value in context.items() if value is not None}
+    return msgspec.json.encode({name: value for name, value in held.items() if value is not None})
+
+
 def outline(raw: bytes) -> tuple[str, str]:
     """Message id and name of an unreadable call, as far as they can be read."""
     try:

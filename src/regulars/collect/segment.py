@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_number, plain, split
-from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call, token_of
+from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call, spelled, token_of
 from regulars.collect.clock import event_time
 from regulars.collect.formats import format_of, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
+from regulars.collect.mended import as_received
+from regulars.collect.mends import standing
 from regulars.collect.names import Names
 from regulars.collect.numbers import out_of_range
 from regulars.collect.plan import Failure, Plan, failed, shown
@@ -20,6 +22,7 @@ from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.core.event import ALIAS, CONSENT, GROUP, IDENTIFY, PAGE, SCREEN, STAFF, VOUCHED_BY, Event, FailedEvent
 from regulars.core.log import Record
+from regulars.core.mend import MENDED, Mend
 
 _NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
 _LONGEST_NAME = 200
@@ -48,6 +51,9 @@ class Decoder:
         self._public = {source.id: source.kind == "browser" for source in definitions.sources}
         self._public[STAFF] = False
         self._partners = frozenset(source.id for source in definitions.sources if source.partner)
+        self._mends: dict[str, list[Mend]] = {}
+        for mend in definitions.mends:
+            self._mends.setdefault(mend.source, []).append(mend)
         self._names = Names(event.name for event in definitions.events)
         self._strict = definitions.strict_plan
         self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
@@ -58,18 +64,22 @@ class Decoder:
             self._channels.setdefault(purpose.channel, []).append(purpose.id)
         self._categories = dict.fromkeys(definitions.signals.segment, False)
 
-    def decode(self, record: Record, refused: dict[int, str] | None = None) -> list[Event | FailedEvent]:
+    def decode(
+        self, record: Record, refused: dict[int, str] | None = None, applied: dict[int, list[Mend]] | None = None
+    ) -> list[Event | FailedEvent]:
         """The events of a record, in their order. A bad one fails alone; an unreadable body is one failed event.
 
-        `refused` takes the index of each event whose token verified nothing, with the reason.
+        `refused` takes the index of each event whose token verified nothing, with the reason; `applied` the standing
+        mends that changed an event.
         """
+        refused, applied = {} if refused is None else refused, {} if applied is None else applied
         try:
             form = format_of(record.route)
             if form is not None:
-                return self._translated(record, form, _Door(None, {} if refused is None else refused))
+                return self._translated(record, form, _Door(None, refused, applied))
             body = plain(record.body)
             calls, token = self._calls_at_once(record, body)
-            door = _Door(token, {} if refused is None else refused)
+            door = _Door(token, refused, applied)
             if calls is not None:
                 raws: list[msgspec.Raw] = []
                 results: list[Event | FailedEvent] = []
@@ -106,7 +116,7 @@ class Decoder:
 
     def _calls_at_once(self, record: Record, body: bytes) -> tuple[list[Call] | None, str | None]:
         """All calls in one decode, and the token of all; None when some event needs a look of its own."""
-        if may_hold_large_number(body):
+        if record.source in self._mends or may_hold_large_number(body):
             return None, None
         limit = self._limit(record)
         if len(body) > limit and any(len(raw) > limit for raw in split(body, record.route)):
@@ -122,7 +132,7 @@ class Decoder:
     def _one_by_one(self, record: Record, body: bytes, door: "_Door") -> list[Event | FailedEvent]:
         results: list[Event | FailedEvent] = []
         for index, raw in enumerate(split(body, record.route)):
-            call = self._read(record, bytes(raw))
+            call = self._read(record, index, bytes(raw), door)
             if isinstance(call, Failure):
                 results.append(_failed(record, index, call, raw, None))
                 continue
@@ -135,8 +145,9 @@ class Decoder:
         results: list[Event | FailedEvent] = []
         outer, raws = parts(record.body, form)
         for index, raw in enumerate(raws):
-            call = self._translate(record, form, bytes(raw), outer)
-            result = call if isinstance(call, Failure) else self._event(record, index, call, door)
+            call = self._translate(record, form, index, bytes(raw), outer, door)
+            received = as_received(record, bytes(raw)) if form.route == MENDED else record
+            result = call if isinstance(call, Failure) else self._event(received, index, call, door)
             if isinstance(result, Failure):
                 known = None if isinstance(call, Failure) else call
                 results.append(_failed(record, index, result, raw, known))
@@ -144,7 +155,9 @@ class Decoder:
                 results.append(result)
         return results
 
-    def _translate(self, record: Record, form: Format, raw: bytes, outer: dict[str, Any]) -> Call | Failure:
+    def _translate(
+        self, record: Record, form: Format, index: int, raw: bytes, outer: dict[str, Any], door: "_Door"
+    ) -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
             return _too_long(limit, len(raw))
@@ -162,6 +175,10 @@ class Decoder:
             said["categoryPreferences"] = self._categories | said["categoryPreferences"]
         if call.event == CONSENT and call.properties is not None:
             call.properties = self._by_channel(call.properties)
+        if record.source in self._mends:
+            better = self._mended(record, index, spelled(call), door)
+            found = call if better is None else read_call(better)
+            return found if isinstance(found, Failure) else _beyond(found) or found
         return _beyond(call) or call
 
     def _by_channel(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -175,10 +192,18 @@ class Decoder:
                 found[purpose] = granted
         return {**said, "purposes": found}
 
-    def _read(self, record: Record, raw: bytes) -> Call | Failure:
+    def _mended(self, record: Record, index: int, raw: bytes, door: "_Door") -> bytes | None:
+        """The call after the standing mends of its source; None where they change nothing."""
+        route = record.route if record.route in ROUTES and record.route not in BATCHES else ""
+        better, door.applied[index] = standing(raw, self._mends[record.source], route)
+        return better
+
+    def _read(self, record: Record, index: int, raw: bytes, door: "_Door") -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
             return _too_long(limit, len(raw))
+        if record.source in self._mends:
+            raw = self._mended(record, index, raw, door) or raw
         call = read_call(raw)
         if isinstance(call, Failure) or not may_hold_large_number(raw):
             return call
@@ -267,9 +292,10 @@ class Decoder:
 class _Door:
     """The tokens of one record."""
 
-    __slots__ = ("_seen", "refused", "token")
+    __slots__ = ("_seen", "applied", "refused", "token")
 
-    def __init__(self, token: str | None, refused: dict[int, str]) -> None:
+    def __init__(self, token: str | None, refused: dict[int, str], applied: dict[int, list[Mend]]) -> None:
+        self.applied = applied
         self.token = token  # of all events without one of their own
         self.refused = refused
         self._seen: set[str] | None = None
@@ -327,7 +353,8 @@ def _failed(record: Record, index: int, failure: Failure, raw: bytes | msgspec.R
         message_id, name = str(call.message_id or ""), call.event or _NAMES.get(call.type or record.route, "")
     else:
         message_id, name = outline(body)
-    return failed(
+    form = format_of(record.route)
+    found = failed(
         failure,
         source=record.source,
         received_at=record.time,
@@ -337,6 +364,10 @@ def _failed(record: Record, index: int, failure: Failure, raw: bytes | msgspec.R
         name=name[:_LONGEST_NAME],
         body=body,
     )
+    if record.route in BATCHES:
+        return found
+    translated = spelled(call) if form is not None and call is not None else b""
+    return msgspec.structs.replace(found, route=record.route, call=translated)
 
 
 def _too_long(limit: int, size: int) -> Failure:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from regulars.core.event import ALWAYS_KEPT
+from regulars.core.mend import Mend
 
 TraitKind = Literal["count", "sum", "last", "first", "max", "distinct", "days_since", "affinity", "lifecycle"]
 Normaliser = Literal["trim", "lower", "upper", "email", "phone", "digits", "uuid"]
@@ -499,5 +500,6 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity = Identity()
     linking: Linking = Linking()
     retention: Retention = Retention()
+    mends: tuple[Mend, ...] = ()  # standing ones: carried out on every event of their source before the plan looks
     version: str = ""  # short hash over all files
     record_version: str = ""  # short hash over what profile records are built from: traits, segments, events, zone

@@ -41,6 +41,8 @@ class FailedEvent(msgspec.Struct, frozen=True, array_like=True):
     expected: str
     got: str
     body: bytes  # the verbatim event
+    route: str = ""  # how the body is read; "": a call of a batch, which says itself what it is
+    call: bytes = b""  # JSON of the call, where the body is of another vendor's format and could be translated
 
 
 #: Canonical names of calls that are not `track`.

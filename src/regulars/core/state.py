@@ -58,9 +58,11 @@ COUNTER = _table("counter", "name:text day:int key:text value:int", 3)
 FAILED = _table(
     "failed",
     "offset:int idx:int source:text received_at:int message_id:text name:text reason:text field:text expected:text "
-    "got:text body:blob",
+    "got:text body:blob cause:text route:text call:blob",
     2,
     "reason",
+    "cause",
+    "message_id",
 )
 DUE = _table("due", "day:int profile:int", 2)
 #: The records of the other generation: a back-fill builds the next one beside the one that serves (META `generation`).

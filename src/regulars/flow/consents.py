@@ -7,6 +7,7 @@ import msgspec
 
 from regulars.core import state as tables
 from regulars.core.event import CONSENT, Event
+from regulars.core.mend import cause_of
 from regulars.core.state import Changes
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
@@ -74,5 +75,6 @@ def _report(event: Event, heard: Heard, day: int, changes: Changes) -> None:
         (
             event.offset, event.index, event.source, event.received_at, event.message_id, event.name, UNREADABLE,
             field, expected, field, body if len(body) <= _MOST_BODY else b"",
+            cause_of(event.source, event.name, field, UNREADABLE, expected), "", b"",
         ),
     )  # fmt: skip

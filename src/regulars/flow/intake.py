@@ -11,10 +11,12 @@ from regulars.core import log as kinds
 from regulars.core import state as tables
 from regulars.core.event import Event, FailedEvent
 from regulars.core.log import Record
+from regulars.core.mend import MENDED, cause_of
 from regulars.core.state import ACCESS, Changes, StateReader
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, Verdict
 from regulars.flow.counts import note_came, note_refused
 from regulars.flow.engine import Engine
+from regulars.flow.mended import waiting_mended
 from regulars.flow.on_products import upsert
 
 #: What became of each event of a record, and the reasons of tokens that verified nothing, by place.
@@ -69,6 +71,9 @@ class Intake:
                 for reason in refused.values():
                     add("token_refused", day_of(record.time), reason, 1)
                 codes = verdicts[record.offset] = Codes(record.offset, len(results))
+                if record.route == MENDED:
+                    events += waiting_mended(record, results, codes.codes, self._state, changes, day_of(record.time))
+                    continue
                 for result in results:
                     if isinstance(result, Event):
                         events.append(result)
@@ -131,5 +136,7 @@ def _keep_failed(failed: FailedEvent, changes: Changes) -> None:
         (
             failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name,
             failed.reason, failed.field, failed.expected, failed.got, failed.body,
+            cause_of(failed.source, failed.name, failed.field, failed.reason, failed.expected), failed.route,
+            failed.call,
         ),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from regulars.flow.facts import TELLING, learn_facts, now_known, preferences_of
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.intake import Codes, Intake
+from regulars.flow.mended import tell_mended
 from regulars.flow.on_decision import concerns, on_decisions
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.flow.refold import refold
@@ -97,6 +98,7 @@ class OnEvents:
                 if concerns(event) and verdicts[event.offset].codes[event.index] == ADMITTED
             ]
         on_decisions(self.engine, self._state, changes, records, seen, self._tables.part)
+        tell_mended(records, verdicts, changes)
         if verdicts:
             next(iter(verdicts.values())).late.extend(late)
             for told in late:

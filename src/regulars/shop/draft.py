@@ -18,6 +18,7 @@ from regulars.core.definitions import (
     Source,
     Trait,
 )
+from regulars.core.mend import Mend
 from regulars.shop.reading import TomlFile
 
 
@@ -39,6 +40,7 @@ class Draft(msgspec.Struct):
     sensitive: Sensitive = Sensitive()
     placements: dict[str, Placement] = {}
     preferences: dict[str, Preference] = {}
+    mends: dict[str, Mend] = {}
     named: dict[str, set[str]] = {}  # table -> ids that the folder mentions, right or wrong
     places: dict[tuple[str, str], TomlFile] = {}  # (table, id) -> its file
 

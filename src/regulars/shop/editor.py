@@ -6,6 +6,7 @@ import msgspec
 
 from regulars.core.definitions import Linking, Offer, Placement, Purpose, Retention, Segment, Shop, Source, Trait
 from regulars.core.errors import Rejected
+from regulars.core.mend import Mend
 from regulars.shop.identity import IdentityEntry, SharedEntry, TypeEntry
 from regulars.shop.load import BESIDE
 from regulars.shop.plan import EventEntry
@@ -19,6 +20,7 @@ _ENTRIES: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "placements": ("placements", entry_type(Placement, "id")),
     "offers": ("offers", entry_type(Offer, "id")),
     "events": ("events", entry_type(EventEntry)),
+    "mends": ("mends", entry_type(Mend, "id")),
 }
 _SINGLE: dict[str, type[msgspec.Struct]] = {"shop": entry_type(Shop)}
 #: Kinds of file: the name without ".toml", and "offers" for any file in offers/.

@@ -26,6 +26,7 @@ from regulars.core.definitions import (
     Trait,
 )
 from regulars.core.errors import Misconfigured, Rejected
+from regulars.core.mend import Mend
 from regulars.core.sensitive import EDITION
 from regulars.shop.conditions import check_conditions
 from regulars.shop.draft import Draft
@@ -45,6 +46,7 @@ FILES = {
     "consent.toml": "purposes",
     "placements.toml": "placements",
     "preferences.toml": "preferences",
+    "mends.toml": "mends",
 }
 KNOWN = ("shop.toml", "identity.toml", *FILES)
 #: What consent.toml holds beside purposes.
@@ -57,6 +59,7 @@ _KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "placements": (Placement, "id"),
     "preferences": (Preference, "id"),
     "offers": (Offer, "id"),
+    "mends": (Mend, "id"),
 }
 
 
@@ -234,6 +237,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         identity=_identity(draft),
         linking=draft.linking,
         retention=draft.retention,
+        mends=tuple(draft.mends.values()),
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )

@@ -11,6 +11,7 @@ from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, S
 from regulars.core.event import BUILT_IN_EVENTS
 from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import Draft
+from regulars.shop.mend_rules import check_mends
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.preference_rules import check_preferences
 from regulars.shop.reading import TomlFile
@@ -55,6 +56,7 @@ def check_draft(draft: Draft) -> None:
     _check_names(draft)
     _check_sources(draft)
     check_policies(draft)
+    check_mends(draft)
     _check_linking(draft)
     for name, event in draft.events.items():
         _known(draft, "events", name, "purpose", event.purpose, "purposes")

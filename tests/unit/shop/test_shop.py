@@ -10,8 +10,10 @@ import pytest
 
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
+from regulars.core.mend import Mend
 from regulars.shop import FILE_KINDS, Mistake, build, check, explain, init, load, schema
 from regulars.shop.load import read_folder
+from regulars.shop.mends import written
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "complete-journey"
 SHOP = '[shop]\nname = "Bikes"\n'
@@ -326,7 +328,9 @@ def _plain(value: Any) -> Any:
 @pytest.mark.parametrize("kind", FILE_KINDS)
 def test_editors_know_every_file(kind: str) -> None:
     validator = jsonschema_rs.validator_for(schema(kind))
-    paths = EXAMPLE.glob("offers/*.toml") if kind == "offers" else [EXAMPLE / f"{kind}.toml"]
-    for path in paths:
-        validator.validate(_plain(tomllib.loads(path.read_text())))
+    paths = list(EXAMPLE.glob("offers/*.toml")) if kind == "offers" else [EXAMPLE / f"{kind}.toml"]
+    mend = Mend(id="total", source="web", action="cast", field="properties.total", to="number")
+    texts = [written(mend)] if kind == "mends" else [path.read_text() for path in paths]
+    for text in texts:
+        validator.validate(_plain(tomllib.loads(text)))
     assert not validator.is_valid({"unheard": {}})

@@ -11,6 +11,7 @@ import msgspec
 
 from regulars.core.definitions import identity_of_lists
 from regulars.core.errors import Misconfigured
+from regulars.core.mend import cause_of
 from regulars.core.state import DEFINITIONS
 
 
@@ -80,6 +81,18 @@ def _source_of_a_link(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE link ADD COLUMN source TEXT NOT NULL DEFAULT ''")
 
 
+def _causes_of_failures(connection: sqlite3.Connection) -> None:
+    """8 -> 9: failed events are found by their cause and message id, and say how their bytes are read."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(failed)")}
+    if not columns or "cause" in columns:
+        return
+    for name, kind, default in (("cause", "TEXT", "''"), ("route", "TEXT", "''"), ("call", "BLOB", "x''")):
+        connection.execute(f"ALTER TABLE failed ADD COLUMN {name} {kind} NOT NULL DEFAULT {default}")
+    rows = connection.execute("SELECT offset, idx, source, name, field, reason, expected FROM failed").fetchall()
+    causes = [(cause_of(*map(str, row[2:])), row[0], row[1]) for row in rows]
+    connection.executemany("UPDATE failed SET cause = ? WHERE offset = ? AND idx = ?", causes)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -89,6 +102,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _identifier_types,
     _proposals,
     _source_of_a_link,
+    _causes_of_failures,
 )
 VERSION = len(STEPS)
 

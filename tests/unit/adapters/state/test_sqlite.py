@@ -11,8 +11,9 @@ from regulars.adapters.state.migrations import VERSION
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected, Unavailable
+from regulars.core.mend import cause_of
 from regulars.core.record import unpack_profiles
-from regulars.core.state import ANSWER, CHANGED, DEFINITIONS, FOLDED, LINK, META, PART, SCHEMA, Changes
+from regulars.core.state import ANSWER, CHANGED, DEFINITIONS, FAILED, FOLDED, LINK, META, PART, SCHEMA, Changes
 from regulars.flow.generation import A
 from regulars.flow.members import Moves, members
 from regulars.profile.links import Link
@@ -225,4 +226,21 @@ def test_the_lists_of_identifier_types_of_version_5_are_types(tmp_path: Path) ->
     identity = msgspec.convert(state.meta(DEFINITIONS), Definitions).identity
     assert (identity.person, identity.device, identity.limits) == (("card",), ("cookie",), {"card": 1})
     assert (identity.max_component, identity.blocked) == (9, ("x",))
+    state.close()
+
+
+def test_failed_events_of_version_8_are_found_by_their_cause(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP INDEX failed_by_cause")
+        for column in ("cause", "route", "call"):
+            connection.execute(f"ALTER TABLE failed DROP COLUMN {column}")
+        row = (7, 0, "web", 5, "m1", "Order", "wrong_type", "properties.products.2.price", "number", "'x'", b"{}")
+        connection.execute("INSERT INTO failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(8), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    cause = cause_of("web", "Order", "properties.products.0.price", "wrong_type", "number")
+    assert [found[:2] for found in state.select(FAILED, {"cause": cause})] == [(7, 0)]
     state.close()
