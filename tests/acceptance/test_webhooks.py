@@ -1,14 +1,17 @@
 """Webhooks of shop systems, as the shops send and sign them, against a started shop."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from regulars.testing import Product
 from tests import webhooks as sent
-from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
+from tests.acceptance.shop import FILES, LIMITED_KEY, SERVER_KEY, WRITE_KEY, make_shop
 from tests.webhooks import deliver
 
 CONSENT = (
@@ -197,3 +200,28 @@ def test_redact_erases_with_a_certificate_and_a_request_for_data_is_listed(shop:
     assert shop.http.get("/v1/profiles/user_id:70077").status_code == 404
     newest = shop.http.get("/v1/privacy/erasures").json()[0]["erasure"]
     assert (newest["by"], newest["reason"], newest["known"]) == ("online", "customers/redact", True)
+
+
+def test_orders_that_disagree_are_told_with_their_money(shop: Product) -> None:
+    order = sent.shopify_order(5050)
+    now = datetime.now(UTC).isoformat()
+    order |= {"created_at": now, "processed_at": now, "updated_at": now}
+    deliver(shop.http, "shopify", "orders/create", order, "d1")
+    pixel = {
+        "event": "Order Completed", "messageId": "px1", "anonymousId": "browser-of-ada", "timestamp": now,
+        "properties": {"order_id": "5050", "total": 44.48, "currency": "EUR"},
+    }  # fmt: skip
+    till = pixel | {"messageId": "px2", "properties": {"order_id": "5050", "total": 50, "currency": "EUR"}}
+    shop.http.post("/v1/track", json=pixel, auth=(WRITE_KEY, "")).raise_for_status()
+    shop.http.post("/v1/track", json=till).raise_for_status()
+    shop.wait_folded()
+    report = shop.http.get("/v1/orders/disagreements").json()
+    rows = {(row["first"], row["second"], row["field"]): row for row in report["rows"]}
+    assert rows["online", "web", "total"]["money"] == {"EUR": 490}
+    assert rows["online", "web", "total"]["examples"][0]["said"] == ["4938", "4448"]
+    assert rows["online", "till", "total"]["orders"] == 1
+    assert shop.http.get("/v1/orders/disagreements", auth=(LIMITED_KEY, "")).status_code == 403
+    assert shop.http.get("/v1/orders/disagreements", params={"days": 0}).status_code == 400
+    command = [sys.executable, "-m", "regulars", "report", "orders", str(shop.shop), "--data", str(shop.data)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "online / web: total of 1 orders, 4.90 EUR apart\n  5050: 49.38 EUR / 44.48 EUR" in told

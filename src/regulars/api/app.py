@@ -25,6 +25,7 @@ from regulars.api import (
     identity,
     intake,
     operations,
+    orders,
     profiles,
     rights,
     sdk,
@@ -56,6 +57,7 @@ HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *operations.HANDLERS,
     *profiles.HANDLERS,
+    *orders.HANDLERS,
     *catalog.HANDLERS,
     *commands.HANDLERS,
     *consent.HANDLERS,

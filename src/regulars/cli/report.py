@@ -7,7 +7,11 @@ import click
 import msgspec
 
 from regulars.analyst.client import AnalystClient
+from regulars.api.orders import DAY_MS
 from regulars.cli._options import DATA, SHOP, settings_of
+from regulars.core.money import Money
+from regulars.flow.order_report import disagreements
+from regulars.profile.disagreements import Difference
 from regulars.runtime.build import reading_services
 from regulars.runtime.data_report import DAYS, recorded
 from regulars.runtime.folder import DataFolder
@@ -19,6 +23,41 @@ from regulars.shop.data_use_page import markdown, page
 @click.group()
 def command() -> None:
     """Reports that are told from a shop folder and its data."""
+
+
+@command.command()
+@SHOP
+@DATA
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="Orders of so many days.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
+def orders(shop: Path, data: Path | None, days: int, *, as_json: bool) -> None:
+    """Orders on which their sources disagree: by pair of sources and field, with the money between them."""
+    settings = settings_of(shop, data)
+    services = reading_services(settings, load(settings.shop))
+    try:
+        currency = services.definitions.shop.currency
+        found = disagreements(services.state, currency=currency, since=services.clock() - days * DAY_MS)
+    finally:
+        services.close()
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        return
+    more = "" if found.complete else " (the newest; there are more)"
+    click.echo(
+        f"{found.orders} orders{more}, {found.told_by_several} told by several sources, {found.disagree} disagree"
+    )
+    for row in found.rows:
+        money = ", ".join(str(Money(amount, code)) for code, amount in sorted(row.money.items()))
+        click.echo(
+            f"{row.first} / {row.second}: {row.field} of {row.orders} orders" + (f", {money} apart" if money else "")
+        )
+        for one in row.examples:
+            said = [_amount(text, one) for text in one.said]
+            click.echo(f"  {one.order_id}: {said[0]} / {said[1]}")
+
+
+def _amount(text: str, one: Difference) -> str:
+    return str(Money(int(text), one.currency)) if one.field in ("total", "refunded") else text
 
 
 @command.command()

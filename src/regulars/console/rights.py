@@ -4,7 +4,7 @@ from typing import Literal
 
 Right = Literal[
     "overview", "segments", "customers", "identifiers", "consent", "failed", "failed_bodies", "health", "access_log",
-    "users", "duplicates", "links", "data_use",
+    "users", "duplicates", "links", "data_use", "orders",
 ]  # fmt: skip
 
 ROLES = ("admin", "marketer", "agent", "privacy")
@@ -19,6 +19,7 @@ _ROLES_WITH: dict[Right, frozenset[str]] = {
     "health": frozenset({"admin", "marketer", "privacy"}),
     "access_log": frozenset({"admin", "privacy"}),
     "users": frozenset({"admin"}),
+    "orders": frozenset({"admin", "marketer"}),  # amounts and numbers of orders, nobody's name
     "duplicates": frozenset({"admin", "agent", "privacy"}),  # decide whether two records are one person
     "data_use": frozenset({"admin", "privacy"}),  # the record of processing, and which fields are sent
     "links": frozenset({"admin", "agent", "privacy"}),  # take a link between identifiers back

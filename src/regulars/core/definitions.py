@@ -51,6 +51,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     consent: Literal["known", "required"] = "known"
     partner: str = ""  # another company: its events are for the purpose "partners:…" alone
     webhook: Webhook | None = None  # of a shop system
+    #: What it is to orders: where sources disagree the best one's word counts (erp, shop, till, then browsers).
+    role: Literal["", "erp", "shop", "till"] = ""
+    #: Its place for a group of an order's fields, the smallest is the best; else by `role`.
+    ranks: dict[Literal["money", "products", "status", "other"], int] = {}
 
 
 class EventType(msgspec.Struct, frozen=True, kw_only=True):

@@ -243,7 +243,14 @@ class Customers:
         for identifier, some in told.items():
             row = stored.get(identifier)
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-            change = orders.apply(identifier, old, some, currency=currency, own=self._engine.policy.own)
+            change = orders.apply(
+                identifier,
+                old,
+                some,
+                currency=currency,
+                own=self._engine.policy.own,
+                ranks=self._engine.policy.order_ranks,
+            )
             if not self._engine.policy.changed(*change):  # else only the fold can tell what of it still counts
                 found.append(change)
         return found

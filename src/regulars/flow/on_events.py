@@ -270,14 +270,14 @@ class _Batch:
         if not order_events:
             return {}
         currency, trusts = self.engine.definitions.shop.currency, self.engine.trusts
-        own = self.engine.policy.own
+        own, ranks = self.engine.policy.own, self.engine.policy.order_ranks
         found: dict[int, list[str]] = {}
         for identifier, row in self._order_rows(order_events).items():
             holder, events = cast(int, row[1]), order_events[identifier]
             if self.desk.find(holder) is None:
                 continue
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency)
-            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts, own=own)
+            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts, own=own, ranks=ranks)
             began = [event for event in events if orders.begins_with(change.new, [event], trusts=trusts)]
             again = orders.displaces(change) or self.engine.policy.changed(*change)
             if again or (began and owner[id(began[0])] != holder):
@@ -298,13 +298,13 @@ class _Batch:
         if not order_events:
             return {}
         currency, trusts = self.engine.definitions.shop.currency, self.engine.trusts
-        own = self.engine.policy.own
+        own, ranks = self.engine.policy.own, self.engine.policy.order_ranks
         rows = self._order_rows(order_events)
         found: dict[int, list[Change]] = {}
         for identifier, events in order_events.items():
             row = rows.get(identifier)
             old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts, own=own)
+            change = orders.apply(identifier, old, events, currency=currency, trusts=trusts, own=own, ranks=ranks)
             number, began = owner[id(events[0])], None
             if row is not None or len(events) > 1:
                 began = next((one for one in events if orders.begins_with(change.new, [one], trusts=trusts)), None)

@@ -173,7 +173,15 @@ def _orders_of(engine: Engine, state: StateReader, changes: Changes, events: Ite
     for identifier, told in by_order.items():
         row = pending.get(identifier) or stored.get(identifier)
         old = orders.load(identifier, cast(bytes, row[6]), currency=currency) if row is not None else None
-        order = orders.apply(identifier, old, told, currency=currency, trusts=engine.trusts, own=engine.policy.own).new
+        order = orders.apply(
+            identifier,
+            old,
+            told,
+            currency=currency,
+            trusts=engine.trusts,
+            own=engine.policy.own,
+            ranks=engine.policy.order_ranks,
+        ).new
         if orders.begins_with(order, told, trusts=engine.trusts):
             found.append(order)
     return found

@@ -2,12 +2,13 @@
 
 The fact keeps the set of its events; what it says is a pure function of that set, in (time, message id) order:
 
-- "Order Completed" and "Order Updated" say what was ordered. Of each property the latest word counts, so that an
-  update may send only what changed. The order's time is that of its first "Order Completed" (or "Order Updated" if
-  there is none).
+- "Order Completed" and "Order Updated" say what was ordered. Of each property the word of the best source counts
+  (`profile.best_source`), and of one source the latest, so that an update may send only what changed. The order's
+  time is that of its first "Order Completed" (or "Order Updated" if there is none).
 - "Order Refunded" takes back. With `products`, their quantities leave the order, and the money named (`total`,
   `revenue`, `value`, `refund` or `amount`), else price times quantity. With money only, that money. With neither,
-  everything. Two refunds with the same `refund_id` are one. A refunded order stays an order: it still counts.
+  everything. Two refunds with the same `refund_id` are one, and so are refunds of as much money of two sources, one
+  for one. A refunded order stays an order: it still counts.
 - "Order Cancelled" makes it nothing, for good.
 
 Anybody can send any order id with a browser's public key. What such a device tells counts only where no server says
@@ -15,6 +16,7 @@ what was ordered, and only that of the device that spoke of the order first. The
 first event that says what was ordered and counts.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +25,7 @@ import msgspec
 from regulars.core.event import ORDER_EVENTS, Event
 from regulars.core.money import exponent
 from regulars.core.state import Row
+from regulars.profile import best_source as best
 from regulars.profile import reading
 
 COMPLETED, UPDATED, REFUNDED, CANCELLED = ORDER_EVENTS
@@ -42,6 +45,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     by: str = ""  # the device that told it with a public key; empty: a server did
     source: str = ""
     own: tuple[str, ...] | None = None  # what the event agreed to, where its source asks for that (profile.policy)
+    ranks: tuple[int, ...] = ()  # how good its source is for each group of fields; empty: as a server of the shop
 
 
 class Order:
@@ -56,12 +60,10 @@ class Order:
         base = [version for version in versions if version.name in (COMPLETED, UPDATED)]
         completed = [version for version in base if version.name == COMPLETED]
         self.time: int | None = min((version.time for version in completed or base), default=None)
-        said: dict[str, Any] = {}
-        for version in base:
-            said.update({name: value for name, value in version.properties.items() if value is not None})
+        said = best.said(base)
         self.currency = str(said.get("currency") or currency)
         self.cancelled = any(version.name == CANCELLED for version in versions)
-        refunds = _refunds(versions)
+        refunds = _refunds(versions, said, self.currency)
         self.refunded = _refund(said, refunds, self.currency) if refunds and base else 0
         self.properties = said
         self.total = 0 if self.cancelled else _total(said, self.currency)
@@ -119,6 +121,14 @@ def _not_asked(_event: Event) -> tuple[str, ...] | None:
     return None
 
 
+#: How good an event's source is for each group of fields.
+Ranks = Callable[[Event], tuple[int, ...]]
+
+
+def _all_alike(_event: Event) -> tuple[int, ...]:
+    return ()
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(tuple[Version, ...])
 
@@ -143,11 +153,12 @@ def apply(
     currency: str,
     trusts: Trusts = _everybody,
     own: Own = _not_asked,
+    ranks: Ranks = _all_alike,
 ) -> Change:
     """The order with more events; one that is already in it changes nothing. `trusts` says which come from a server."""
     known = {(version.message_id, version.by): version for version in old.told} if old else {}
     for event in events:
-        version = _version(event, trusts, own)
+        version = _version(event, trusts, own, ranks)
         known.setdefault((version.message_id, version.by), version)
     told = sorted(known.values(), key=lambda version: (version.time, version.message_id, version.by))
     if len(told) > MOST_VERSIONS:
@@ -170,9 +181,11 @@ def displaces(change: Change) -> bool:
     return old is not None and any(version not in new.versions for version in old.versions)
 
 
-def _version(event: Event, trusts: Trusts, own: Own = _not_asked) -> Version:
+def _version(event: Event, trusts: Trusts, own: Own = _not_asked, ranks: Ranks = _all_alike) -> Version:
     by = "" if trusts(event) else event.subject
-    return Version(event.time, event.message_id, event.name, event.properties, by, event.source, own(event))
+    return Version(
+        event.time, event.message_id, event.name, event.properties, by, event.source, own(event), ranks(event)
+    )
 
 
 def _same(one: Version, other: Version) -> bool:
@@ -196,13 +209,41 @@ def row(order: Order, profile: int) -> Row:
     return (order.id, profile, first, order.total, order.currency, order.status, order.data())
 
 
-def _refunds(versions: Sequence[Version]) -> list[dict[str, Any]]:
-    named: dict[str, dict[str, Any]] = {}
-    for version in versions:
+def _refunds(versions: Sequence[Version], said: dict[str, Any], currency: str) -> list[dict[str, Any]]:
+    """Each return once: by its id, and where several sources tell of it without a common id, by its money."""
+    named: dict[str, Version] = {}
+    for version in sorted(versions, key=lambda one: best.rank(one, best.STATUS)):
         if version.name == REFUNDED:
             refund_id = reading.text(version.properties.get("refund_id"))
-            named.setdefault(f"r{refund_id}" if refund_id else f"m{version.message_id}", version.properties)
-    return list(named.values())
+            named.setdefault(f"r{refund_id}" if refund_id else f"m{version.message_id}", version)
+    told: dict[str, list[Version]] = {}
+    for version in named.values():
+        told.setdefault(version.source, []).append(version)
+    if len(told) < 2:
+        return [version.properties for version in named.values()]
+    kept: list[tuple[int, Version]] = []
+    for _, refunds in sorted(told.items(), key=lambda item: (best.rank(item[1][0], best.STATUS), item[0])):
+        known = Counter(worth for worth, _ in kept)
+        for version in refunds:
+            worth = _worth(version.properties, said, currency)
+            if known[worth] > 0:
+                known[worth] -= 1
+            else:
+                kept.append((worth, version))
+    return [version.properties for _, version in kept]
+
+
+def _worth(refund: dict[str, Any], said: dict[str, Any], currency: str) -> int:
+    """What a refund says that goes back, in minor units, whatever others took back before."""
+    amounts = (reading.amount(refund.get(name), money=True, currency=currency) for name in _REFUND_AMOUNTS)
+    money = next((abs(amount) for amount in amounts if amount is not None), None)
+    if money is not None:
+        return money
+    returned = refund.get("products")
+    if not isinstance(returned, list) or not returned:
+        return _total(said, currency)
+    bought = [dict(product) for product in said.get("products") or () if isinstance(product, dict)]
+    return sum(_take(bought, product, currency) for product in returned if isinstance(product, dict))
 
 
 def _refund(said: dict[str, Any], refunds: Sequence[dict[str, Any]], currency: str) -> int:

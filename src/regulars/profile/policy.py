@@ -7,9 +7,10 @@ ask for needs no consent and stays; only a partner's events are for the partner'
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from regulars.core.definitions import CONTRACT, Definitions
+from regulars.core.definitions import CONTRACT, Definitions, Source
 from regulars.core.event import ALWAYS_KEPT, CONSENT, IDENTIFY, Event
 from regulars.core.verdict import ADMITTED, NO_OWN_CONSENT, NOT_OF_SOURCE
+from regulars.profile.best_source import BROWSER_RANK, GROUPS, ROLE_RANKS, USUAL_RANKS
 from regulars.profile.hearing import Heard, hear
 from regulars.profile.orders import Order
 
@@ -51,6 +52,8 @@ class Policy:
                 self.partners[one.partner] = (*self.partners.get(one.partner, ()), source_id)
         #: Source -> what the facts that it tells are marked with.
         self.origins = {source_id: one.partner for source_id, one in self.limits.items() if one.partner}
+        #: Source -> its places among those that tell of orders; the others are as good as a server of the shop.
+        self._order_ranks = {one.id: _ranks(one) for one in definitions.sources}
         shown = {placement.purpose for placement in definitions.placements if placement.recommend}
         self._recommending = shown - self.lawful
 
@@ -93,6 +96,10 @@ class Policy:
             said[statement.purpose] = statement.granted and said.get(statement.purpose, True)
         return tuple(sorted(purpose for purpose, granted in said.items() if granted))
 
+    def order_ranks(self, event: Event) -> tuple[int, ...]:
+        """How good the event's source is for each group of an order's fields (`best_source.GROUPS`)."""
+        return self._order_ranks.get(event.source, ())
+
     def within(self, event: Event, since: Since) -> Since:
         """Of what the customer agreed to, what an event of a limited source may be used for."""
         return _narrowed(since, self._most_of(self.limits[event.source], self.own(event)))
@@ -124,6 +131,14 @@ class Policy:
             return one.purposes
         most = self.lawful.union(own or ())
         return most if one.purposes is None else most & one.purposes
+
+
+def _ranks(source: Source) -> tuple[int, ...]:
+    """Empty for the usual: no order needs to remember that."""
+    usual = BROWSER_RANK if source.kind == "browser" else ROLE_RANKS[source.role]
+    said: dict[str, int] = {str(group): rank for group, rank in source.ranks.items()}
+    found = tuple(said.get(group, usual) for group in GROUPS)
+    return () if found == USUAL_RANKS else found
 
 
 def _narrowed(since: Since, most: frozenset[str] | None) -> Since:

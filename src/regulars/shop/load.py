@@ -268,6 +268,7 @@ def _record_version(draft: Draft) -> str:
             _untitled(_identity(draft)),
             *_terms(draft),
             *_policies(draft),
+            *_order_ranks(draft),
             *_left_out(draft),
             *_inactive(draft),
         ],
@@ -301,6 +302,12 @@ def _policies(draft: Draft) -> list[Any]:
     found = [(s.id, s.purposes, s.consent, s.partner) for s in draft.sources.values()]
     limited = [one for one in found if one[1:] != (None, "known", "")]
     return [["sources", limited]] if limited else []
+
+
+def _order_ranks(draft: Draft) -> list[Any]:
+    """Which source is the best one for what of an order, where the shop says."""
+    found = [(s.id, s.role, s.ranks) for s in draft.sources.values() if s.role or s.ranks]
+    return [["orders", found]] if found else []
 
 
 def _left_out(draft: Draft) -> list[Any]:

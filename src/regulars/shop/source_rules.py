@@ -7,6 +7,9 @@ from regulars.core.event import ORDER_EVENTS
 from regulars.shop.draft import Draft
 from regulars.shop.mistake import listed, nearest
 
+#: The last place of a source among those that tell of an order.
+WORST = 39
+
 
 def check_policies(draft: Draft) -> None:
     """Report every mistake of what sources may be used for."""
@@ -20,6 +23,12 @@ def check_policies(draft: Draft) -> None:
             _check_partner(draft, source)
         if source.webhook is not None:
             _check_webhook(draft, source, source.webhook)
+        if source.kind != "server" and (source.role or source.ranks):
+            message = "is of server sources; a browser's word about an order counts where no server's does"
+            draft.report("sources", source.id, "role" if source.role else "ranks", message)
+        for group, rank in source.ranks.items():
+            if not 0 <= rank <= WORST:
+                draft.report("sources", source.id, f"ranks.{group}", f"expected 0 (best) to {WORST}, got {rank}")
     _check_traits(draft)
 
 
