@@ -315,3 +315,24 @@ def test_a_decision_tells_nothing_of_others_in_the_household(shop: Product) -> N
     assert "benedetta" not in told
     assert "house-2" not in told
     assert "h77" not in told
+
+
+def test_the_customer_reads_what_was_shown_and_why_in_plain_words(shop: Product) -> None:
+    send(shop, consents(granted=True, userId="reader"), *(view(number, userId="reader") for number in range(2)))
+    assert offer_at(ask(shop, HERO, userId="reader"), HERO) == "tea_time"
+    send(shop, consents(granted=False, userId="other"))
+    assert offer_at(ask(shop, HERO, userId="other"), HERO) == "welcome"
+    body = {"action": "me", "identifier": "user_id:reader", "hours": 1}
+    token = shop.http.post("/v1/privacy/links", json=body).raise_for_status().json()["token"]
+    for language, said in (
+        ("en", ("Tea for you", "it rests on: “views”", "allowed by your consent “Offers made for you”")),
+        ("de", ("Tee für Sie", "beruht auf: „views“", "erlaubt durch Ihre Einwilligung „Offers made for you“")),
+    ):
+        own = shop.http.get(f"/me/{token}", params={"language": language}).text
+        page = shop.http.get(
+            "/v1/privacy/access/user_id:reader", params={"format": "html", "language": language}
+        ).raise_for_status()
+        for text in (own, page.text):
+            assert all(one in text for one in said), (language, text)
+            assert "Welcome" not in text
+            assert "Willkommen" not in text

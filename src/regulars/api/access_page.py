@@ -55,7 +55,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "de": {
         "title": "Ihre Daten bei {shop}", "made": "Erstellt am {time}", "nothing": "Nichts.",
         "incomplete": "Ältere Ereignisse konnten eben nicht gelesen werden; bitte später noch einmal abrufen.",
-        "since": "seit", "from": "aus", "purpose": "Zweck", "contract": "Vertrag", "nothing_shown": "kein Angebot",
+        "since": "seit", "from": "aus", "purpose": "Zweck", "contract": "Vertrag",
         "not_shown": "nicht gezeigt", "days": "Tage", "no_end": "ohne Frist", "yes": "ja", "no": "nein",
         "granted": "erlaubt", "refused": "abgelehnt", "pending": "noch nicht bestätigt", "lapsed": "abgelaufen",
         "not_asked": "nicht gefragt", "without_consent": "ohne Einwilligung zulässig", "corrected": "berichtigt",
@@ -64,7 +64,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "en": {
         "title": "Your data at {shop}", "made": "Made on {time}", "nothing": "Nothing.",
         "incomplete": "Older events could not be read just now; please ask again later.",
-        "since": "since", "from": "from", "purpose": "purpose", "contract": "contract", "nothing_shown": "no offer",
+        "since": "since", "from": "from", "purpose": "purpose", "contract": "contract",
         "not_shown": "not shown", "days": "days", "no_end": "no end", "yes": "yes", "no": "no",
         "granted": "allowed", "refused": "refused", "pending": "not confirmed yet", "lapsed": "lapsed",
         "not_asked": "not asked", "without_consent": "allowed without consent", "corrected": "corrected",
@@ -171,11 +171,7 @@ class _Writer:
         return self._item(one["title"], self._time(one["time"]), one["source_title"], self._purpose(one), extra=told)
 
     def _decisions(self, one: dict[str, Any]) -> str:
-        shown = [
-            f"{slot['placement']}: {slot['title'] or ', '.join(slot['items']) or self.words['nothing_shown']}"
-            + (f" ({slot['when']})" if slot["when"] else "")
-            for slot in one["shown"]
-        ]
+        shown = [slot["in_words"] + (f" ({slot['why']})" if slot["why"] else "") for slot in one["shown"]]
         fell = [f"{gate} {len(offers)}" for gate, offers in one["not_shown"].items()]
         why = f"{self.words['not_shown']}: {', '.join(fell)}" if fell else ""
         return self._item("; ".join(shown), self._time(one["time"]), why)

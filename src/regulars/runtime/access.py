@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Identity
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
@@ -19,7 +20,7 @@ from regulars.core.identifier import is_device, is_person, parse
 from regulars.core.lake import PastDecision
 from regulars.core.log import DECISION
 from regulars.core.record import Hot, profile_name
-from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, REDIRECT, SEALED, StateReader
+from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, PRODUCT, REDIRECT, SEALED, StateReader
 from regulars.decide.gates import Gate, unpack_codes
 from regulars.decide.records import unpack
 from regulars.decide.table import configuration_of
@@ -27,6 +28,7 @@ from regulars.flow.facts import without_preferences
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.consents import history, standings
 from regulars.runtime.customers import Customers
+from regulars.runtime.decided import in_words
 from regulars.runtime.preferences import declared
 from regulars.runtime.services import Services
 
@@ -35,6 +37,7 @@ FORMAT = "regulars.access/1"
 PAGE = 2_000
 Section = tuple[str, Any]
 _encode = msgspec.json.Encoder().encode
+_item = msgspec.msgpack.Decoder(CatalogItem).decode
 
 
 class Access:
@@ -61,11 +64,28 @@ class Access:
                 yield "events", [self._event(event, language) for event in events]
             yield "decisions", []
             async for decisions in self._decisions(number, subjects, rows):
-                yield "decisions", [self._decision(one, language) for one in decisions]
+                yield "decisions", self._told(decisions, language)
         except Unavailable:
             complete = False
         yield "looked_at", await asyncio.to_thread(_looks, state, number, rows)
         yield "complete", complete
+
+    async def latest_decisions(self, number: int, language: str, *, limit: int) -> list[dict[str, Any]]:
+        """The newest decisions about the person, newest first, as in the section; empty where none can be read."""
+        state = self._services.state
+        subjects, rows = await asyncio.to_thread(_rows, state, number, self._customers.engine.definitions.identity)
+        waiting = [one async for page in _paged(self._waiting(set(subjects))) for one in page]
+        found = [one for one in waiting if profile_of(one.anchor, one.time, rows) == number]
+        analyst = self._services.analyst
+        if analyst is not None and state.select(MANIFEST, {"kind": "decision"}, limit=1):
+            try:
+                sealed = await analyst.later(analyst.decisions, subjects, limit=limit)
+            except Unavailable:
+                sealed = []
+            known = {one.id for one in found}
+            found += [one for one in sealed if one.id not in known and profile_of(one.anchor, one.time, rows) == number]
+        found.sort(key=lambda one: (-one.time, one.id))
+        return self._told(found[:limit], language)
 
     # What is known ---------------------------------------------------------------------------------------------------
 
@@ -262,6 +282,19 @@ class Access:
             "facts": event.traits,
             "context": event.context,
         }
+
+    def _told(self, decisions: Sequence[PastDecision], language: str) -> list[dict[str, Any]]:
+        """Decisions with what was shown in words."""
+        engine = self._customers.engine
+        items = {item for one in decisions for place in one.chosen for item in place[4]}
+        products = self._services.state.many(PRODUCT, items) if items else {}
+        titles = {str(key): _item(cast(bytes, row[3])).title or str(key) for key, row in products.items()}
+        found = [self._decision(one, language) for one in decisions]
+        for told in found:
+            for shown in told["shown"]:
+                what, why = in_words(shown | {"changed": told["definitions_changed"]}, engine, titles, language)
+                shown |= {"in_words": what, "why": why}
+        return found
 
     def _decision(self, one: PastDecision, language: str) -> dict[str, Any]:
         """What was shown, and how many offers fell at which gate; only told while the definitions are those of then."""

@@ -32,7 +32,7 @@ from regulars.runtime.consents import Asked, asked
 from regulars.runtime.preferences import checked
 from regulars.runtime.telling import ASKED_ERASURE, correct, prefer
 
-_ORDERS, _EVENTS, _INTERESTS = 5, 8, 6
+_ORDERS, _EVENTS, _INTERESTS, _DECISIONS = 5, 8, 6, 6
 _STATUS = {"broken": 404, "expired": 410, "unknown": 404}
 _BY = "customer"
 #: The address is the key: no other site is told it. With "no-referrer" browsers would send forms with `Origin: null`.
@@ -50,6 +50,7 @@ class Own(msgspec.Struct, frozen=True):
     wishes: list[tuple[Preference, Any]]
     restricted: bool
     events: list[Moment]
+    decisions: list[tuple[int, list[tuple[str, str]]]]  # time, (what was shown where, why), newest first
 
 
 class _Guest(msgspec.Struct):
@@ -202,7 +203,9 @@ async def _show(guest: _Guest, *, done: str = "", problem: str = "", erasing: bo
     assert guest.link is not None  # noqa: S101 - only called with one
     house = guest.visit.house
     events, _ = await house.customers.history(guest.number, limit=_EVENTS)
-    own = await asyncio.to_thread(_own, guest, events)
+    read = Access(house.services, house.customers)
+    decided = await read.latest_decisions(guest.number, guest.visit.language, limit=_DECISIONS)
+    own = await asyncio.to_thread(_own, guest, events, decided)
     page = guest.visit.html(
         "me.html", status=422 if problem else 200, me=own, state="", token=guest.token,
         who=parse(guest.link.identifier)[1], done=done, problem=problem, form_token=guest.csrf,
@@ -212,7 +215,7 @@ async def _show(guest: _Guest, *, done: str = "", problem: str = "", erasing: bo
     return page
 
 
-def _own(guest: _Guest, events: list[Any]) -> Own:
+def _own(guest: _Guest, events: list[Any], decided: list[dict[str, Any]]) -> Own:
     visit, house = guest.visit, guest.visit.house
     hot, person = house.customers.records(guest.number)
     definitions = house.engine.definitions
@@ -228,6 +231,7 @@ def _own(guest: _Guest, events: list[Any]) -> Own:
         wishes=wishes(_asked_here(house), hot.facts),
         restricted=hot.restricted,
         events=moments(visit, events),
+        decisions=[(one["time"], [(place["in_words"], place["why"]) for place in one["shown"]]) for one in decided],
     )
 
 
