@@ -91,7 +91,8 @@ def test_a_restricted_profile_has_no_segment_and_no_trait_beyond_the_contract(
 def test_an_order_counts_whether_or_not_somebody_wants_to_be_profiled(sent: list[dict[str, Any]], day: int) -> None:
     at = START + day * DAY
     known = record({"type": "identify", "userId": "ana", "messageId": "known", "traits": {}}, at)
-    events = [record(call, START + 15 * DAY) for call in sent]
+    # At the end the clock: what a window holds is as of the day of the last fold until then.
+    events = [*(record(call, START + 15 * DAY) for call in sent), tick(START + 15 * DAY)]
     free, rows = hots([known, *events], 3)
     bound, _ = hots([known, restrict(True, at), *events], 3)
     number = rows["user_id:ana"]

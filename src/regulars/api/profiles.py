@@ -30,6 +30,7 @@ _WHY = {
     "admitted": "counted in the profile and kept for analysis",
     "duplicate": "the same source sent this message id before; it counts once",
     "failed": "it did not pass the tracking plan; see `failure`, mend it and send it again",
+    "forgotten": "it came and was counted once, and its record has left the log: what was admitted is in the lake",
     "no_consent": "no consent of this person allows the purpose of this event at its time",
     "not_of_source": "what it is needed for is not among the `purposes` of its source (sources.toml)",
     "no_own_consent": 'its source says consent = "required" and the event brought no yes of its own (sources.toml)',
@@ -188,8 +189,9 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
     else:
         steps.append({"step": "stored", "offset": offset, "index": index, "note": "the log has forgotten the record"})
     code = _verdict(services, customers, event, offset, index)
-    status, reason = _CODES[code], REASONS.get(code, "")
-    steps.append({"step": "folded", "verdict": status} | ({"reason": reason} if reason else {}))
+    status, reason = ("forgotten", "") if code is None else (_CODES[code], REASONS.get(code, ""))
+    if code is not None:
+        steps.append({"step": "folded", "verdict": status} | ({"reason": reason} if reason else {}))
     sealed = services.state.meta(SEALED)
     if status == "admitted" and isinstance(sealed, int) and sealed >= offset:
         parts = services.state.select(
@@ -199,7 +201,7 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
     profile = ""
     if event is not None:
         try:
-            profile = customers.customer(customers.number(event.subject)).profile
+            profile = customers.customer(customers.number(event.subject, event.time)).profile
         except LookupError:
             profile = ""
     return Trace(message_id, source, status, _WHY.get(reason or status, ""), steps, profile)
@@ -215,19 +217,22 @@ def _mended(record: Record, index: int) -> dict[str, Any]:
     return {"step": "mended", "mend": mend.told() if mend is not None else "", "by": by} | told | where
 
 
-def _verdict(services: Services, customers: Customers, event: Event | None, offset: int, index: int) -> int:
-    """What folding said; verdicts are kept until the records are sealed, then it is asked again."""
+def _verdict(services: Services, customers: Customers, event: Event | None, offset: int, index: int) -> int | None:
+    """What folding said; verdicts are kept until the records are sealed, then it is asked again while the log has them.
+
+    None when nobody can tell any more. What is of nobody whom the shop knows was not admitted.
+    """
     rows = services.state.select(VERDICT, below={"first": offset + 1}, order=("-first",), limit=1)
     if rows and cast(int, rows[0][1]) >= offset:
         for verdict in verdicts.unpack(cast(bytes, rows[0][2])):
             if verdict.offset == offset and index < len(verdict.codes):
                 return verdict.codes[index]
     if event is None:
-        return verdicts.ADMITTED
+        return None
     try:
         return customers.verdict(event)
     except LookupError:
-        return customers.engine.refusal(event)
+        return customers.engine.refusal(event) or verdicts.REFUSED
 
 
 def _failed(row: Any) -> Trace:

@@ -72,8 +72,11 @@ class Customers:
         self._services.serving.refresh()
         return self._services.serving.tables.part
 
-    def number(self, name: str) -> int:
-        """The profile number of `type:value` or of a profile name `p_…`; raises LookupError when nobody is known so."""
+    def number(self, name: str, time: int | None = None) -> int:
+        """The profile number of `type:value` or of a profile name `p_…`; raises LookupError when nobody is known so.
+
+        Whoever holds a device now, or held it at `time` (ms).
+        """
         state = self._services.state
         kind, colon, value = name.partition(":")
         number = profile_from_name(name) if not colon and name.startswith("p_") else None
@@ -81,7 +84,7 @@ class Customers:
             key = self.engine.identifiers.key(kind, value)
             if key is not None:
                 rows = identifier_rows(state, [key])
-                number = profile_of(key, self._services.clock(), rows)
+                number = profile_of(key, self._services.clock() if time is None else time, rows)
         for _ in range(16):  # redirects are short: a profile that went into another one points to it
             if number is None:
                 break
@@ -139,7 +142,7 @@ class Customers:
         refusal = self.engine.refusal(event)
         if refusal != ADMITTED:
             return refusal
-        hot, _ = self.records(self.number(event.subject))
+        hot, _ = self.records(self.number(event.subject, event.time))
         return ADMITTED if self.engine.admits_event(event, hot.consent) else REFUSED
 
     def explain(self, number: int) -> list[dict[str, Any]]:
