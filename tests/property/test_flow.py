@@ -34,6 +34,7 @@ from regulars.flow.counts import CAME, SOURCE_REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.identity_health import ARRIVALS
 from regulars.flow.updater import Updater
+from regulars.profile import links, statements
 from regulars.profile.fold import Fold
 
 DAY = 86_400_000
@@ -185,8 +186,32 @@ def test_order_batches_duplicates_and_restarts_do_not_matter(
     sent: list[dict[str, Any]], chance: Any, size: int
 ) -> None:
     in_order = sorted(sent, key=lambda call: (call["timestamp"], call["messageId"]))
-    once = folded([in_order])
+    # All of them come within the horizon, which here is as long as what they tell of.
+    with patch.object(links, "HORIZON_MS", 15 * DAY), patch.object(statements, "HORIZON_MS", 15 * DAY):
+        once = folded([in_order])
+        _comes_otherwise(sent, chance, size, once)
+
+
+def _comes_otherwise(sent: list[dict[str, Any]], chance: Any, size: int, once: dict[str, Any]) -> None:
     shuffled = sent + chance.sample(sent, len(sent) // 3)
     chance.shuffle(shuffled)
     batches = [shuffled[at : at + size] for at in range(0, len(shuffled), size)]
     assert folded(batches, records=chance.choice([1, 2, 50]), restart=chance.random() < 0.3) == once
+
+
+def test_logins_count_in_any_order_as_late_as_the_horizon() -> None:
+    """Ana's second login is told after a later third, and Ben's between them comes last of all."""
+
+    def login(user: str, day: float) -> dict[str, Any]:
+        named = {"userId": user, "anonymousId": "d1", "messageId": f"{user}-{day}", "timestamp": _iso(_at(day))}
+        return {"type": "track", "event": "Product Viewed", "properties": {"product_id": "a"}, **named}
+
+    def _at(day: float) -> int:
+        return START + int(day * DAY)
+
+    for last, same in ((10.0, True), (12.0, False)):
+        calls = [login("ana", 1), login("ana", last), login("ana", 4), login("ben", 3)]
+        alone = {**login("ana", 4.5), "messageId": "alone"}
+        del alone["userId"]
+        late, in_order = ([[call] for call in order] for order in (calls, sorted(calls, key=lambda c: c["timestamp"])))
+        assert (folded([*late, [alone]]) == folded([*in_order, [alone]])) is same
