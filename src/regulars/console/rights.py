@@ -4,7 +4,7 @@ from typing import Literal
 
 Right = Literal[
     "overview", "segments", "customers", "identifiers", "consent", "failed", "failed_bodies", "health", "access_log",
-    "users", "duplicates", "links", "data_use", "orders",
+    "users", "duplicates", "links", "data_use", "orders", "erasures",
 ]  # fmt: skip
 
 ROLES = ("admin", "marketer", "agent", "privacy")
@@ -22,6 +22,7 @@ _ROLES_WITH: dict[Right, frozenset[str]] = {
     "orders": frozenset({"admin", "marketer"}),  # amounts and numbers of orders, nobody's name
     "duplicates": frozenset({"admin", "agent", "privacy"}),  # decide whether two records are one person
     "data_use": frozenset({"admin", "privacy"}),  # the record of processing, and which fields are sent
+    "erasures": frozenset({"admin", "privacy"}),  # erase a customer, and see the certificates
     "links": frozenset({"admin", "agent", "privacy"}),  # take a link between identifiers back
 }
 
