@@ -1,0 +1,100 @@
+"""What sources may be used for at most, asked over HTTP: refused at the door, counted, and partners kept apart."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from regulars.testing import Product
+from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
+
+pytestmark = pytest.mark.acceptance
+
+PARTNER_KEY, NARROW_KEY, STRICT_KEY = "sk_partner_acme", "sk_contract_only", "sk_own_consent"
+
+
+def _server(name: str, key: str, more: str) -> str:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f'\n[sources.{name}]\nkind = "server"\nkey_sha256 = "{digest}"\nscopes = ["collect"]\n{more}\n'
+
+
+SOURCES = (
+    FILES["sources.toml"]
+    + _server("acme", PARTNER_KEY, 'partner = "acme"')
+    + _server("narrow", NARROW_KEY, "purposes = []")
+    + _server("strict", STRICT_KEY, 'consent = "required"')
+)
+CONSENT = '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n'
+TRAITS = FILES["traits.toml"] + (
+    '\n[traits.likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "analytics"\n'
+    '\n[traits.partner_likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "partners:acme"\n'
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    root = tmp_path_factory.mktemp("policy")
+    with Product(make_shop(root / "shop", sources=SOURCES, consent=CONSENT, traits=TRAITS), root / "data") as product:
+        product.http.auth = (SERVER_KEY, "")
+        yield product
+
+
+def send(product: Product, key: str, *calls: dict[str, Any]) -> None:
+    product.http.post("/v1/batch", json={"batch": list(calls)}, auth=(key, "")).raise_for_status()
+    product.wait_folded()
+
+
+def liked(message: str, user: str, **more: Any) -> dict[str, Any]:
+    return {"type": "track", "event": "Product Liked", "messageId": message, "userId": user,
+            "properties": {"product_id": "p1"}, **more}  # fmt: skip
+
+
+def agree(product: Product, user: str, **purposes: bool) -> None:
+    said = {"purposes": {name.replace("__", ":"): granted for name, granted in purposes.items()}}
+    call = {"type": "track", "event": "Consent Updated", "messageId": f"c-{user}-{purposes}", "userId": user}
+    send(product, SERVER_KEY, {**call, "properties": said})
+
+
+def traits(product: Product, user: str) -> dict[str, Any]:
+    found: dict[str, Any] = product.http.get(f"/v1/profiles/user_id:{user}").raise_for_status().json()["traits"]
+    return found
+
+
+def why(product: Product, message: str, source: str) -> str:
+    answer = product.http.get(f"/v1/trace/{message}", params={"source": source}).raise_for_status()
+    return answer.text
+
+
+def test_a_source_for_contract_alone_feeds_nothing_else_whatever_the_customer_allows(shop: Product) -> None:
+    agree(shop, "ana", analytics=True)
+    send(shop, NARROW_KEY, liked("n1", "ana"))
+    send(shop, SERVER_KEY, liked("n2", "ana"))
+    assert traits(shop, "ana")["likes"] == 1
+    assert "not_of_source" in shop.http.get("/metrics").text
+    assert why(shop, "n1", "narrow") != why(shop, "n2", "till")
+
+
+def test_a_source_that_must_bring_its_own_consent_is_refused_without_it(shop: Product) -> None:
+    agree(shop, "ben", analytics=True)
+    own = {"context": {"consent": {"categoryPreferences": {"analytics": True}}}}
+    send(shop, STRICT_KEY, liked("s1", "ben"), liked("s2", "ben", **own))
+    assert traits(shop, "ben")["likes"] == 1
+    assert 'reason="no_own_consent",source="strict"' in shop.http.get("/metrics").text
+
+
+def test_what_a_partner_tells_is_for_that_partner_alone_and_goes_with_the_consent(shop: Product) -> None:
+    agree(shop, "cia", analytics=True, partners=True, partners__acme=True)
+    send(shop, PARTNER_KEY, liked("p1", "cia"), liked("p2", "cia"))
+    send(shop, SERVER_KEY, liked("p3", "cia"))
+    assert {name: traits(shop, "cia")[name] for name in ("likes", "partner_likes")} == {"likes": 1, "partner_likes": 2}
+    agree(shop, "cia", partners__acme=False)
+    assert {name: traits(shop, "cia").get(name) for name in ("likes", "partner_likes")} in (
+        {"likes": 1, "partner_likes": 0},
+        {"likes": 1, "partner_likes": None},
+    )
+
+
+def test_a_partner_reads_nothing(shop: Product) -> None:
+    for path in ("/v1/profiles/user_id:cia", "/v1/privacy/access/user_id:cia"):
+        assert shop.http.get(path, auth=(PARTNER_KEY, "")).status_code == 403
