@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -111,6 +112,28 @@ def test_a_person_of_endless_devices_gets_no_more_of_them(monkeypatch: pytest.Mo
     assert max(shop.looked_at) <= 2 * (100 + 10 + 2)
     assert max(map(len, shop.of_profile.values())) <= 100 + 10 + 2
     assert set(shop.refused.values()) == {TOO_MANY}
+
+
+def test_a_person_of_endless_addresses_is_nobody_and_each_address_stays_its_own() -> None:
+    robot = (make_event(n, n, ["user_id:robot", f"email:e{n}@example.org"]) for n in range(1, 10_001))
+    shop = Counted()
+    shop.take_all(robot, batch=50)
+    assert is_burned(shop.rows["user_id:robot"][3])
+    assert max(shop.looked_at) <= 3 * (50 + IDENTITY.max_component + 2)
+    assert max(map(len, shop.of_profile.values())) == 1
+    assert set(shop.refused.values()) == {BURNED_KEY}
+
+
+def test_a_storm_of_merges_among_few_keys_stays_within_the_limits() -> None:
+    dice = Random(5)
+    pairs = ((f"phone:+49{dice.randrange(200)}", f"loyalty_card:{dice.randrange(200)}") for _ in range(1_500))
+    shop = Counted()
+    shop.take_all((make_event(n, n, list(pair)) for n, pair in enumerate(pairs, 1)), batch=20)
+    limits = IDENTITY.limits
+    assert max(map(len, shop.of_profile.values())) <= limits["phone"] + limits["loyalty_card"]
+    assert max(shop.looked_at) <= 20 * PER_PERSON
+    assert max(shop.rounds) <= MAX_STEPS + 3
+    assert set(shop.refused.values()) <= {LIMIT, TOO_MANY, BURNED_KEY}
 
 
 def decoded(body: object) -> Event | FailedEvent:

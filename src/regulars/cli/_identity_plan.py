@@ -22,6 +22,12 @@ from regulars.shop import load
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
 
 
+_AS_BEFORE = (
+    "as before, because what they were is not kept: devices that were shared, events of values that are blocked now, "
+    "pairs named when both identified nobody, links chosen by other priorities (docs/explanation/identity.md)"
+)
+
+
 @click.command("plan")
 @SHOP
 @click.option("--show", is_flag=True, help="Name the identifiers of the examples, not only the profiles.")
@@ -68,6 +74,7 @@ def apply(*, shop: Path, data: Path | None) -> None:
             bar.update(task, completed=told["looked"], total=max(told["total"], told["looked"]))
     click.echo(f"{told['looked']} identifiers settled by the edited rules; {told['changed']} groups of them changed")
     click.echo(f"{told['refolded']} profiles folded anew")
+    click.echo(_AS_BEFORE)
     if told["skipped"]:
         click.echo(f"not looked into: {told['skipped']} identifiers that hang together by thousands")
 

@@ -6,8 +6,9 @@ in the state, so that after a crash the next command goes on where the last one 
 what `identity_plan` said.
 
 The ledger and the rows of identifiers hold all evidence on limits, sizes, shared devices and blocked values.
-What they do not hold is not made up: a device that was shared stays nobody's, because its logins were not kept, and an
-event whose subject is blocked now stays with that value, which stands alone.
+What they do not hold is not made up: a device that was shared stays nobody's, because its logins were not kept, an
+event whose subject is blocked now stays with that value, which stands alone, two identifiers that were named together
+when both identified nobody stay apart, and links stay between the identifiers that the priorities of then chose.
 """
 
 import base64
