@@ -26,7 +26,19 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 SIZES = {"desk": (1440, 900), "tablet": (820, 1180)}
-PAGES = ("", "/segments", "/customers", "/failed", "/orders", "/health", "/access", "/data-use", "/users", "/account")
+PAGES = (
+    "",
+    "/segments",
+    "/customers",
+    "/failed",
+    "/orders",
+    "/health",
+    "/tracking",
+    "/access",
+    "/data-use",
+    "/users",
+    "/account",
+)
 TODAY = datetime(2017, 6, 30, 16, tzinfo=UTC)
 
 

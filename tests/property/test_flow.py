@@ -30,6 +30,7 @@ from regulars.core.log import EVENTS, TICK, NewRecord
 from regulars.core.record import PERSON, Person
 from regulars.flow import generation
 from regulars.flow import members as noted
+from regulars.flow.arrivals import COUNTED
 from regulars.flow.counts import CAME, SOURCE_REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.identity_health import ARRIVALS
@@ -164,7 +165,7 @@ def picture(state: SqliteState) -> dict[str, Any]:
         elif not any(value):
             continue
         parts.setdefault(number, {})[part] = value
-    arrivals = {"events", "refused", CAME, SOURCE_REFUSED, *ARRIVALS}  # count what came, not what is
+    arrivals = {"events", "refused", CAME, SOURCE_REFUSED, *ARRIVALS, *COUNTED}  # count what came, not what is
     counters = {(r[0], r[1], r[2]): r[3] for r in state.select(tables.COUNTER) if r[3] and r[0] not in arrivals}
     return {
         "parts": parts,

@@ -22,6 +22,7 @@ from regulars.core.record import PERSON, Person
 from regulars.core.state import Changes
 from regulars.flow import generation, replay
 from regulars.flow import members as noted
+from regulars.flow.arrivals import COUNTED
 from regulars.flow.counts import CAME, SOURCE_REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.identity_health import ARRIVALS
@@ -130,7 +131,7 @@ def portrait(state: SqliteState) -> dict[str, Any]:
             (person.identifiers, sorted(person.facts.items()), person.statements),
             {part: value for part, value in decoded.items() if any(value)},
         )
-    left = {"events", "refused", CAME, SOURCE_REFUSED, *ARRIVALS}  # they count what was taken in, then
+    left = {"events", "refused", CAME, SOURCE_REFUSED, *ARRIVALS, *COUNTED}  # they count what was taken in, then
     return {
         "people": people,
         "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),

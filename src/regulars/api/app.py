@@ -29,6 +29,7 @@ from regulars.api import (
     profiles,
     rights,
     sdk,
+    tracking,
     vendor_settings,
     vendors,
     webhooks,
@@ -44,6 +45,7 @@ from regulars.core.errors import RegularsError
 from regulars.runtime import Services
 from regulars.runtime.confirmations import LinkSigner
 from regulars.runtime.customers import Customers
+from regulars.runtime.tracking import TrackingDesk
 
 #: Every maker of hot routes: `(services, metrics) -> {path: route}`. Their paths are looked up before anything else.
 HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
@@ -69,6 +71,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *whois.HANDLERS,
     *sdk.HANDLERS,
     *failed.HANDLERS,
+    *tracking.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")
 
@@ -102,12 +105,14 @@ class Surface:
 def litestar_app(services: Services, metrics: Metrics) -> Litestar:
     """What is not hot: operations, profiles, catalogue, privacy, with OpenAPI."""
     customers = Customers(services)
+    desk = TrackingDesk(services)
     return Litestar(
         route_handlers=[*HANDLERS],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
             "customers": Provide(lambda: customers, sync_to_thread=False),
+            "tracking": Provide(lambda: desk, sync_to_thread=False),
         },
         exception_handlers={Exception: _explain},
         openapi_config=OpenAPIConfig(

@@ -20,6 +20,7 @@ from regulars.flow.counts import CAME, SOURCE_REFUSED, by_source
 from regulars.flow.identity_health import KNOWN, LINKS_REFUSED, STITCHED, UNKNOWN, watch
 from regulars.runtime import Services
 from regulars.runtime.status import read_status
+from regulars.runtime.tracking import TrackingDesk
 
 #: An updater that has not spoken for this long is not ready; seconds.
 SILENT_SECONDS = 10.0
@@ -63,10 +64,10 @@ def ready(services: Services) -> Response[Readiness]:
 
 
 @get("/metrics", tags=["operations"], sync_to_thread=True)
-def metrics_page(services: Services, metrics: Metrics) -> Response[bytes]:
+def metrics_page(services: Services, metrics: Metrics, tracking: TrackingDesk) -> Response[bytes]:
     """Figures in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(services, metrics))
+    registry.register(_Figures(services, metrics, tracking))
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -140,8 +141,9 @@ def counts(services: Services, days: Annotated[int, Parameter(ge=1, le=3660)] = 
 class _Figures(Collector):
     """Everything /metrics tells, read when it is asked."""
 
-    def __init__(self, services: Services, metrics: Metrics) -> None:
+    def __init__(self, services: Services, metrics: Metrics, tracking: TrackingDesk) -> None:
         self._services = services
+        self._tracking = tracking
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
@@ -187,6 +189,15 @@ class _Figures(Collector):
             for source, _, reason in [key.rpartition(":")]
         )
         yield gauges("regulars_events_refused", text, ("source", "reason"), places)
+        found = self._tracking.look()
+        states = (((one.health.source, one.health.state), 1.0) for one in found.sources)
+        text = "1 for the state of each source's tracking"
+        yield gauges("regulars_tracking_state", text, ("source", "state"), states)
+        shares = (((one.health.source,), one.health.share) for one in found.sources if one.health.share is not None)
+        text = "Events of the last 24 whole hours as a share of what these hours usually bring"
+        yield gauges("regulars_tracking_share", text, ("source",), shares)
+        goals = (((one.goal, one.state), 1.0) for one in found.goals)
+        yield gauges("regulars_tracking_goal", "1 for the state of each goal's tracking", ("goal", "state"), goals)
         children = read_status(services.folder.status / "supervisor").get("children", {})
         for name, child in sorted(children.items()):
             yield gauge(f"regulars_{name}_restarts", f"How often the {name} was started again", child["restarts"])

@@ -30,6 +30,7 @@ from regulars.console.pages import (
     orders,
     overview,
     segments,
+    tracking,
     users,
     whois,
     wishes,
@@ -67,7 +68,8 @@ def app(services: Services) -> Litestar:
     house = House(services)
     console = Litestar(
         route_handlers=[
-            home, static, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS, *customers.HANDLERS,
+            home, static, *tracking.HANDLERS, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS,
+            *customers.HANDLERS,
             *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
             *account.HANDLERS, *confirm.HANDLERS, *me.HANDLERS, *duplicates.HANDLERS, *whois.HANDLERS, *wishes.HANDLERS,
             *data_use.HANDLERS,

@@ -15,6 +15,7 @@ from regulars.core.state import COUNTER
 from regulars.flow.engine import Engine
 from regulars.runtime import Services
 from regulars.runtime.customers import Customers
+from regulars.runtime.tracking import TrackingDesk
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -27,6 +28,7 @@ class House:
         self.services = services
         self.definitions = services.definitions
         self.customers = Customers(services)
+        self.tracking = TrackingDesk(services)
         self.sessions = Sessions(services.folder.secret())
         self.throttle = Throttle()
         self.version = version("regulars")

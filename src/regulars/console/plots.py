@@ -129,6 +129,23 @@ def spark(values: Sequence[float], *, label: str, height: int = 36) -> Markup:
     return _svg("spark", height, label, parts)
 
 
+def spark_beside(values: Sequence[float], usual: Sequence[float], *, label: str, height: int = 36) -> Markup:
+    """A few values as thin columns, with a line of what is usual through each of their places."""
+    top = max([*values, *usual], default=0) or 1
+    place = 100 / max(len(values), 1)
+    parts = [
+        f'<rect class="column" x="{at * place:.2f}%" width="{place * 0.7:.2f}%" '
+        f'y="{height - max(value / top * height, 1):.1f}" height="{max(value / top * height, 1):.1f}"/>'
+        for at, value in enumerate(values)
+    ]
+    parts += [
+        f'<line class="usual" x1="{at * place:.2f}%" x2="{(at + 0.85) * place:.2f}%" '
+        f'y1="{height - value / top * (height - 1):.1f}" y2="{height - value / top * (height - 1):.1f}"/>'
+        for at, value in enumerate(usual)
+    ]
+    return _svg("spark", height, label, parts)
+
+
 def _svg(kind: str, height: int, label: str, parts: Sequence[str]) -> Markup:
     return Markup(  # noqa: S704 - every text above is escaped
         f'<svg class="{kind}" width="100%" height="{height}" role="img" aria-label="{escape(label)}">'

@@ -33,6 +33,16 @@ class Calendar:
             offset = self._offset(quarter)
         return (instant + offset) // DAY_MS
 
+    def hour(self, instant: int) -> int:
+        """The local hours since the beginning of day 0 at `instant` (ms); a day has 24 of them, whatever the clocks do.
+
+        >>> divmod(Calendar("Europe/Berlin").hour(1_511_999_999_000), 24)
+        (17500, 0)
+        """
+        quarter = instant // _QUARTER_MS
+        offset = self._offsets.get(quarter)
+        return (instant + (self._offset(quarter) if offset is None else offset)) // _HOUR_MS
+
     def hour_and_weekday(self, instant: int) -> tuple[int, int]:
         """The local hour (0 to 23) and weekday (1 is Monday) of `instant` (ms).
 
@@ -48,6 +58,11 @@ class Calendar:
         """The instant (ms) at which local day `day` begins."""
         local = datetime.combine(_EPOCH + timedelta(days=day), datetime.min.time(), tzinfo=self._zone)
         return int(local.timestamp()) * 1000
+
+    def start_of_hour(self, hour: int) -> int:
+        """The instant (ms) at which a local hour, as `hour` counts them, begins."""
+        local = datetime.combine(_EPOCH, datetime.min.time()) + timedelta(hours=hour)
+        return int(local.replace(tzinfo=self._zone).timestamp()) * 1000
 
     def date(self, day: int) -> date:
         """The calendar date of a day number."""

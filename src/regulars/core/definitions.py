@@ -55,6 +55,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     role: Literal["", "erp", "shop", "till"] = ""
     #: Its place for a group of an order's fields, the smallest is the best; else by `role`.
     ranks: dict[Literal["money", "products", "status", "other"], int] = {}
+    closed: tuple[str, ...] = ()  # days on which nothing comes: "12-25" of each year, or "2026-05-14"
 
 
 class EventType(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,15 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
     schema: dict[str, Any] = {}  # JSON Schema of the properties
     title: dict[str, str] = {}
     keep_days: int | None = None  # of the shop's days; None: as Retention.events_days says
+
+
+class Goal(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a shop wants customers to do: an event, of which only those with these values count."""
+
+    id: str
+    event: str
+    where: dict[str, Any] = {}  # property -> required value, or a list of such values
+    title: dict[str, str] = {}
 
 
 class Trait(msgspec.Struct, frozen=True, kw_only=True):
@@ -505,5 +515,6 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     linking: Linking = Linking()
     retention: Retention = Retention()
     mends: tuple[Mend, ...] = ()  # standing ones: carried out on every event of their source before the plan looks
+    goals: tuple[Goal, ...] = ()
     version: str = ""  # short hash over all files
     record_version: str = ""  # short hash over what profile records are built from: traits, segments, events, zone

@@ -14,6 +14,7 @@ from regulars.core.log import Record
 from regulars.core.mend import MENDED, cause_of
 from regulars.core.state import ACCESS, Changes, StateReader
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, Verdict
+from regulars.flow.arrivals import Watcher
 from regulars.flow.counts import note_came, note_refused
 from regulars.flow.engine import Engine
 from regulars.flow.mended import waiting_mended
@@ -46,6 +47,7 @@ class Intake:
         self._state = state
         self._seen = seen
         self._tail = tail
+        self._watcher = Watcher(engine)
         self._decoded: dict[int, _Decoded] = {}  # ahead of time, by offset
 
     def look_ahead(self, record: Record) -> None:
@@ -57,7 +59,7 @@ class Intake:
         refused: dict[int, str] = {}
         return self.engine.decoder.decode(record, refused), refused
 
-    def read(self, records: Iterable[Record], changes: Changes) -> tuple[list[Event], dict[int, Codes]]:
+    def read(self, records: Iterable[Record], changes: Changes, *, day: int) -> tuple[list[Event], dict[int, Codes]]:
         """The events, and the verdicts of each record; what else the records say goes into `changes`."""
         events: list[Event] = []
         verdicts: dict[int, Codes] = {}
@@ -81,6 +83,7 @@ class Intake:
                         codes.codes[result.index] = FAILED
                         _keep_failed(result, changes)
                         add("failed", day_of(result.received_at), result.reason, 1)
+                        self._watcher.note_failed(result, day=day, changes=changes)
             elif record.kind == kinds.PRODUCTS:
                 products.append(record)
             elif record.kind == kinds.ACCESS:
@@ -95,9 +98,18 @@ class Intake:
         return events, verdicts
 
     def count_once(
-        self, events: Sequence[Event], verdicts: Mapping[int, Codes], records: Sequence[Record], changes: Changes
+        self,
+        events: Sequence[Event],
+        verdicts: Mapping[int, Codes],
+        records: Sequence[Record],
+        changes: Changes,
+        *,
+        day: int,
     ) -> tuple[Step, ...]:
-        """Mark in `verdicts` which events came before or are refused at the door; what the indexes have to write."""
+        """Mark in `verdicts` which events came before or are refused at the door; what the indexes have to write.
+
+        `day` is the shop's.
+        """
         if not events:
             return ()
         offsets = [event.offset for event in events]
@@ -111,6 +123,7 @@ class Intake:
             else:
                 fresh.append(event)
         note_came(fresh, self.engine, changes)
+        self._watcher.note(events, verdicts, day=day, changes=changes)
         if self.engine.policy.limits:
             fresh = [event for event in fresh if not self._refused(event, verdicts, changes)]
         if not fresh:

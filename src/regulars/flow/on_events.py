@@ -15,6 +15,7 @@ from regulars.core.log import Record
 from regulars.core.record import PERSON
 from regulars.core.state import ORDER, VERDICT, Changes, Row, StateReader
 from regulars.core.verdict import ADMITTED
+from regulars.flow.arrivals import note_order
 from regulars.flow.consents import hear, revise
 from regulars.flow.counts import note_refused
 from regulars.flow.desk import Desk, Working
@@ -77,8 +78,8 @@ class OnEvents:
         `late` are earlier events (offset, index) that a back-fill admitted: the verdicts tell the sealer.
         """
         changes = Changes()
-        events, verdicts = self._intake.read(records, changes)
-        steps = self._intake.count_once(events, verdicts, records, changes)
+        events, verdicts = self._intake.read(records, changes, day=day)
+        steps = self._intake.count_once(events, verdicts, records, changes, day=day)
         live = [event for event in events if verdicts[event.offset].codes[event.index] == ADMITTED]
         for step in steps:
             step.write(changes)
@@ -326,6 +327,7 @@ class _Batch:
         day = self.engine.calendar.day(order.time)
         self.desk.changes.add("revenue", day, order.currency, sign * order.total)
         self.desk.changes.add("orders", day, "", sign)
+        note_order(order, sign, day=day, changes=self.desk.changes)
 
     # Repair -----------------------------------------------------------------------------------------------------
 

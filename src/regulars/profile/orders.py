@@ -133,6 +133,21 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(tuple[Version, ...])
 
 
+class Told(NamedTuple):
+    """Who told an order: the source of what counts, and whether servers, a browser or both spoke of it."""
+
+    source: str
+    how: str  # "both", "server" or "browser"
+
+
+def told_by(order: Order) -> Told:
+    """Who told what was ordered."""
+    placed = [version for version in order.told if version.name in (COMPLETED, UPDATED)]
+    servers = sum(not version.by for version in placed)
+    how = "browser" if not servers else "server" if servers == len(placed) else "both"
+    return Told(order.began.source, how)
+
+
 def order_id(event: Event) -> str | None:
     """The order that an event tells of; None when it is no order event or names no order."""
     if event.name not in ORDER_EVENTS:

@@ -4,6 +4,7 @@ import msgspec
 
 from regulars.core.definitions import (
     EventType,
+    Goal,
     Identity,
     Linking,
     Offer,
@@ -41,6 +42,7 @@ class Draft(msgspec.Struct):
     placements: dict[str, Placement] = {}
     preferences: dict[str, Preference] = {}
     mends: dict[str, Mend] = {}
+    goals: dict[str, Goal] = {}
     named: dict[str, set[str]] = {}  # table -> ids that the folder mentions, right or wrong
     places: dict[tuple[str, str], TomlFile] = {}  # (table, id) -> its file
 

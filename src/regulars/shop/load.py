@@ -11,6 +11,7 @@ from regulars.core.definitions import (
     PREFERENCES,
     Definitions,
     EventType,
+    Goal,
     Identity,
     Linking,
     Offer,
@@ -47,6 +48,7 @@ FILES = {
     "placements.toml": "placements",
     "preferences.toml": "preferences",
     "mends.toml": "mends",
+    "goals.toml": "goals",
 }
 KNOWN = ("shop.toml", "identity.toml", *FILES)
 #: What consent.toml holds beside purposes.
@@ -60,6 +62,7 @@ _KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "preferences": (Preference, "id"),
     "offers": (Offer, "id"),
     "mends": (Mend, "id"),
+    "goals": (Goal, "id"),
 }
 
 
@@ -238,6 +241,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         linking=draft.linking,
         retention=draft.retention,
         mends=tuple(draft.mends.values()),
+        goals=tuple(draft.goals.values()),
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )

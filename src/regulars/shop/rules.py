@@ -19,6 +19,7 @@ from regulars.shop.retention_rules import check_retention
 from regulars.shop.sensitive_rules import check_sensitive
 from regulars.shop.source_rules import check_policies
 from regulars.shop.token_keys import check_token_keys
+from regulars.shop.tracking_rules import check_tracking
 
 RECOMMENDERS = ("blend", "bought_together", "popular", "trending", "buy_again")
 #: What a key may do. A browser's key is public, so it can only collect and decide.
@@ -74,6 +75,7 @@ def check_draft(draft: Draft) -> None:
     for offer in draft.offers.values():
         _check_offer(draft, offer)
     check_preferences(draft)
+    check_tracking(draft)
     for placement in draft.placements.values():
         _check_placement(draft, placement)
 

@@ -76,6 +76,7 @@ PAGES = {
     "/console/customers/ANA/identity": "ada gil pia",
     "/console/failed": "ada mia pia",
     "/console/health": "ada mia pia",
+    "/console/tracking": "ada mia pia",
     "/console/access": "ada pia",
     "/console/data-use": "ada pia",
     "/console/users": "ada",

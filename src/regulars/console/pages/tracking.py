@@ -1,0 +1,64 @@
+"""Tracking health: what arrives otherwise than usual, what it costs, how to mend it; what is collected but unused."""
+
+import asyncio
+
+import msgspec
+from litestar import Response, get
+from markupsafe import Markup
+
+from regulars.collect.tracking import SourceHealth
+from regulars.console import plots
+from regulars.console.visit import Asked, Visit, needs
+from regulars.flow.tracking import FieldUse, Source
+
+_LEVELS = {"sound": "good", "degraded": "warn", "broken": "bad", "unknown": ""}
+_MOST_FIELDS = 200
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A source on the page."""
+
+    source: Source
+    level: str
+    day: Markup  # the last 24 hours beside the usual
+
+
+class ShownField(msgspec.Struct, frozen=True):
+    """A property on the page."""
+
+    use: FieldUse
+    trend: Markup
+
+
+@get("/console/tracking", guards=[needs("health")])
+async def tracking_page(visit: Asked) -> Response[str]:
+    """The page."""
+    desk = visit.house.tracking
+    found = await asyncio.to_thread(desk.look, visit.language)
+    fields = await asyncio.to_thread(desk.health.fields, visit.house.services.state, now=visit.house.services.clock())
+    sources = [Shown(one, _LEVELS[one.health.state], _day(visit, one.health)) for one in found.sources]
+    shown = [ShownField(use, _trend(visit, use)) for use in sorted(fields, key=_urgency)[:_MOST_FIELDS]]
+    return visit.html(
+        "tracking.html", active="tracking", found=found, sources=sources, fields=shown, levels=_LEVELS,
+        hidden=max(len(fields) - _MOST_FIELDS, 0),
+    )  # fmt: skip
+
+
+def _urgency(use: FieldUse) -> tuple[float, str, str, str]:
+    """What is empty most and used comes first."""
+    return (-(use.empty_share or 0.0) * bool(use.used_for), use.source, use.event, use.field)
+
+
+def _day(visit: Visit, health: SourceHealth) -> Markup:
+    came, usual = visit.formats.number(health.came), visit.formats.number(round(sum(health.usual)))
+    return plots.spark_beside(health.day, health.usual, label=visit.words("tracking.day", came=came, usual=usual))
+
+
+def _trend(visit: Visit, use: FieldUse) -> Markup:
+    share = "\u2013" if use.empty_share is None else visit.formats.percent(use.empty_share, 1)
+    return plots.spark(
+        [*use.trend, 0.0] if use.trend else [], label=visit.words("tracking.trend", share=share), height=18
+    )
+
+
+HANDLERS = (tracking_page,)

@@ -1,0 +1,170 @@
+"""What arrives, counted by source, event and hour while it is folded: what tracking health is computed from.
+
+Nobody is in it: ids of sources, names of the tracking plan and numbers, in a bounded number of rows. An event counts in
+the hour in which it happened, so that an import fills the history; what is older than `KEEP_DAYS` is not counted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from regulars.collect.tracking import Arrivals, Counts
+from regulars.core.definitions import EventType
+from regulars.core.event import DECISION_SHOWN, GROUP, PAGE, SCREEN, Event, FailedEvent
+from regulars.core.identifier import is_person
+from regulars.core.state import COUNTER, Changes, Key, Row, StateReader
+from regulars.core.verdict import DUPLICATE
+from regulars.flow.counts import UNLISTED
+from regulars.flow.engine import Engine
+from regulars.profile.orders import Order, told_by
+from regulars.profile.reading import compile_filters
+
+#: Names of counters; of their keys the first part is the hour of the day, all parts lie between `SEPARATOR`.
+ARRIVED = "arrived"  # hour, source, event; of a goal with a filter "goal:" and its id stands for the event
+EMPTY = "arrived_empty"  # hour, source, event, property
+FAILING = "arrived_failed"  # hour, source, event, reason, property
+REPEATED = "arrived_again"  # hour, source
+NAMED = "arrived_named"  # hour, source: events with an identifier of a person
+#: By day, of the order: source, who told it (both, server, browser).
+TOLD, TOLD_MONEY = "order_told", "order_told_money"
+#: Counters of what came, which follow from what was taken in and not from what is.
+COUNTED = frozenset({ARRIVED, EMPTY, FAILING, REPEATED, NAMED})
+SEPARATOR = "\x1f"
+GOAL = "goal:"
+#: Days that are counted and kept: eight weeks to compare with, and this one. Of what fails or is empty, fewer.
+KEEP_DAYS = 63
+KEEP_DETAIL_DAYS = 15
+#: Properties of an event that are looked at.
+MOST_FIELDS = 40
+_QUARTER_MS = 900_000
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+#: Come whether or not the plan lists them.
+_WELL_KNOWN = frozenset({PAGE, SCREEN, GROUP, DECISION_SHOWN})
+
+
+class Watcher:
+    """What is counted of the events of a shop; compiled once from its definitions."""
+
+    def __init__(self, engine: Engine) -> None:
+        definitions = engine.definitions
+        self._calendar = engine.calendar
+        self._identity = definitions.identity
+        self._sources = engine.source_ids
+        self._plans = engine.plans
+        self._fields = {event.name: fields_of(event) for event in definitions.events}
+        self._goals: dict[str, list[tuple[str, Any]]] = {}
+        for goal in definitions.goals:
+            if (test := compile_filters(goal.where)) is not None:
+                self._goals.setdefault(goal.event, []).append((GOAL + goal.id, test))
+
+    def note(self, events: Sequence[Event], codes: Mapping[int, Any], *, day: int, changes: Changes) -> None:
+        """Count a batch's events; `codes` are their verdicts so far by offset, `day` the shop's day."""
+        hour_of, hours = self._calendar.hour, dict[int, int]()
+        low, high = (day - KEEP_DAYS) * 24, (day + 2) * 24
+        groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
+        again: dict[tuple[int, str], int] = {}
+        named: dict[tuple[int, str], int] = {}
+        for event in events:
+            quarter = event.time // _QUARTER_MS
+            hour = hours.get(quarter)
+            if hour is None:
+                hour = hours[quarter] = hour_of(event.time)
+            if not low <= hour < high:
+                continue
+            if codes[event.offset].codes[event.index] == DUPLICATE:
+                place = hour, event.source
+                again[place] = again.get(place, 0) + 1
+                continue
+            key = hour, event.source, event.name
+            mine = groups.get(key)
+            if mine is None:
+                groups[key] = [event.properties]
+            else:
+                mine.append(event.properties)
+            if is_person(event.subject, self._identity):
+                place = hour, event.source
+                named[place] = named.get(place, 0) + 1
+        for (hour, source, name), properties in groups.items():
+            self._note_group(hour, self._listed(source), name, properties, day, changes)
+        for counter, found in ((REPEATED, again), (NAMED, named)):
+            for (hour, source), count in found.items():
+                changes.add(counter, hour // 24, _key(hour, self._listed(source)), count)
+
+    def note_failed(self, failed: FailedEvent, *, day: int, changes: Changes) -> None:
+        """Count an event that failed, in the hour in which it came."""
+        hour = self._calendar.hour(failed.received_at)
+        if not (day - KEEP_DETAIL_DAYS) * 24 <= hour < (day + 2) * 24:
+            return
+        name = failed.name if self._knows(failed.name) else UNLISTED
+        field = failed.field.removeprefix("properties.").partition(".")[0]
+        field = field if field in self._fields.get(name, ()) else ""
+        key = _key(hour, self._listed(failed.source), name, failed.reason, field)
+        changes.add(FAILING, hour // 24, key, 1)
+
+    def _note_group(
+        self, hour: int, source: str, name: str, properties: list[dict[str, Any]], day: int, changes: Changes
+    ) -> None:
+        known = name if self._knows(name) else UNLISTED
+        changes.add(ARRIVED, hour // 24, _key(hour, source, known), len(properties))
+        if hour // 24 > day - KEEP_DETAIL_DAYS:
+            for field in self._fields.get(name, ()):
+                missing = [one.get(field) for one in properties]
+                empty = sum(not value and value in _EMPTY for value in missing)
+                if empty:
+                    changes.add(EMPTY, hour // 24, _key(hour, source, name, field), empty)
+        for goal, test in self._goals.get(name, ()):
+            met = sum(test(one) for one in properties)
+            if met:
+                changes.add(ARRIVED, hour // 24, _key(hour, source, goal), met)
+
+    def _knows(self, name: str) -> bool:
+        return self._plans(name) or name in _WELL_KNOWN
+
+    def _listed(self, source: str) -> str:
+        return source if source in self._sources else UNLISTED
+
+
+def fields_of(event: EventType) -> tuple[str, ...]:
+    """The properties of an event that are looked at: those of the plan."""
+    return tuple(event.schema.get("properties", {}))[:MOST_FIELDS]
+
+
+def note_order(order: Order, sign: int, *, day: int, changes: Changes) -> None:
+    """Count who told an order: its servers, a browser, or both; `sign` -1 takes the count back."""
+    told = told_by(order)
+    key = f"{told.source}{SEPARATOR}{told.how}"
+    changes.add(TOLD, day, key, sign)
+    changes.add(TOLD_MONEY, day, key, sign * order.total)
+
+
+def forget(state: StateReader, changes: Changes, *, day: int, most: int) -> None:
+    """Delete counts that are older than what is compared; at most so many rows of each counter, the rest next day."""
+    for name in sorted({*COUNTED, TOLD, TOLD_MONEY}):
+        keep = KEEP_DETAIL_DAYS if name in (EMPTY, FAILING) else KEEP_DAYS
+        for row in state.select(COUNTER, {"name": name}, below={"day": day - keep}, limit=most):
+            changes.delete(COUNTER, cast(Key, row[:3]))
+
+
+def read(state: StateReader, *, day: int) -> Arrivals:
+    """What was counted until local day `day`."""
+    found = Arrivals()
+    by_counter: tuple[tuple[str, dict[Any, Counts], int], ...] = (
+        (ARRIVED, found.arrived, KEEP_DAYS), (EMPTY, found.empty, KEEP_DETAIL_DAYS),
+        (FAILING, found.failed, KEEP_DETAIL_DAYS), (REPEATED, found.again, KEEP_DAYS), (NAMED, found.named, KEEP_DAYS),
+    )  # fmt: skip
+    for name, into, days in by_counter:
+        for row in _rows(state, name, since=day - days, until=day):
+            hour, *place = str(row[2]).split(SEPARATOR)
+            into.setdefault(tuple(place), {})[cast(int, row[1]) * 24 + int(hour)] = cast(int, row[3])
+    for name, told in ((TOLD, found.told), (TOLD_MONEY, found.told_money)):
+        for row in _rows(state, name, since=day - KEEP_DAYS, until=day):
+            source, how = str(row[2]).split(SEPARATOR)
+            told.setdefault((source, how), {})[cast(int, row[1])] = cast(int, row[3])
+    return found
+
+
+def _rows(state: StateReader, name: str, *, since: int, until: int) -> Iterable[Row]:
+    return state.select(COUNTER, {"name": name}, at_least={"day": since}, below={"day": until + 1})
+
+
+def _key(hour: int, *parts: str) -> str:
+    return SEPARATOR.join((f"{hour % 24:02}", *parts))

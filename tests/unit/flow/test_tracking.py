@@ -1,0 +1,219 @@
+"""Tracking health through the fold: calls go in, and what is counted of them tells what broke and what that costs."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regulars.adapters.log.memory import MemoryLog
+from regulars.adapters.state.sqlite import SqliteState
+from regulars.collect.tracking import LEARNING_HOURS
+from regulars.core.definitions import Definitions
+from regulars.core.log import EVENTS, TICK, NewRecord
+from regulars.core.state import COUNTER
+from regulars.flow.arrivals import COUNTED, KEEP_DAYS
+from regulars.flow.tracking import Tracking, TrackingHealth
+from regulars.flow.updater import Updater
+from regulars.shop.load import build
+
+FILES = {
+    "shop.toml": '[shop]\nname = "Corner"\ntime_zone = "Europe/Berlin"\nclock = "records"\n',
+    "sources.toml": '[sources.web]\nkind = "browser"\nwrite_key = "wk_corner"\n'
+    f'[sources.erp]\nkind = "server"\nkey_sha256 = "{hashlib.sha256(b"sk").hexdigest()}"\n',
+    "consent.toml": "[purposes.analytics]\n",
+    "events.toml": """
+        [events."Product Viewed"]
+        purpose = "contract"
+        properties = { product_id = "id", category = "text", colour = "text" }
+        required = ["product_id"]
+        [events."Product Added"]
+        purpose = "contract"
+        properties = { product_id = "id" }
+        [events."Order Completed"]
+        purpose = "contract"
+        properties = { order_id = "id", total = "number", payment = "text" }
+        required = ["order_id"]
+        """,
+    "traits.toml": """
+        [traits.likes]
+        kind = "affinity"
+        events = ["Product Viewed"]
+        of = "category"
+        half_life_days = 30
+        [traits.revenue]
+        kind = "sum"
+        events = ["Order Completed"]
+        of = "total"
+        """,
+    "segments.toml": '[segments.buyers]\nwhen = "revenue > 0"\n',
+    "goals.toml": '[goals.purchase]\nevent = "Order Completed"\n'
+    '[goals.by_card]\nevent = "Order Completed"\nwhere = { payment = "card" }\n',
+}
+HOUR = 3_600_000
+BEGIN = int(datetime(2024, 3, 4, tzinfo=UTC).timestamp() * 1000)
+DAYS = 24
+#: When faults begin: on the last day at ten.
+BREAKS = BEGIN + (DAYS - 1) * 24 * HOUR + 9 * HOUR
+
+
+def definitions(**changed: str) -> Definitions:
+    found, mistakes = build({name: text.encode() for name, text in (FILES | changed).items()})
+    assert found is not None, mistakes
+    return found
+
+
+class Shop:
+    """Some weeks of calls, folded."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.log, self.state = MemoryLog(), SqliteState(":memory:")
+        self.updater = Updater(definitions, self.log, self.state)
+        self.health = TrackingHealth(definitions)
+        self._count = 0
+        self._waiting: list[NewRecord] = []
+
+    def hour(self, time: int, calls: list[tuple[str, str, dict[str, Any]]], *, fold: bool = True) -> None:
+        """The calls (source, event, properties) of an hour, folded with those of the hours before."""
+        by_source: dict[str, list[dict[str, Any]]] = {}
+        for source, event, properties in calls:
+            self._count += 1
+            at = datetime.fromtimestamp(time / 1000 + 60, UTC).isoformat()
+            who = {"anonymousId": f"d{self._count % 50}"} if source == "web" else {"userId": f"u{self._count % 50}"}
+            call = {"type": "track", "event": event, "messageId": f"m{self._count}", "timestamp": at, **who}
+            by_source.setdefault(source, []).append({**call, "properties": properties})
+        records = [] if self._waiting else [NewRecord(TICK, "clock", "", time, b"")]
+        for source, batch in by_source.items():
+            body = json.dumps({"batch": batch}).encode()
+            records.append(NewRecord(EVENTS, source, "batch", time + 120_000, body))
+        self._waiting += records
+        if fold:
+            self.log.append(self._waiting)
+            self._waiting = []
+            self.updater.run()
+
+    def look(self, time: int, language: str = "en") -> Tracking:
+        return self.health.look(self.state, now=time, language=language)
+
+
+def weeks(shop: Shop, *, fault: str = "", until: int = BREAKS + 6 * HOUR) -> None:
+    """Views, baskets and orders; orders are told by the browser and by the ERP."""
+    random = np.random.default_rng(7)
+    orders = 0
+    for time in range(BEGIN, until, HOUR):
+        broken = fault if time >= BREAKS else ""
+        open_hours = 6 <= time // HOUR % 24 < 20
+        calls: list[tuple[str, str, dict[str, Any]]] = []
+        for at in range(int(random.poisson(14 if open_hours else 2))):
+            category = "kind" if broken == "renamed" else "category"
+            product = "id" if broken == "failing" else "product_id"
+            calls.append(("web", "Product Viewed", {product: f"p{at}", category: "Bikes"}))
+        added = 0 if broken == "step" else int(random.poisson(8 if open_hours else 1))
+        calls += [("web", "Product Added", {"product_id": "p1"})] * added * (2 if broken == "double" else 1)
+        for _ in range(int(random.poisson(4 if open_hours else 0.5))):
+            orders += 1
+            order = {"order_id": f"o{orders}", "total": 50.0, "payment": "card"}
+            if broken != "orders":
+                calls.append(("web", "Order Completed", order))
+            calls.append(("erp", "Order Completed", order))
+        if broken == "silent":
+            calls = [call for call in calls if call[0] != "web"]
+        shop.hour(time, calls, fold=time >= BREAKS or time // HOUR % 24 == 23 or time + HOUR >= until)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop(definitions())
+
+
+def test_sound_weeks_are_sound(shop: Shop) -> None:
+    weeks(shop)
+    found = shop.look(BREAKS + 6 * HOUR)
+    assert [(one.health.source, one.health.state) for one in found.sources] == [("erp", "sound"), ("web", "sound")]
+    assert [(one.goal, one.state) for one in found.goals] == [("purchase", "sound"), ("by_card", "sound")]
+    assert found.troubles == []
+    uses = {(one.event, one.field): one for one in shop.health.fields(shop.state, now=BREAKS) if one.source == "web"}
+    assert uses["Product Viewed", "category"].used_for == ["trait likes"]
+    assert (uses["Product Viewed", "colour"].empty_share, uses["Product Viewed", "colour"].used_for) == (1.0, [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "source", "goals"),
+    [
+        ("silent", "silent", "web", {"purchase": "broken", "by_card": "broken"}),
+        ("step", "step_lost", "web", {"purchase": "sound", "by_card": "sound"}),
+        ("failing", "failing", "web", {"purchase": "sound", "by_card": "sound"}),
+        ("renamed", "field_empty", "web", {"purchase": "sound", "by_card": "sound"}),
+    ],
+)
+def test_each_fault_is_found_within_six_hours(
+    shop: Shop, fault: str, code: str, source: str, goals: dict[str, str]
+) -> None:
+    weeks(shop, fault=fault)
+    found = shop.look(BREAKS + 6 * HOUR)
+    first = next(one for one in found.troubles if one.finding.code == code)
+    assert (first.finding.source, first.finding.state) == (source, "broken")
+    assert abs(first.since - BREAKS) <= HOUR
+    assert {one.goal: one.state for one in found.goals} == goals
+    assert first.missing > 15
+    assert first.howto == f"howto/mend-tracking.md#{code.replace('_', '-')}"
+    german = shop.look(BREAKS + 6 * HOUR, "de").troubles
+    assert {one.says for one in german}.isdisjoint(one.says for one in found.troubles)
+
+
+def test_what_breaks_says_what_it_costs(shop: Shop) -> None:
+    weeks(shop, fault="renamed")
+    (one,) = shop.look(BREAKS + 6 * HOUR).troubles
+    assert one.affects == ["trait likes"]
+    assert "affects trait likes" in one.cost
+    assert one.says.startswith("category is missing or empty in 100 % of Product Viewed from web since Mar 27, 10:00")
+
+
+def test_orders_that_the_browser_no_longer_tells_cost_money_and_break_the_goal(shop: Shop) -> None:
+    weeks(shop, fault="orders", until=BREAKS + 24 * HOUR)
+    found = shop.look(BREAKS + 24 * HOUR)
+    lost = next(one for one in found.troubles if one.finding.code == "step_lost")
+    unseen = next(one for one in found.troubles if one.finding.code == "orders_unseen")
+    assert (lost.finding.source, unseen.finding.source) == ("web", "erp")
+    assert unseen.money is not None
+    assert unseen.money.minor == 5000 * unseen.missing
+    assert lost.money is not None
+    assert lost.money.minor == pytest.approx(5000 * lost.missing, rel=0.05)
+    assert next(one.state for one in found.goals if one.goal == "purchase") == "broken"
+
+
+def test_before_two_weeks_nothing_is_known(shop: Shop) -> None:
+    weeks(shop, until=BEGIN + (LEARNING_HOURS - 30) * HOUR)
+    found = shop.look(BEGIN + (LEARNING_HOURS - 30) * HOUR)
+    assert (found.state, found.troubles) == ("unknown", [])
+    assert {one.state for one in found.goals} == {"unknown"}
+    assert shop.health.goal(shop.state, "nothing", now=BREAKS) is None
+
+
+def test_counts_are_forgotten_and_hold_nothing_that_a_sender_chose(shop: Shop) -> None:
+    call = ("web", "Ana's own event", {"email": "ana@example.org"})
+    shop.hour(BEGIN, [call, ("web", "Product Viewed", {"product_id": "ana@example.org"})])
+    kept = [row for row in shop.state.select(COUNTER) if row[0] in COUNTED]
+    assert kept
+    assert not [row for row in kept if "ana" in str(row[2]).lower()]
+    shop.hour(BEGIN + (KEEP_DAYS + 2) * 24 * HOUR, [])
+    assert not [row for row in shop.state.select(COUNTER) if row[0] in COUNTED]
+
+
+def test_closed_days_and_goals_are_checked() -> None:
+    wrong = {
+        "sources.toml": FILES["sources.toml"] + 'closed = ["12-25", "Christmas"]\n',
+        "goals.toml": '[goals.sale]\nevent = "Order Complete"\n[goals.gift]\nevent = "Order Completed"\n'
+        'where = { wrapping = "gift" }\n',
+    }
+    mistakes = build({name: text.encode() for name, text in (FILES | wrong).items()})[1]
+    said = {f"{one.file} {one.key}": one for one in mistakes}
+    assert set(said) == {
+        "goals.toml goals.sale.event",
+        "goals.toml goals.gift.where",
+        "sources.toml sources.erp.closed",
+    }
+    assert said["goals.toml goals.sale.event"].suggestion == "Order Completed"
+    assert "'Christmas'" in said["sources.toml sources.erp.closed"].message
