@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from regulars.core.definitions import Offer, Segment, Trait
+from regulars.core.definitions import Offer, Preference, Segment, Trait
 from regulars.core.sensitive import Detector, detector
 from regulars.shop.draft import Draft
 
@@ -12,7 +12,7 @@ _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 
 
 def check_sensitive(draft: Draft) -> None:
-    """Report traits, segments and offers that amount to a sensitive inference, with key and reason."""
+    """Report traits, segments, offers and preferences that amount to a sensitive inference, with key and reason."""
     words = detector(draft.sensitive)
     explicit = {purpose.id for purpose in draft.purposes.values() if purpose.sensitive}
     unread = draft.named["purposes"] - set(draft.purposes)
@@ -32,6 +32,20 @@ def check_sensitive(draft: Draft) -> None:
                 )
                 draft.report(table, name, key, message)
                 break
+    for preference in draft.preferences.values():
+        for key, kind in _of_preference(preference, words):
+            message = (
+                f"asks for {kind}: what customers wish for belongs to no purpose, so nobody agreed to it; leave it out"
+            )
+            draft.report("preferences", preference.id, key, message)
+            break
+
+
+def _of_preference(preference: Preference, words: Detector) -> Iterator[tuple[str, str]]:
+    yield from _named("", preference.id, preference.title, words)
+    for answer, titles in preference.options.items():
+        if kind := words.name(answer) or next((found for text in titles.values() if (found := words.name(text))), ""):
+            yield f"options.{answer}", kind
 
 
 def _of_trait(trait: Trait, words: Detector) -> Iterator[tuple[str, str]]:
