@@ -1,5 +1,6 @@
 """Events in: authenticate, check the envelope, store the verbatim body durably, answer."""
 
+import math
 import time
 from functools import partial
 from http import HTTPStatus
@@ -121,6 +122,9 @@ class Door(Route):
         done(self.counted(request, problem_answer(problem, request.origin)))
 
     def _store(self, request: Request, record: NewRecord, events: int, answer: Answer, done: Done) -> None:
+        wait = self._services.rates.wait(record.source, events)
+        if wait:
+            raise too_many(record.source, events, wait)
         self._services.intake.hand_in(record, partial(self._stored, request, events, answer, done))
 
     def _stored(self, request: Request, events: int, answer: Answer, done: Done, outcome: int | Exception) -> None:
@@ -139,6 +143,20 @@ class Beacon(Door):
         if request.source is None and key:
             request.source = self.known(request, key)
         super()._take(request, body, done)
+
+
+def too_many(source: str, events: int, wait: float) -> Problem:
+    """What a source that sends more than its rate is answered with."""
+    seconds = math.ceil(wait)
+    return Problem(
+        429,
+        f"source {source!r} sends more events than its `rate` in sources.toml; nothing of this request was stored. "
+        f"Send it again in {seconds} s",
+        field="rate",
+        expected="no more than the source's rate",
+        got=f"{events} events too early",
+        headers=((b"retry-after", str(seconds).encode()),),
+    )
 
 
 class _Object(msgspec.Struct, gc=False):

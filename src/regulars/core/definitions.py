@@ -55,6 +55,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     role: Literal["", "erp", "shop", "till"] = ""
     #: Its place for a group of an order's fields, the smallest is the best; else by `role`.
     ranks: dict[Literal["money", "products", "status", "other"], int] = {}
+    rate: float | None = None  # events a second that it may send on average; None: as many as the server takes
     closed: tuple[str, ...] = ()  # days on which nothing comes: "12-25" of each year, or "2026-05-14"
 
 

@@ -15,6 +15,7 @@ from regulars.core.log import COMMAND, Log, NewRecord, Record
 from regulars.core.state import ANSWER, CLOCK, FOLDED, StateReader
 from regulars.flow.generation import Serving
 from regulars.runtime.folder import DataFolder
+from regulars.runtime.rates import Rates
 from regulars.runtime.settings import Settings
 
 P = ParamSpec("P")
@@ -125,6 +126,7 @@ class Services:
         self.intake = intake
         self.state = state
         self.analyst = analyst
+        self.rates = Rates(definitions.sources)
         #: Which generation of records serves, and the definitions it was built with: refresh it before reading.
         self.serving = Serving(state, definitions)
         self._follows_records = definitions.shop.clock == "records"

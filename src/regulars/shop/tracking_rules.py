@@ -25,6 +25,8 @@ def check_tracking(draft: Draft) -> None:
                 message = f"{goal.event!r} has no property {name!r}; events.toml lists {listed(sorted(planned))}"
                 draft.report("goals", goal.id, "where", message, nearest(name, planned))
     for source in draft.sources.values():
+        if source.rate is not None and not source.rate > 0:
+            draft.report("sources", source.id, "rate", f"expected events a second above 0, got {source.rate:g}")
         for day in source.closed:
             if not _is_day(day):
                 message = f"expected days as '12-25' (each year) or '2026-05-14', got {day!r}"

@@ -17,7 +17,7 @@ DEFINITIONS = Definitions(shop=Shop(name="Corner"), sources=(WEB, APP))
 
 
 def door(name: str = "track") -> Route:
-    services = SimpleNamespace(definitions=DEFINITIONS, intake=None)
+    services = SimpleNamespace(definitions=DEFINITIONS, intake=None, rates=None)
     return intake.routes(cast(Services, services), Metrics())[f"/v1/{name}"]
 
 

@@ -21,6 +21,7 @@ from regulars.core.definitions import Definitions, Shop, Source
 from regulars.core.log import NewRecord
 from regulars.gateway.protocol import HotProtocol, protocol
 from regulars.runtime import Services
+from regulars.runtime.rates import Rates
 
 KEY = "public-web-key"
 DEFINITIONS = Definitions(
@@ -53,7 +54,7 @@ class Gateway:
         self.log = HeldLog()
         self.metrics = Metrics()
         self.group = GroupCommit(self.log)
-        services = SimpleNamespace(definitions=DEFINITIONS, intake=self.group)
+        services = SimpleNamespace(definitions=DEFINITIONS, intake=self.group, rates=Rates(DEFINITIONS.sources))
         self.routes = intake.routes(cast(Services, services), self.metrics)
         self.later = asyncio.Event()
         self.state = ServerState()
