@@ -28,6 +28,7 @@ from regulars.core.record import HOT, Hot, part_id, profile_name, profile_number
 from regulars.core.state import Row, Table
 from regulars.core.traces import patterns, phone_patterns, texts
 from regulars.flow.generation import A, B, Tables
+from regulars.flow.timing import Times
 
 _DECISION = msgspec.msgpack.Decoder(DecisionRecord)
 _HOT = msgspec.msgpack.Decoder(Hot)
@@ -181,6 +182,7 @@ class _Blanker:
     def __init__(self, work: Workbench, who: Person) -> None:
         self._who = who
         self._decode: Callable[[Record], Sequence[Any]] = work.decoder.decode
+        self._state = work.state
         self._texts = texts(who.keys)
         self._devices = [key.partition(":")[2].casefold().encode() for key in who.shared]
         self._phones = phone_patterns(who.keys)
@@ -204,7 +206,8 @@ class _Blanker:
         body = _unpacked(readable(record.body, record.route)).lower()
         if not self._may_concern(body):
             return None
-        events = [event for event in self._decode(record) if isinstance(event, Event)]
+        times = Times(self._state, [record.offset] if self._who.shared else [])  # whose a device was, depends on time
+        events = [times.of(event) for event in self._decode(record) if isinstance(event, Event)]
         gone = {event.index for event in events if self._who.owns(event)}
         named = any(not set(event.claims + event.identifiers).isdisjoint(self._who.keys) for event in events)
         named = named or any(text in body for text in self._texts) or any(p.search(body) for p in self._phones)

@@ -13,6 +13,7 @@ from regulars.core.lake import LoggedDecision
 from regulars.core.log import DECISION, EVENTS, Record
 from regulars.core.state import VERDICT, StateReader
 from regulars.core.verdict import ADMITTED, Verdict, unpack
+from regulars.flow.timing import Times
 
 _DECISION = msgspec.msgpack.Decoder(DecisionRecord)
 _RECORDS, _BYTES = 500, 8_000_000  # read of the log at a time
@@ -58,6 +59,7 @@ class Harvest:
         It stops between two rows of verdicts only, so that a row is either used up or untouched.
         """
         rows = _Verdicts(state, after, until)
+        times = Times.between(state, after + 1, until)
         late: list[tuple[int, int]] = []
         self.offset = after
         for record in _records(log, after, until):
@@ -67,25 +69,24 @@ class Harvest:
             if record.kind == DECISION:
                 self.decisions.append(LoggedDecision(record.offset, _DECISION.decode(record.body)))
             if verdict is not None:
-                self._admit(record, verdict)
+                self._admit(record, verdict, times)
                 late += verdict.late or ()
             self.offset = record.offset
         self.verdicts = rows.used
-        self._admit_late(log, late)
+        self._admit_late(log, late, Times(state, {offset for offset, _ in late}))
 
     def decision_days(self) -> list[int]:
         """The shop-local day of each decision."""
         return [self._calendar.day(decision.record.time) for decision in self.decisions]
 
-    def _admit(self, record: Record, verdict: Verdict) -> None:
+    def _admit(self, record: Record, verdict: Verdict, times: Times) -> None:
         if ADMITTED not in verdict.codes:
             return
         for index, event in _events(self._decoder, record):
             if index < len(verdict.codes) and verdict.codes[index] == ADMITTED:
-                corrected = verdict.times[index] if verdict.times else 0
-                self._take(msgspec.structs.replace(event, time=corrected) if corrected else event, record.offset, index)
+                self._take(times.of(event), record.offset, index)
 
-    def _admit_late(self, log: LogReader, late: Iterable[tuple[int, int]]) -> None:
+    def _admit_late(self, log: LogReader, late: Iterable[tuple[int, int]], times: Times) -> None:
         wanted: dict[int, list[int]] = {}
         for offset, index in late:
             wanted.setdefault(offset, []).append(index)
@@ -98,7 +99,7 @@ class Harvest:
                 if event is None:
                     self.missing.append((offset, index))
                 else:
-                    self._take(event, offset, index)
+                    self._take(times.of(event), offset, index)
 
     def _take(self, event: Event, offset: int, index: int) -> None:
         if (offset, index) not in self._taken:

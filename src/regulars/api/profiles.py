@@ -15,6 +15,7 @@ from regulars.core.log import ACCESS, EVENTS, NewRecord, Record
 from regulars.core.mend import MENDED, Mend
 from regulars.core.state import FAILED, MANIFEST, SEALED, VERDICT
 from regulars.flow.counts import REASONS
+from regulars.flow.timing import Times
 from regulars.runtime import Services
 from regulars.runtime.customers import Customer, Customers
 
@@ -182,10 +183,12 @@ def _counted(services: Services, customers: Customers, source: str, message_id: 
         applied: dict[int, list[Mend]] = {}
         decoded = customers.engine.decoder.decode(record, None, applied)
         found = decoded[index] if index < len(decoded) else None
-        event = found if isinstance(found, Event) else None
+        event = Times(services.state, [offset]).of(found) if isinstance(found, Event) else None
         if event is not None:
             mends = {"mends": [mend.id for mend in applied[index]]} if applied.get(index) else {}
-            steps.append({"step": "read", "name": event.name, "time": event.time, "subject": event.subject} | mends)
+            clock = {"clock": event.context["clock"]} if "clock" in event.context else {}
+            read = {"step": "read", "name": event.name, "time": event.time, "subject": event.subject}
+            steps.append(read | mends | clock)
     else:
         steps.append({"step": "stored", "offset": offset, "index": index, "note": "the log has forgotten the record"})
     code = _verdict(services, customers, event, offset, index)

@@ -85,6 +85,8 @@ class Call(msgspec.Struct, rename="camel", gc=False):
     context: Context | None = None
     timestamp: str | int | float | None = None
     original_timestamp: str | int | float | None = None
+    #: By the device's clock. Anything: it fails no event, and is no part of what a message id is made of.
+    sent_at: Any = msgspec.UNSET
 
 
 class BatchContext(msgspec.Struct, gc=False):
@@ -98,10 +100,12 @@ class Batch(msgspec.Struct, gc=False):
 
     batch: list[Call]
     context: BatchContext | None = None
+    sent_at: Any = msgspec.field(default=None, name="sentAt")
 
 
 class _Outside(msgspec.Struct, gc=False):
     context: BatchContext | None = None
+    sent_at: Any = msgspec.field(default=None, name="sentAt")
 
 
 decode_call = msgspec.json.Decoder(Call).decode
@@ -111,13 +115,13 @@ _decode_loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def token_of(body: bytes) -> str | None:
-    """The token of a batch whose events are read one by one; None where there is none that can be read."""
+def around(body: bytes) -> tuple[str | None, Any]:
+    """Token and time of sending of a batch whose events are read one by one; None for what cannot be read."""
     try:
-        context = _decode_outside(body).context
+        outside = _decode_outside(body)
     except UNREADABLE:
-        return None
-    return context.regulars_token if context is not None else None
+        return None, None
+    return outside.context.regulars_token if outside.context is not None else None, outside.sent_at
 
 
 def read_call(raw: bytes) -> Call | Failure:

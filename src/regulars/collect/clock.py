@@ -24,6 +24,17 @@ def event_time(stated: str | int | float | None, received_at: int) -> int:
     return time
 
 
+def milliseconds(stated: object) -> int | None:
+    """What a client wrote as an instant, UTC ms, however wrong its clock is; None where it is none.
+
+    >>> milliseconds("2017-11-30T09:00:00.250Z"), milliseconds(1512032400.25), milliseconds({})
+    (1512032400250, 1512032400250, None)
+    """
+    if isinstance(stated, bool) or not isinstance(stated, str | int | float):
+        return None
+    return _milliseconds(stated)
+
+
 def _milliseconds(stated: str | int | float) -> int | None:
     if type(stated) is str and len(stated) == _BROWSER_LENGTH and stated[23] == "Z" and stated[16] == ":":
         # "2017-11-30T09:00:00.250Z", as browsers write it: the minute was read before, most of the time.
@@ -53,3 +64,27 @@ def _any_milliseconds(stated: str | int | float) -> int | None:
         return round(moment.timestamp() * 1000)
     except (OverflowError, ValueError):
         return None
+
+
+class Said:
+    """What the calls of a record say beside their events: when they were sent, and times that were not believed."""
+
+    __slots__ = ("_read", "sent", "stated")
+
+    def __init__(self) -> None:
+        self.sent: dict[int, int] = {}  # index of the event -> ms by the device's clock
+        self.stated: dict[int, int] = {}  # index of an event that got the time of its receipt -> what it stated, ms
+        self._read: tuple[object, int | None] = (None, None)
+
+    def note(self, index: int, sent: object, stated: str | int | float | None, time: int, received: int) -> None:
+        """What one event says; `time` is the one that it got."""
+        if sent is not self._read[0] and sent != self._read[0]:
+            self._read = sent, milliseconds(sent)
+        instant = self._read[1]
+        if instant is None:
+            return
+        self.sent[index] = instant
+        if time == received:
+            claimed = None if stated is None else _milliseconds(stated)
+            # Where no time is stated, it is that of sending: what comes nearest of what the device knows.
+            self.stated[index] = instant if claimed is None else claimed

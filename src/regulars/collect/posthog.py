@@ -129,6 +129,7 @@ class PostHog:
             message_id=fields.text("uuid") or said.text("$insert_id"),
             timestamp=_timestamp(event.get("timestamp", said.held.get("$time"))),
             context=_context(said),
+            sent_at=outer.get("sent_at"),
         )
         _identify(call, fields, said, name)
         if kind == "track":

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_number, plain, split
-from regulars.collect.call import UNREADABLE, Call, decode_batch, decode_call, outline, read_call, spelled, token_of
-from regulars.collect.clock import event_time
+from regulars.collect.call import UNREADABLE, Call, around, decode_batch, decode_call, outline, read_call, spelled
+from regulars.collect.clock import Said, event_time, milliseconds
+from regulars.collect.device_clock import MARKS, RECEIPT
 from regulars.collect.formats import format_of, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.mended import as_received
@@ -63,23 +64,30 @@ class Decoder:
         for purpose in definitions.purposes:
             self._channels.setdefault(purpose.channel, []).append(purpose.id)
         self._categories = dict.fromkeys(definitions.signals.segment, False)
+        #: Where the shop's clock follows its records, a device's clock tells nothing.
+        self._hears_clocks = definitions.shop.clock != "records"
 
     def decode(
-        self, record: Record, refused: dict[int, str] | None = None, applied: dict[int, list[Mend]] | None = None
+        self,
+        record: Record,
+        refused: dict[int, str] | None = None,
+        applied: dict[int, list[Mend]] | None = None,
+        said: Said | None = None,
     ) -> list[Event | FailedEvent]:
         """The events of a record, in their order. A bad one fails alone; an unreadable body is one failed event.
 
         `refused` takes the index of each event whose token verified nothing, with the reason; `applied` the standing
-        mends that changed an event.
+        mends that changed an event; `said` what browsers and apps say about their clocks.
         """
         refused, applied = {} if refused is None else refused, {} if applied is None else applied
+        hearing = said if self._hears_clocks and self._public.get(record.source, True) else None
         try:
             form = format_of(record.route)
             if form is not None:
-                return self._translated(record, form, _Door(None, refused, applied))
+                return self._translated(record, form, _Door(None, refused, applied, hearing))
             body = plain(record.body)
-            calls, token = self._calls_at_once(record, body)
-            door = _Door(token, refused, applied)
+            calls, token, sent = self._calls_at_once(record, body)
+            door = _Door(token, refused, applied, hearing, sent)
             if calls is not None:
                 raws: list[msgspec.Raw] = []
                 results: list[Event | FailedEvent] = []
@@ -91,7 +99,8 @@ class Decoder:
                     else:
                         results.append(event)
                 return results
-            door.token = token_of(body) if record.route in BATCHES else None
+            if record.route in BATCHES:
+                door.token, door.sent = around(body)
             return self._one_by_one(record, body, door)
         except Rejected as error:
             failure = Failure("malformed", error.field, error.expected, error.got)
@@ -114,20 +123,20 @@ class Decoder:
         """Whom a token means that came in a call of this browser at `received` (ms), or why it means nobody."""
         return self._tokens.check(token, source=source, device=device, received=received)
 
-    def _calls_at_once(self, record: Record, body: bytes) -> tuple[list[Call] | None, str | None]:
-        """All calls in one decode, and the token of all; None when some event needs a look of its own."""
+    def _calls_at_once(self, record: Record, body: bytes) -> tuple[list[Call] | None, str | None, Any]:
+        """All calls in one decode, token and sending of all; None when some event needs a look of its own."""
         if record.source in self._mends or may_hold_large_number(body):
-            return None, None
+            return None, None, None
         limit = self._limit(record)
         if len(body) > limit and any(len(raw) > limit for raw in split(body, record.route)):
-            return None, None
+            return None, None, None
         try:
             if record.route not in BATCHES:
-                return [decode_call(body)], None
+                return [decode_call(body)], None, None
             batch = decode_batch(body)
         except UNREADABLE:
-            return None, None
-        return batch.batch, batch.context.regulars_token if batch.context is not None else None
+            return None, None, None
+        return batch.batch, batch.context.regulars_token if batch.context is not None else None, batch.sent_at
 
     def _one_by_one(self, record: Record, body: bytes, door: "_Door") -> list[Event | FailedEvent]:
         results: list[Event | FailedEvent] = []
@@ -244,12 +253,15 @@ class Decoder:
             if vouched is not None and better is not None:
                 subject, keys, claims = better
                 context[VOUCHED_BY] = vouched.key
-        stated = call.timestamp if call.timestamp is not None else call.original_timestamp
+        stated = _stated(call)
+        time = event_time(stated, record.time)
+        if self._hears_clocks:
+            _hear_clock(record, index, call, door, time, context)
         return Event(
             message_id=message_id,
             source=record.source,
             name=name,
-            time=event_time(stated, record.time),
+            time=time,
             received_at=record.time,
             subject=subject,
             identifiers=tuple(keys),
@@ -290,13 +302,22 @@ class Decoder:
 
 
 class _Door:
-    """The tokens of one record."""
+    """The tokens of one record, and when it was sent."""
 
-    __slots__ = ("_seen", "applied", "refused", "token")
+    __slots__ = ("_seen", "applied", "refused", "said", "sent", "token")
 
-    def __init__(self, token: str | None, refused: dict[int, str], applied: dict[int, list[Mend]]) -> None:
+    def __init__(
+        self,
+        token: str | None,
+        refused: dict[int, str],
+        applied: dict[int, list[Mend]],
+        said: Said | None = None,
+        sent: object = None,
+    ) -> None:
         self.applied = applied
         self.token = token  # of all events without one of their own
+        self.said = said
+        self.sent = sent  # when all events were that do not say it themselves
         self.refused = refused
         self._seen: set[str] | None = None
 
@@ -313,6 +334,20 @@ class _Door:
         if len(self._seen) < MOST_OF_RECORD:
             self._seen.add(token)
         return token in self._seen
+
+
+def _stated(call: Call) -> str | int | float | None:
+    return call.timestamp if call.timestamp is not None else call.original_timestamp
+
+
+def _hear_clock(record: Record, index: int, call: Call, door: _Door, time: int, context: dict[str, Any]) -> None:
+    """What an event that got this time says about its device's clock; a time that cannot be is marked."""
+    if door.said is not None:
+        sent = door.sent if call.sent_at is msgspec.UNSET else call.sent_at
+        if sent is not None:
+            door.said.note(index, sent, _stated(call), time, record.time)
+    if time == record.time and (stated := _stated(call)) is not None and (claimed := milliseconds(stated)) != time:
+        context["clock"] = {"by": MARKS[RECEIPT]} | ({} if claimed is None else {"stated": claimed})
 
 
 def _facts(kind: str | None, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -339,6 +374,8 @@ def _message_id(record: Record, index: int, call: Call) -> str | Failure:
     given = call.message_id
     if given is None or given == "":
         # Place and content: the same whenever the record is read, and no two events of the log share it.
+        if call.sent_at is not msgspec.UNSET:
+            call = msgspec.structs.replace(call, sent_at=msgspec.UNSET)
         content = hashlib.blake2b(msgspec.msgpack.encode(call), digest_size=10).hexdigest()
         return f"{record.offset}-{index}-{content}"
     text = str(given)

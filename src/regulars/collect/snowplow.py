@@ -97,6 +97,7 @@ class Snowplow:
             anonymous_id=fields.text("duid") or _of_device(contexts) or fields.text("tnuid", "nuid"),
             timestamp=milliseconds(fields.text("ttm")) or milliseconds(fields.text("dtm")),
             context=_context(fields),
+            sent_at=milliseconds(fields.text("stm")),
         )
         _user(call, contexts)
         if kind == "pv":

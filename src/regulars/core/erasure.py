@@ -39,6 +39,8 @@ TABLES: dict[str, tuple[Removal, str]] = {
     "late": ("fold", "places of the person's events in the log"),
     "verdict": ("none", "codes by place in the log; used up by sealing"),
     "run": ("fold", "hashes of subjects in the index of the log; hashes of message ids stay, they name no person"),
+    "device_clock": ("fold", "the clocks of the devices"),
+    "timed": ("none", "times by place in the log; no identifier"),
     "manifest": ("none", "files of the lake"),
     "product": ("none", "the catalogue"),
     "user": ("none", "people of the console, who are not customers"),

@@ -81,6 +81,10 @@ CHANGED = _table("changed", "offset:int first:int profiles:blob", 2)
 VERDICT = _table("verdict", "first:int last:int data:blob")
 #: Sorted runs of hashes: de-duplication, trace, and subject -> offsets of the unsealed tail.
 RUN = _table("run", "kind:text level:int seq:int data:blob", 3)
+#: Clocks of devices that were wrong once (collect.device_clock.DeviceClock), and when they were last heard of.
+DEVICE_CLOCK = _table("device_clock", "device:text seen:int data:blob", 1, "seen")
+#: Corrected times of events by the log record that holds them (flow.timing.Found by index), until the log forgets it.
+TIMED = _table("timed", "offset:int data:blob")
 MANIFEST = _table(
     "manifest",
     "file:text kind:text day:int bucket:int rows:int bytes:int checksum:text first:int last:int until:int",
@@ -106,6 +110,7 @@ TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
+    DEVICE_CLOCK, TIMED,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -14,7 +14,7 @@ class Verdict(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `codes[i]` is ADMITTED (goes to the lake), DUPLICATE, FAILED, REFUSED (no consent that admits it), NOT_OF_SOURCE or
     NO_OWN_CONSENT.
-    `times[i]` is the corrected event time in ms when it differs from what the body says, else 0.
+    `times` is always None: corrected times stand in the table `timed`, which outlives sealing.
     `late` lists events of earlier records that this fold admitted after all: (offset, index).
     """
 

@@ -15,6 +15,7 @@ from regulars.core.state import CLOCK, ERASING, LATE, SEALED, VERDICT, Row, Stat
 from regulars.core.verdict import unpack
 from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
+from regulars.flow.timing import Times
 from regulars.profile.assignment import IdRow, profile_of
 
 #: Sealed events of subjects, from the lake.
@@ -150,6 +151,7 @@ class History:
             if needed(place):
                 wanted.setdefault(place[0], set()).add(place[1])
         records = self._log.get(sorted(wanted))
+        times = Times(self._state, wanted)
         among = set(subjects)
         found: list[Event] = []
         for offset, indexes in wanted.items():
@@ -157,7 +159,7 @@ class History:
             if record is None:
                 continue
             found += [
-                event
+                times.of(event)
                 for event in self._engine.plain_decoder.decode(record)
                 if isinstance(event, Event) and event.index in indexes and event.subject in among
             ]

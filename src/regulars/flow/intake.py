@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from regulars.collect.clock import Said
 from regulars.collect.dedup import SeenIndex, SeenStep, keys_of
 from regulars.collect.runs import Step
 from regulars.collect.tail import TailIndex, subject_hashes
@@ -20,8 +21,8 @@ from regulars.flow.engine import Engine
 from regulars.flow.mended import waiting_mended
 from regulars.flow.on_products import upsert
 
-#: What became of each event of a record, and the reasons of tokens that verified nothing, by place.
-_Decoded = tuple[list[Event | FailedEvent], dict[int, str]]
+#: What became of each event of a record, why tokens verified nothing, by place, and what it says of clocks.
+_Decoded = tuple[list[Event | FailedEvent], dict[int, str], Said]
 
 
 class Codes:
@@ -49,6 +50,8 @@ class Intake:
         self._tail = tail
         self._watcher = Watcher(engine)
         self._decoded: dict[int, _Decoded] = {}  # ahead of time, by offset
+        #: What the records that were read last say about the clocks of devices, by offset.
+        self.said: dict[int, Said] = {}
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be read soon."""
@@ -57,7 +60,8 @@ class Intake:
 
     def _decode(self, record: Record) -> _Decoded:
         refused: dict[int, str] = {}
-        return self.engine.decoder.decode(record, refused), refused
+        said = Said()
+        return self.engine.decoder.decode(record, refused, said=said), refused, said
 
     def read(self, records: Iterable[Record], changes: Changes, *, day: int) -> tuple[list[Event], dict[int, Codes]]:
         """The events, and the verdicts of each record; what else the records say goes into `changes`."""
@@ -66,10 +70,13 @@ class Intake:
         day_of = self.engine.calendar.day
         add, ahead = changes.add, self._decoded
         products: list[Record] = []
+        self.said = {}
         for record in records:
             if record.kind == kinds.EVENTS:
                 known = ahead.pop(record.offset, None)
-                results, refused = self._decode(record) if known is None else known
+                results, refused, said = self._decode(record) if known is None else known
+                if said.sent:
+                    self.said[record.offset] = said
                 for reason in refused.values():
                     add("token_refused", day_of(record.time), reason, 1)
                 codes = verdicts[record.offset] = Codes(record.offset, len(results))

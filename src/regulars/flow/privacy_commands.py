@@ -259,6 +259,8 @@ def _take_out_places(leaving: _Leaving, context: Context, changes: Changes) -> N
         for place in context.history.places(subjects):
             if place in waiting:
                 changes.delete(tables.LATE, place)
+    for key in leaving.keys:
+        changes.delete(tables.DEVICE_CLOCK, key)
     step = context.history.forget(sorted(leaving.keys))
     step.write(changes)
     context.after.append(step.accept)

@@ -22,6 +22,7 @@ from regulars.core.verdict import ADMITTED, REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.facts import preferences_of, without_preferences
 from regulars.flow.groups import House, houses
+from regulars.flow.timing import Times
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.services import Services
 
@@ -187,10 +188,11 @@ class Customers:
             wanted.setdefault(offset, set()).add(index)
         offsets = sorted(wanted)
         for at in range(0, len(offsets), _RECORDS):
+            times = Times(self._services.state, offsets[at : at + _RECORDS])
             for offset, record in self._services.log.get(offsets[at : at + _RECORDS]).items():
                 for event in self.engine.decoder.decode(record):
                     if isinstance(event, Event) and event.index in wanted[offset] and event.subject in among:
-                        yield event
+                        yield times.of(event)
 
     async def history(self, number: int, *, limit: int) -> tuple[list[Event], bool]:
         """The newest events of the profile, each once; False where sealed ones could not be read."""

@@ -3,18 +3,21 @@
 from pathlib import Path
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from regulars.analyst import bookkeeping
 from regulars.analyst.protocol import Compacted, Setup
 from regulars.analyst.work import Workbench
+from regulars.collect.device_clock import DEVICE
 from regulars.core.decision import DecisionRecord
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.lake import EVENT_PART
-from regulars.core.state import SEALED, VERDICT
+from regulars.core.state import SEALED, TIMED, VERDICT, Changes
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, REFUSED, Verdict
+from regulars.flow.timing import Found
 from tests.unit.analyst.shops import DAY_MS, DECODER, DataFolder
 
 SUBJECTS = ("user_id:ana", "user_id:bo")
@@ -57,7 +60,10 @@ def test_admitted_events_are_sealed_and_the_rest_is_not(folder: DataFolder) -> N
 
 def test_an_event_whose_time_was_corrected_lies_at_the_corrected_day(folder: DataFolder) -> None:
     folder.receive([row("a", day=400), row("b")])
-    folder.fold([Verdict(1, bytes([ADMITTED, ADMITTED]), times=[3 * DAY_MS, 0])], last=1)
+    folder.fold([Verdict(1, bytes([ADMITTED, ADMITTED]))], last=1)
+    changes = Changes()
+    changes.put(TIMED, (1, msgspec.msgpack.encode({0: Found(3 * DAY_MS, 400 * DAY_MS, DEVICE)})))
+    folder.state.commit(changes)
     work = bench(folder)
     seal(folder, work, until=1)
     assert [(event.message_id, event.time) for event in work.history(SUBJECTS)] == [("b", 0), ("a", 3 * DAY_MS)]

@@ -93,6 +93,10 @@ def _causes_of_failures(connection: sqlite3.Connection) -> None:
     connection.executemany("UPDATE failed SET cause = ? WHERE offset = ? AND idx = ?", causes)
 
 
+def _clocks(_connection: sqlite3.Connection) -> None:
+    """9 -> 10: tables for the clocks of devices (`device_clock`, `timed`, made empty); an older program heeds none."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -103,6 +107,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _proposals,
     _source_of_a_link,
     _causes_of_failures,
+    _clocks,
 )
 VERSION = len(STEPS)
 
