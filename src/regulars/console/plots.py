@@ -117,9 +117,9 @@ def interval(mean: float, low: float, high: float, *, top: float, title: str, ki
     return _svg("interval", 18, title, parts)
 
 
-def spark(values: Sequence[float], *, label: str, height: int = 36) -> Markup:
-    """A few values as thin columns without axes."""
-    top = max(values, default=0) or 1
+def spark(values: Sequence[float], *, label: str, height: int = 36, top: float = 0) -> Markup:
+    """A few values as thin columns without axes; the highest, or `top`, takes the whole height."""
+    top = top or max(values, default=0) or 1
     place = 100 / max(len(values), 1)
     parts = [
         f'<rect class="column" x="{at * place:.2f}%" width="{place * 0.7:.2f}%" '

@@ -56,9 +56,7 @@ def _day(visit: Visit, health: SourceHealth) -> Markup:
 
 def _trend(visit: Visit, use: FieldUse) -> Markup:
     share = "\u2013" if use.empty_share is None else visit.formats.percent(use.empty_share, 1)
-    return plots.spark(
-        [*use.trend, 0.0] if use.trend else [], label=visit.words("tracking.trend", share=share), height=18
-    )
+    return plots.spark(use.trend, label=visit.words("tracking.trend", share=share), height=18, top=1)
 
 
 HANDLERS = (tracking_page,)
