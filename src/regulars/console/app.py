@@ -27,6 +27,7 @@ from regulars.console.pages import (
     failed,
     health,
     me,
+    mending,
     orders,
     overview,
     segments,
@@ -70,7 +71,8 @@ def app(services: Services) -> Litestar:
         route_handlers=[
             home, static, *tracking.HANDLERS, *login.HANDLERS, *overview.HANDLERS, *segments.HANDLERS,
             *customers.HANDLERS,
-            *customer.HANDLERS, *failed.HANDLERS, *health.HANDLERS, *access.HANDLERS, *users.HANDLERS,
+            *customer.HANDLERS, *failed.HANDLERS, *mending.HANDLERS, *health.HANDLERS, *access.HANDLERS,
+            *users.HANDLERS,
             *account.HANDLERS, *confirm.HANDLERS, *me.HANDLERS, *duplicates.HANDLERS, *whois.HANDLERS, *wishes.HANDLERS,
             *data_use.HANDLERS,
             *orders.HANDLERS, *erasures.HANDLERS,

@@ -4,7 +4,7 @@ from typing import Literal
 
 Right = Literal[
     "overview", "segments", "customers", "identifiers", "consent", "failed", "failed_bodies", "health", "access_log",
-    "users", "duplicates", "links", "data_use", "orders", "erasures",
+    "users", "duplicates", "links", "data_use", "orders", "erasures", "mend",
 ]  # fmt: skip
 
 ROLES = ("admin", "marketer", "agent", "privacy")
@@ -16,6 +16,7 @@ _ROLES_WITH: dict[Right, frozenset[str]] = {
     "consent": frozenset({"admin", "agent", "privacy"}),  # note what a customer said
     "failed": frozenset({"admin", "marketer", "privacy"}),
     "failed_bodies": frozenset({"admin", "privacy"}),  # raw events, which may hold anything
+    "mend": frozenset({"admin"}),  # take failed events in, changed
     "health": frozenset({"admin", "marketer", "privacy"}),
     "access_log": frozenset({"admin", "privacy"}),
     "users": frozenset({"admin"}),

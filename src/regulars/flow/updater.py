@@ -1,7 +1,7 @@
 """The updater: the one writer. It folds the log's records in order, one transaction per batch, the offset included."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import cast
 
 from regulars.collect.dedup import SeenIndex
 from regulars.collect.tail import TailIndex
@@ -10,7 +10,7 @@ from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.log import Log, Record
-from regulars.core.state import CLOCK, DEFINITIONS, EPOCH, FOLDED, LATE, RUN, Changes, State
+from regulars.core.state import CLOCK, DEFINITIONS, EPOCH, FOLDED, LATE, RUN, Changes, State, StateReader, scan
 from regulars.flow import generation
 from regulars.flow.engine import Engine, with_record_definitions
 from regulars.flow.history import History, Sealed
@@ -53,9 +53,9 @@ class Updater:
         self._sealed = sealed
         self._records = records
         self.seen = SeenIndex(self._page)
-        self.seen.load(self._runs("seen"))
+        self.seen.load(stored_runs(state, "seen"))
         self.tail = TailIndex(self._page)
-        self.tail.load(self._runs("tail"))
+        self.tail.load(stored_runs(state, "tail"))
         self.offset = cast(int, state.meta(FOLDED) or 0)
         self.clock = cast(int, state.meta(CLOCK) or 0)
         self.epoch = cast(int, state.meta(EPOCH) or 0)  # grows when other definitions or records serve
@@ -270,6 +270,12 @@ class Updater:
             raise LookupError(f"run {kind}/{level}/{seq} is missing in the state")
         return cast(bytes, row[3])
 
-    def _runs(self, kind: str) -> Iterable[tuple[int, int, bytes]]:
-        rows: Any = self._state.select(RUN, {"kind": kind}, order=("level", "seq"))
-        return ((row[1], row[2], row[3]) for row in rows)
+
+def stored_runs(state: StateReader, kind: str) -> Iterator[tuple[int, int, bytes]]:
+    """The pages of an index (level, seq, data) in the order of level and seq, a few in memory at a time."""
+    level = 0
+    while found := state.select(RUN, {"kind": kind}, at_least={"level": level}, order=("level",), limit=1):
+        level = cast(int, found[0][1])
+        for row in scan(state, RUN, {"kind": kind, "level": level}, by="seq"):
+            yield level, cast(int, row[2]), cast(bytes, row[3])
+        level += 1

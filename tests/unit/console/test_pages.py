@@ -8,7 +8,7 @@ import pytest
 from regulars.console.house import asset
 from regulars.core.state import CONSENT, FAILED
 from regulars.runtime.consents import asked
-from tests.unit.console.corner import PAGES, Corner, agrees, call, send
+from tests.unit.console.corner import PAGES, Corner, agrees, call, send, token_in
 
 # Customers -----------------------------------------------------------------------------------------------------------
 
@@ -294,3 +294,32 @@ def test_the_health_page_tells_of_signals_that_proved_nothing(own_corner: Corner
     own_corner.happened({**said, "context": {"tcf": "no TC string"}})
     page = own_corner.as_("ada").get("/console/health").text
     assert re.search(r"Consent that cannot be read</th><td>till</td><td class=\"num\">1<", page)
+
+
+def test_a_failed_event_is_mended_on_its_page_and_counts_once(tmp_path: Path) -> None:
+    with Corner(tmp_path) as corner:
+        corner.happened({"type": "track", "event": "Product Veiwed", "messageId": "x1", "userId": "ana"})
+        ada = corner.as_("ada")
+        (path,) = re.findall(r'href="(/console/failed/[0-9a-f]{16})"', ada.get("/console/failed").text)
+        for role in ("mia", "gil", "pia"):
+            assert corner.as_(role).get(path).status_code == 403
+        asked = {"action": "rename_event", "field": "", "to": "Product Viewed"}
+        preview = ada.get(path, params=asked).text
+        assert "What it would do" in preview
+        assert "the newest 1 of 1 were tried" in preview
+        assert corner.state.count(FAILED)[None] == 1
+        form = {"csrf": token_in(preview), **asked}
+        assert ada.post(path, data={**form, "csrf": "another"}).status_code == 403
+        answer = ada.post(path, data=form)
+        assert answer.status_code == 303
+        assert "left=0" in answer.headers["location"]
+        assert corner.state.count(FAILED).get(None, 0) == 0
+        assert ada.get(path).status_code == 404
+
+
+def test_a_mend_that_cannot_be_is_told_on_the_page(corner: Corner) -> None:
+    ada = corner.as_("ada")
+    path = re.findall(r'href="(/console/failed/[0-9a-f]{16})"', ada.get("/console/failed").text)[0]
+    answer = ada.get(path, params={"action": "cast", "field": "batch", "to": "number"})
+    assert answer.status_code == 422
+    assert "a path begins with one of" in answer.text

@@ -1,18 +1,18 @@
 """Failed events: which, why, how many, and what to do."""
 
 import asyncio
-from collections import defaultdict
 from difflib import get_close_matches
-from typing import cast
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromQuery
 
 from regulars.console.timeline import pretty
 from regulars.console.visit import Asked, Visit, needs
-from regulars.core.state import FAILED, Row
+from regulars.core.event import FailedEvent
+from regulars.core.state import FAILED
+from regulars.runtime.mending import Mending, before_of
 
-_LATEST = 300  # of each reason are looked at
 _EXAMPLES = 2
 _MOST_GROUPS = 60
 _MOST_BODY = 8_000
@@ -31,11 +31,13 @@ class Example(msgspec.Struct, frozen=True):
 class Group(msgspec.Struct, frozen=True):
     """Failed events of the same kind."""
 
+    cause: str
     reason: str
     name: str
     field: str
     expected: str
     count: int
+    oldest: int
     newest: int
     sources: list[str]
     suggestion: str  # a name of the tracking plan that looks like this one
@@ -43,51 +45,43 @@ class Group(msgspec.Struct, frozen=True):
 
 
 @get("/console/failed", guards=[needs("failed")])
-async def failed_page(visit: Asked) -> Response[str]:
-    """The page."""
+async def failed_page(visit: Asked, admitted: FromQuery[int | None] = None, left: FromQuery[int] = 0) -> Response[str]:
+    """The page; `admitted` and `left` say what a mend did."""
     if visit.may("failed_bodies"):
         await visit.looked("look at failed events", "failed events")
-    groups, counts, capped = await asyncio.to_thread(_groups, visit)
-    total = sum(counts.values())
+    groups, counts, causes = await asyncio.to_thread(_groups, visit)
     return visit.html(
-        "failed.html", active="failed", groups=groups, counts=counts, total=total, capped=capped, latest=_LATEST
-    )
+        "failed.html", active="failed", groups=groups, counts=counts, total=sum(counts.values()),
+        capped=causes > len(groups), most=_MOST_GROUPS, admitted=admitted, left=left,
+    )  # fmt: skip
 
 
-def _groups(visit: Visit) -> tuple[list[Group], dict[str, int], bool]:
-    state = visit.house.services.state
-    counts = {str(reason): number for reason, number in state.count(FAILED, by="reason").items()}
-    names = [event.name for event in visit.house.definitions.events]
+def _groups(visit: Visit) -> tuple[list[Group], dict[str, int], int]:
+    """The causes with most events, counts by reason, and how many causes there are."""
+    house = visit.house
+    mending = Mending(house.services, house.customers)
+    counts = {str(reason): number for reason, number in house.services.state.count(FAILED, by="reason").items()}
+    names = [event.name for event in house.definitions.events]
     found: list[Group] = []
-    capped = False
-    for reason, number in sorted(counts.items(), key=lambda item: -item[1]):
-        rows = state.select(FAILED, {"reason": reason}, order=("-offset",), limit=_LATEST)
-        capped |= number > len(rows)
-        groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-        for row in rows:
-            groups[str(row[5]), str(row[7]), str(row[8])].append(row)
-        for (name, field, expected), held in groups.items():
-            close = get_close_matches(name, names, n=1) if reason == "unknown_event" else []
-            found.append(
-                Group(
-                    reason, name, field, expected, len(held), max(cast(int, row[3]) for row in held),
-                    sorted({str(row[2]) for row in held}), close[0] if close else "",
-                    [_example(visit, row) for row in held[:_EXAMPLES]],
-                )
-            )  # fmt: skip
-    found.sort(key=lambda group: (-group.count, group.reason, group.name))
-    return found[:_MOST_GROUPS], counts, capped
+    for one in mending.groups(most=_MOST_GROUPS):
+        close = get_close_matches(one.name, names, n=1) if one.reason == "unknown_event" else []
+        examples = [_example(visit, failed) for failed in mending.newest(one.cause, _EXAMPLES)]
+        found.append(
+            Group(
+                one.cause, one.reason, one.name, one.field, one.expected, one.count, one.first, one.last,
+                [one.source], close[0] if close else "", examples,
+            )
+        )  # fmt: skip
+    return found, dict(sorted(counts.items(), key=lambda item: -item[1])), mending.causes()
 
 
-def _example(visit: Visit, row: Row) -> Example:
+def _example(visit: Visit, failed: FailedEvent) -> Example:
     body = ""
     if visit.may("failed_bodies"):
-        raw = row[10] if isinstance(row[10], bytes) else b""
-        try:
-            body = pretty(msgspec.json.decode(raw))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            body = raw.decode(errors="replace")
-    return Example(cast(int, row[3]), str(row[2]), str(row[4]), str(row[9]) if body else "", body[:_MOST_BODY])
+        held = before_of(failed)
+        body = held if isinstance(held, str) else pretty(held)
+    got = failed.got if body else ""
+    return Example(failed.received_at, failed.source, failed.message_id, got, body[:_MOST_BODY])
 
 
 HANDLERS = (failed_page,)
