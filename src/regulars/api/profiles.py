@@ -135,11 +135,13 @@ def trace_of(services: Services, customers: Customers, message_id: str, source: 
         place = customers.locate(name, message_id)
         if place is not None:
             return _counted(services, customers, name, message_id, *place)
-    for row in services.state.select(FAILED, order=("-offset",), limit=10_000):
-        if row[4] == message_id and row[2] in sources:
-            return _failed(row)
+    for name in sources:
+        rows = services.state.select(FAILED, {"message_id": message_id, "source": name}, order=("-offset",), limit=1)
+        if rows:
+            return _failed(rows[0])
     waiting = services.log.head() - services.folded_offset()
     detail = f"no event with message id {message_id!r} was folded from {', '.join(sources)}"
+    detail += "; ids are kept for 7 days after receipt, and failed events until they are mended or forgotten"
     detail += f"; {waiting} records are waiting, try again" if waiting else ""
     raise Problem(404, detail, field="message_id", expected="a message id of the last 7 days", got=message_id)
 
