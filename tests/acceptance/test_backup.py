@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from regulars.runtime.folder import DataFolder
+from regulars.runtime.sealed import Sealed
 from regulars.testing import Product
 from tests.acceptance.shop import SERVER_KEY, make_shop, viewed, views
 
@@ -76,3 +78,14 @@ def test_a_damaged_or_incomplete_backup_is_refused_before_anything_is_written(tm
     done = regulars("restore", tmp_path / "backup", tmp_path / "again")
     assert (done.returncode, "no whole backup" in done.stderr) == (2, True)
     assert not (tmp_path / "again").exists()
+
+
+def test_a_backup_amid_an_erasure_knows_whom_it_still_has_to_search_for(tmp_path: Path) -> None:
+    with Product(make_shop(tmp_path / "shop"), tmp_path / "data"):
+        pass
+    Sealed(DataFolder(tmp_path / "data")).keep("e1", ["user_id:ana"])  # as between the phases clear and verify
+    done = regulars("backup", tmp_path / "shop", tmp_path / "backup", "--data", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    done = regulars("restore", tmp_path / "backup", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    assert Sealed(DataFolder(tmp_path / "again" / "data")).keys("e1") == ["user_id:ana"]

@@ -1,5 +1,6 @@
 """A whole installation in one folder, taken while it runs, and put back."""
 
+import contextlib
 import hashlib
 import shutil
 import time
@@ -175,6 +176,7 @@ def verify(folder: Path, backup: Backup, tell: Tell) -> None:
 def _copy(settings: Settings, source: DataFolder, target: DataFolder, shop: Path, tell: Tell) -> tuple[int, int] | None:
     """Folded offset and log head of the copy; None when it is not consistent and must be taken again."""
     target.root.mkdir(parents=True)
+    _copy_notes(source, target)
     tell("state")
     reader = SqliteStateReader(source.state)
     try:
@@ -210,6 +212,7 @@ def _copy(settings: Settings, source: DataFolder, target: DataFolder, shop: Path
     if (noted := ledger.ledger_of(source.root)).exists():
         (target.root / ledger.NAME).parent.mkdir(exist_ok=True)
         shutil.copy2(noted, target.root / ledger.NAME)
+    _copy_notes(source, target)
     tell("models")
     shutil.copytree(source.models, target.models, dirs_exist_ok=True)
     shutil.copy2(source.secret_key, target.secret_key)
@@ -218,6 +221,18 @@ def _copy(settings: Settings, source: DataFolder, target: DataFolder, shop: Path
     inside = settings.data.relative_to(settings.shop) if settings.data.is_relative_to(settings.shop) else None
     _copy_shop(settings.shop, shop, inside)
     return folded if isinstance(folded, int) else 0, head
+
+
+def _copy_notes(source: DataFolder, target: DataFolder) -> None:
+    """Whom running erasures search for (`runtime.sealed`): the state may be copied when it has forgotten that.
+
+    Before the state and after it, because a note comes and goes beside it; one too many is removed at the first start.
+    """
+    for note in (source.root / ledger.NAME).parent.glob("*.sealed"):
+        copy = target.root / note.relative_to(source.root)
+        copy.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # the erasure has just ended
+            shutil.copy2(note, copy)
 
 
 def _copy_shop(source: Path, target: Path, data: Path | None) -> None:
