@@ -4,6 +4,7 @@ import http.client
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -13,6 +14,11 @@ from urllib.parse import urlsplit
 #: Stored, but the client never hears of it: what a retry then carries must not count again.
 LOST_ANSWER = "lost answer"
 RESET = "reset"
+#: The answer ends in the middle, though its length was told.
+TRUNCATED = "truncated"
+#: Everything arrives, late.
+DELAY = "delay"
+DELAY_SECONDS = 0.3
 _OF_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -22,6 +28,7 @@ class Proxy:
     def __init__(self, target: str, faults: Iterable[int | str]) -> None:
         self.failed: list[int | str] = []
         self.passed = 0
+        self.retry_after = "0"
         self._faults = list(faults)
         self._lock = threading.Lock()
         self._target = urlsplit(target).netloc
@@ -61,6 +68,9 @@ class Proxy:
         finally:
             connection.close()
 
+    def answered(self, body: bytes, status: int) -> None:
+        """Hear what the product answered to a request, whatever its client will hear; for those who keep account."""
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -75,17 +85,25 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         fault = self.server.proxy.fault() if self.command == "POST" else None
         if isinstance(fault, int):
-            self._answer(fault, [("retry-after", "0")], b"")
+            self._answer(fault, [("retry-after", self.server.proxy.retry_after)], b"")
             return
         if fault == RESET:
             self._reset()
             return
+        if fault == DELAY:
+            time.sleep(DELAY_SECONDS)
         kept = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONNECTION}
-        status, headers, content = self.server.proxy.forward(self.command, self.path, kept, body)
+        try:
+            status, headers, content = self.server.proxy.forward(self.command, self.path, kept, body)
+        except (OSError, http.client.HTTPException):  # the product is away, or went while it answered
+            self._reset()
+            return
+        self.server.proxy.answered(body, status)
         if fault == LOST_ANSWER:
             self._reset()
             return
-        self._answer(status, [(n, v) for n, v in headers if n.lower() not in _OF_CONNECTION], content)
+        kept_headers = [(n, v) for n, v in headers if n.lower() not in _OF_CONNECTION]
+        self._answer(status, kept_headers, content, sent=len(content) // 2 if fault == TRUNCATED else len(content))
 
     do_GET = do_POST = do_OPTIONS = _serve  # noqa: N815 - the names that the standard library looks for
 
@@ -99,14 +117,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(pieces)
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes, *, sent: int = 0) -> None:
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
         if status != 204:
             self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[:sent])
+        if sent < len(content):
+            self.close_connection = True
 
     def _reset(self) -> None:
         # With a linger of zero seconds, closing sends a reset.
