@@ -42,6 +42,7 @@ def run(
     settings: Settings, *, fresh: bool, live: bool, speed: float, console: Console, households: int | None = None
 ) -> int:
     """Import what is missing, train, serve until Ctrl+C; the exit code of the server."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background programs ignore it otherwise
     if fresh and settings.data.exists():
         shutil.rmtree(settings.data)
     definitions = load(settings.shop)

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import io
 import os
+import queue
 import signal
 import sys
 import threading
@@ -27,10 +28,20 @@ def end_with_parent(parent: int) -> None:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM and SIGINT set.
+
+    Not by the handler itself: it runs in the main thread, which may hold the event's lock while it waits for it.
+    """
     stopping = threading.Event()
+    asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def pass_on() -> None:
+        asked.get()
+        stopping.set()
+
+    threading.Thread(target=pass_on, name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda *_: asked.put(None))
     return stopping
 
 
