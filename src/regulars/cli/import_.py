@@ -13,7 +13,7 @@ from regulars.api.keys import Keys
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.core.definitions import Definitions, Source
 from regulars.core.errors import Rejected
-from regulars.importing import KINDS, HttpSink, LocalSink, Sink, run_import
+from regulars.importing import KINDS, Given, HttpSink, LocalSink, Sink, noun_of, run_import
 from regulars.importing.files import FORMATS, format_of, total_of
 from regulars.importing.job import Journal
 from regulars.runtime import Settings
@@ -32,6 +32,7 @@ SHOWN = 20
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What a row of the file is.")
 @click.option("--format", "file_format", type=click.Choice(FORMATS), help="By default what the file's name says.")
 @click.option("--map", "mapping", multiple=True, metavar="COLUMN=FIELD", help="Which field a column fills.")
+@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="An option of the kind.")
 @click.option(
     "--key", envvar="REGULARS_KEY", help="A server key; also in REGULARS_KEY. Not needed while no server runs."
 )
@@ -45,6 +46,7 @@ def command(  # noqa: PLR0913 - the options of an import
     kind: str,
     file_format: str | None,
     mapping: tuple[str, ...],
+    options: tuple[str, ...],
     key: str | None,
     url: str | None,
     again: bool,
@@ -59,23 +61,21 @@ def command(  # noqa: PLR0913 - the options of an import
     if not file.is_file():
         raise Rejected(f"{file} is not a file", field="FILE", expected="a file", got=str(file))
     chosen = file_format or format_of(file)
-    columns = _mapping(mapping)
+    columns, said = _pairs(mapping, "--map COLUMN=FIELD"), _pairs(options, "--set NAME=VALUE")
+    given = Given(path=file, kind=kind, format=chosen, mapping=columns, options=said)
     with _sink(settings, definitions, key, url) as sink, _bar(file, total_of(file, chosen)) as bar:
-        journal = Journal(settings.data / "imports", file, kind, columns)
+        journal = Journal(settings.data / "imports", given)
         if again:
             journal.note(0)
         result = run_import(
-            file,
-            kind,
-            chosen,
+            given,
             definitions,
             sink,
             journal=journal,
-            mapping=columns,
             progress=lambda done: bar.update(bar.task_ids[0], completed=done),
         )
     earlier = f", {result.skipped} were sent by an earlier run" if result.skipped else ""
-    click.echo(f"{file}: {result.rows} rows, {result.calls} {_noun(kind)} imported{earlier}, {result.bad} bad rows")
+    click.echo(f"{file}: {result.rows} rows, {result.calls} {noun_of(kind)} imported{earlier}, {result.bad} bad rows")
     for mistake in result.mistakes[:SHOWN]:
         click.echo(f"  {mistake}", err=True)
     if result.bad > SHOWN:
@@ -129,21 +129,12 @@ def _source(definitions: Definitions, key: str | None) -> Source:
     return found if found is not None else servers[-1]
 
 
-def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
+def _pairs(pairs: tuple[str, ...], written: str) -> dict[str, str]:
+    option, _, expected = written.partition(" ")
     for pair in pairs:
         if "=" not in pair:
-            raise Rejected(f"--map {pair!r}: expected COLUMN=FIELD", field="--map", expected="COLUMN=FIELD", got=pair)
+            raise Rejected(f"{option} {pair!r}: expected {expected}", field=option, expected=expected, got=pair)
     return dict(pair.split("=", 1) for pair in pairs)
-
-
-def _noun(kind: str) -> str:
-    return {
-        "orders": "orders",
-        "order-lines": "orders",
-        "events": "events",
-        "products": "items",
-        "customers": "customers",
-    }[kind]
 
 
 @contextmanager

@@ -11,8 +11,7 @@ import msgspec
 
 from regulars.core.errors import Rejected, Unavailable
 
-FORMATS = ("csv", "ndjson", "parquet")
-_SUFFIXES = {
+SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -34,6 +33,8 @@ class BrokenRow(msgspec.Struct, frozen=True):
 
 
 Row = tuple[int, Mapping[str, Any]] | BrokenRow
+#: Reads an unpacked stream; the path is for messages.
+Reader = Callable[[IO[bytes], Path], Iterator[Row]]
 #: Told how many bytes (Parquet: rows) of the file are read so far.
 Progress = Callable[[int], None]
 
@@ -41,7 +42,7 @@ Progress = Callable[[int], None]
 def format_of(path: Path) -> str:
     """The format by the file's name; raises Rejected when the name does not tell."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    found = _SUFFIXES.get(suffixes[-1] if suffixes else "")
+    found = SUFFIXES.get(suffixes[-1] if suffixes else "")
     if found is None:
         raise Rejected(
             f"the name of {path} does not say what it holds; say it with --format",
@@ -68,7 +69,7 @@ def read(path: Path, kind: str, progress: Progress = lambda _: None) -> Iterator
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"
             stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]  # an IO all the same
-            reader = _read_csv if kind == "csv" else _read_ndjson
+            reader = READERS[kind]
             for number, row in enumerate(reader(stream, path)):
                 if number % 1000 == 0:
                     progress(raw.tell())
@@ -151,3 +152,8 @@ def _parquet(path: Path) -> Any:
         raise Rejected(
             f"{path} is not a whole Parquet file: {error}", field="FILE", expected="Parquet", got=path.name
         ) from None
+
+
+#: A format is a reader here and the endings of its files in SUFFIXES. Parquet reads its end first, and so is apart.
+READERS: dict[str, Reader] = {"csv": _read_csv, "ndjson": _read_ndjson}
+FORMATS = (*READERS, "parquet")

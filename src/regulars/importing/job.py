@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,35 @@ from typing import Any
 import msgspec
 
 from regulars.catalog import RowError, parse_rows
-from regulars.collect.customers import RECORD, customers
-from regulars.collect.rows import BadRow, Call, events, order_lines, orders
+from regulars.collect.files import KINDS as EVENT_KINDS
+from regulars.collect.files.kind import About, BadRow, Call
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.importing.files import BrokenRow, Progress, Row, read
 from regulars.importing.sinks import Sink
 
-KINDS = ("orders", "order-lines", "events", "products", "customers")
+PRODUCTS = "products"
+KINDS = (*EVENT_KINDS, PRODUCTS)
 #: Events and bytes of one body; the server takes 4 MB.
 BODY_EVENTS, BODY_BYTES = 1_000, 3_000_000
 PRODUCT_ROWS = 1_000
 #: Bad rows that are kept to be shown.
 SHOWN = 1_000
+
+
+def noun_of(kind: str) -> str:
+    """What one thing of a kind of file is called."""
+    return EVENT_KINDS[kind].noun if kind in EVENT_KINDS else "items"
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of an import, and what the caller says of it."""
+
+    path: Path
+    kind: str  # one of KINDS
+    format: str
+    mapping: dict[str, str] = {}  # column -> field
+    options: dict[str, str] = {}  # of the kind
 
 
 class Imported(msgspec.Struct):
@@ -38,10 +54,11 @@ class Imported(msgspec.Struct):
 class Journal:
     """How many calls of a file are acknowledged, so that a stopped import goes on where it was."""
 
-    def __init__(self, folder: Path, file: Path, kind: str, mapping: Mapping[str, str]) -> None:
-        stat = file.stat()
+    def __init__(self, folder: Path, given: Given) -> None:
+        stat = given.path.stat()
+        said = {**given.mapping, **given.options}
         about = msgspec.json.encode(
-            [str(file.absolute()), stat.st_size, stat.st_mtime_ns, kind, dict(mapping)], order="deterministic"
+            [str(given.path.absolute()), stat.st_size, stat.st_mtime_ns, given.kind, said], order="deterministic"
         )
         self._path = folder / f"{hashlib.blake2b(about, digest_size=12).hexdigest()}.json"
 
@@ -61,26 +78,27 @@ class Journal:
 
 
 def run_import(
-    file: Path,
-    kind: str,
-    file_format: str,
+    given: Given,
     definitions: Definitions,
     sink: Sink,
     *,
     journal: Journal | None = None,
-    mapping: Mapping[str, str] | None = None,
     progress: Progress = lambda _: None,
 ) -> Imported:
     """Send everything in the file that can be read; the rest is told row by row and harms nothing."""
-    if kind not in KINDS:
-        raise Rejected(f"there is no import of {kind!r}", field="--kind", expected=", ".join(KINDS), got=kind)
+    if given.kind not in KINDS:
+        expected = ", ".join(KINDS)
+        raise Rejected(f"there is no import of {given.kind!r}", field="--kind", expected=expected, got=given.kind)
     result = Imported()
-    rows = _readable(read(file, file_format, progress), file, result)
-    if kind == "products":
-        _send_products(rows, file, file_format, definitions, sink, result)
+    rows = _readable(read(given.path, given.format, progress), given.path, result)
+    if given.kind == PRODUCTS:
+        _send_products(rows, given, definitions, sink, result)
         return result
-    calls = _calls(kind, rows, definitions, mapping or {})
-    _send_calls(_good(calls, file, result), definitions, sink, journal, result)
+    about = _about(definitions, given)
+    kind = EVENT_KINDS[given.kind]
+    if kind.check is not None:
+        kind.check(about)
+    _send_calls(_good(kind.calls(rows, about), given.path, result), definitions, sink, journal, result)
     return result
 
 
@@ -93,26 +111,10 @@ def _readable(rows: Iterator[Row], file: Path, result: Imported) -> Iterator[tup
             yield row
 
 
-def _calls(
-    kind: str, rows: Iterator[tuple[int, Mapping[str, Any]]], definitions: Definitions, mapping: Mapping[str, str]
-) -> Iterator[Call | BadRow]:
+def _about(definitions: Definitions, given: Given) -> About:
     shop = definitions.shop
-    if kind == "events":
-        return events(rows, time_zone=shop.time_zone, mapping=mapping)
-    if kind == "customers":
-        person = definitions.identity.person
-        if RECORD not in person and not set(person) & set(mapping.values()):
-            raise Rejected(
-                f"the ids of a customer file need a type of identifier: add [types.{RECORD}] with kind = 'person' to "
-                "identity.toml, or name a type with --map COLUMN=TYPE",
-                field="identity.toml",
-                expected=RECORD,
-                got=", ".join(person),
-            )
-        now = time.time_ns() // 1_000_000
-        return customers(rows, time_zone=shop.time_zone, now=now, types=person, mapping=mapping)
-    make: Callable[..., Iterator[Call | BadRow]] = orders if kind == "orders" else order_lines
-    return make(rows, currency=shop.currency, time_zone=shop.time_zone, mapping=mapping)
+    now = time.time_ns() // 1_000_000
+    return About(shop.currency, shop.time_zone, now, tuple(definitions.identity.person), given.mapping, given.options)
 
 
 def _good(calls: Iterator[Call | BadRow], file: Path, result: Imported) -> Iterator[dict[str, Any]]:
@@ -160,18 +162,17 @@ def _send_calls(
 
 def _send_products(
     rows: Iterator[tuple[int, Mapping[str, Any]]],
-    file: Path,
-    file_format: str,
+    given: Given,
     definitions: Definitions,
     sink: Sink,
     result: Imported,
 ) -> None:
     pending: list[Mapping[str, Any]] = []
     for line, row in rows:
-        said = {k: v for k, v in row.items() if v not in ("", None)} if file_format == "csv" else row
-        (parsed,) = parse_rows([(line, said)], currency=definitions.shop.currency, source=file_format)
+        said = {k: v for k, v in row.items() if v not in ("", None)} if given.format == "csv" else row
+        (parsed,) = parse_rows([(line, said)], currency=definitions.shop.currency, source=given.format)
         if isinstance(parsed, RowError):
-            _note(result, f"{file}:{line}: {parsed.field}: expected {parsed.expected}, got {parsed.got}")
+            _note(result, f"{given.path}:{line}: {parsed.field}: expected {parsed.expected}, got {parsed.got}")
             continue
         pending.append(said)
         if len(pending) >= PRODUCT_ROWS:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from regulars.collect.rows import BadRow, Call, events, order_lines, orders
+from regulars.collect.files import KINDS
+from regulars.collect.files.kind import About, BadRow, Call
 
-BERLIN = "Europe/Berlin"
+BERLIN = About("EUR", "Europe/Berlin")
 
 
 def numbered(*rows: Any) -> Iterable[tuple[int, Mapping[str, Any]]]:
@@ -25,7 +26,8 @@ def line(**changes: Any) -> dict[str, Any]:
 
 
 def lines(*rows: Any, mapping: Mapping[str, str] | None = None) -> list[Call | BadRow]:
-    return list(order_lines(numbered(*rows), currency="USD", time_zone="America/New_York", mapping=mapping))
+    about = About("USD", "America/New_York", mapping=dict(mapping or {}))
+    return list(KINDS["order-lines"].calls(numbered(*rows), about))
 
 
 def test_the_lines_of_an_order_become_one_order() -> None:
@@ -136,14 +138,15 @@ def test_an_order_may_be_one_row() -> None:
         "total": "12.5",
         "channel": "shop",
     }
-    (found,) = orders(numbered(row), currency="EUR", time_zone=BERLIN)
+    (found,) = KINDS["orders"].calls(numbered(row), BERLIN)
     assert isinstance(found, Call)
     assert found.payload["properties"] == {"order_id": "7", "total": 12.5, "channel": "shop", "currency": "EUR"}
 
 
 def test_an_order_without_a_total_is_refused() -> None:
-    (bad,) = orders(numbered({"order_id": "7", "user_id": "a", "date": "2017-06-01"}), currency="EUR", time_zone=BERLIN)
-    assert bad == BadRow(2, "total", "what the order costs", "nothing")
+    row = {"order_id": "7", "user_id": "a", "date": "2017-06-01"}
+    (bad,) = KINDS["orders"].calls(numbered(row), BERLIN)
+    assert bad == BadRow(2, "total", "what the order costs", "nothing", ((2, row),))
 
 
 def test_other_columns_of_an_event_are_its_properties() -> None:
@@ -155,7 +158,7 @@ def test_other_columns_of_an_event_are_its_properties() -> None:
         "properties.price": 2.5,
         "x": None,
     }
-    (found,) = events(numbered(row), time_zone=BERLIN)
+    (found,) = KINDS["events"].calls(numbered(row), BERLIN)
     assert isinstance(found, Call)
     assert (found.payload["anonymousId"], found.payload["timestamp"]) == ("c1", "2017-07-14T02:40:00+00:00")
     assert found.payload["properties"] == {"product_id": "p", "price": 2.5}
@@ -163,11 +166,11 @@ def test_other_columns_of_an_event_are_its_properties() -> None:
 
 def test_a_call_of_the_segment_spec_passes_as_it_is() -> None:
     call = {"type": "identify", "userId": "ana", "traits": {"city": "Graz"}, "messageId": "m"}
-    (found,) = events(numbered(call), time_zone=BERLIN)
+    (found,) = KINDS["events"].calls(numbered(call), BERLIN)
     assert found == Call(2, 1, call)
 
 
 def test_a_row_that_is_no_object_is_named() -> None:
-    (bad,) = events([(9, ["a"])], time_zone=BERLIN)  # type: ignore[list-item]  # what a line of NDJSON may hold
+    (bad,) = KINDS["events"].calls([(9, ["a"])], BERLIN)  # type: ignore[list-item]  # what a line of NDJSON may hold
     assert isinstance(bad, BadRow)
     assert (bad.line, bad.field) == (9, "row")

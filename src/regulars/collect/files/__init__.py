@@ -1,0 +1,17 @@
+"""Files (CSV, NDJSON, Parquet and others) whose rows become the calls that live events are: a module for each kind.
+
+What a kind is, and how one is added, stands in `collect.files.kind`; the line that adds it is here.
+"""
+
+from regulars.collect.files import customers, events, orders
+from regulars.collect.files.kind import FileKind
+
+KINDS: dict[str, FileKind] = {
+    kind.name: kind
+    for kind in (
+        orders.ORDERS,
+        orders.ORDER_LINES,
+        events.KIND,
+        customers.KIND,
+    )
+}
