@@ -8,7 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 common=(--quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header
-        --no-emit-index-url --no-emit-find-links --extra demo --extra linking pyproject.toml)
+        --no-emit-index-url --no-emit-find-links --extra demo --extra linking --extra fast --extra ml
+        pyproject.toml)
 "$uv" pip compile "${common[@]}" "$@" --group dev --output-file requirements-dev.lock
 "$uv" pip compile "${common[@]}" "$@" --group build --constraint requirements-dev.lock --output-file requirements.lock
 "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
