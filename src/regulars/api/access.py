@@ -7,9 +7,11 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
+from regulars.api.hot import within_rate
 from regulars.api.keys import Keys, key_in
 from regulars.api.problem import Problem
 from regulars.core.definitions import Source
+from regulars.runtime.rates import Rates
 
 #: Whoever may read the data folder: the command line on the server's own machine.
 OPERATOR = Source(id="operator", kind="server", scopes=("profiles", "catalog", "privacy", "admin"))
@@ -39,7 +41,7 @@ def authorised(connection: ASGIConnection, scope: str) -> Source:  # type: ignor
     if key and hmac.compare_digest(key.encode(), operator.encode()):
         source = OPERATOR
     if source is None:
-        raise Problem(
+        unknown = Problem(
             401,
             "this needs a server key; send it as `Authorization: Bearer …` or as the user name of Basic authentication",
             field="Authorization",
@@ -47,6 +49,8 @@ def authorised(connection: ASGIConnection, scope: str) -> Source:  # type: ignor
             got="another key" if key else "nothing",
             headers=((b"www-authenticate", b'Basic realm="regulars"'),),
         )
+        client = connection.client
+        raise keys.refused(client.host if client is not None else "", [], unknown)
     if source.kind != "server" or scope not in source.scopes:
         raise Problem(
             403,
@@ -55,4 +59,6 @@ def authorised(connection: ASGIConnection, scope: str) -> Source:  # type: ignor
             expected=f"a server key with scope {scope}",
             got=f"the {source.kind} key of {source.id!r} with scopes {', '.join(source.scopes)}",
         )
+    rates: Rates = connection.app.state["rates"]
+    within_rate(rates, source, 1)
     return source

@@ -38,7 +38,7 @@ from regulars.api import (
 from regulars.api.access import operator_key
 from regulars.api.asgi import Handler, Receive, Scope, Send, serve
 from regulars.api.hot import Route
-from regulars.api.keys import Keys
+from regulars.api.keys import keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
 from regulars.core.errors import RegularsError
@@ -126,7 +126,8 @@ def litestar_app(services: Services, metrics: Metrics) -> Litestar:
 
 def _remember(services: Services) -> Callable[[AppConfig], AppConfig]:
     def keep(config: AppConfig) -> AppConfig:
-        config.state["keys"] = Keys(services.definitions.sources)
+        config.state["keys"] = keys_of(services)
+        config.state["rates"] = services.rates
         config.state["links"] = LinkSigner(services.folder.secret())
         config.state["operator_key"] = operator_key(services.folder.secret())
         return config

@@ -23,7 +23,8 @@ class Disconnected(Exception):
 async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request of a hot route for a server that speaks ASGI."""
     headers: HeaderList = list(scope["headers"])
-    request = Request(scope["method"], scope["path"], scope["query_string"], headers)
+    client = scope.get("client")
+    request = Request(scope["method"], scope["path"], scope["query_string"], headers, client[0] if client else "")
     answer = route.open(request)
     if answer is None:
         try:

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from regulars.api.asgi import inflate
-from regulars.api.hot import JSON, Answer, Done, HeaderList, Request, Route, cors
-from regulars.api.keys import Keys
+from regulars.api.hot import JSON, Answer, Done, HeaderList, Request, Route, cors, within_rate
+from regulars.api.keys import keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.core.errors import Unavailable
@@ -34,7 +34,7 @@ class Desk(Route):
     scope = "decide"
 
     def __init__(self, services: Services, metrics: Metrics) -> None:
-        super().__init__("decide", BODY_BYTES, Keys(services.definitions.sources), metrics)
+        super().__init__("decide", BODY_BYTES, keys_of(services), metrics)
         self._services = services
         self._languages = services.definitions.shop.languages
         self._waits = services.settings.decide_waits
@@ -70,6 +70,7 @@ class Desk(Route):
                 expected="a server key",
                 got=f"the browser key of {source.id!r}",
             )
+        within_rate(self._services.rates, source, 1 + len(call.events))
         outcome = flow.flow.decide(call, source, now=self._services.clock(), explain=explain)
         stored = flow.append(outcome)
         language = spoken(call.language, request.header(b"accept-language").decode("latin-1"), self._languages)

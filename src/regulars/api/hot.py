@@ -1,5 +1,6 @@
 """What the hot routes have in common: read a request's head, know the source, and answer, by whatever it came."""
 
+import math
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from regulars.api.metrics import Metrics
 from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
 from regulars.core.definitions import Source
 from regulars.core.errors import RegularsError
+from regulars.runtime.rates import Rates
 
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 JSON: HeaderList = [(b"content-type", b"application/json")]
@@ -32,13 +34,14 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".en
 class Request:
     """The head of a request, and what is known of its sender."""
 
-    __slots__ = ("began", "headers", "key", "method", "origin", "path", "query", "source")
+    __slots__ = ("address", "began", "headers", "key", "method", "origin", "path", "query", "source")
 
-    def __init__(self, method: str, path: str, query: bytes, headers: HeaderList) -> None:
+    def __init__(self, method: str, path: str, query: bytes, headers: HeaderList, address: str = "") -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers  # names in lower case
+        self.address = address  # of who is connected: the sender or a proxy
         self.began = time.perf_counter()
         self.origin = b""
         self.key = ""
@@ -142,7 +145,7 @@ class Route:
         """The source of a key, that may use this route from the request's page; a Problem otherwise."""
         source = self.find(key) if key else None
         if source is None:
-            raise _unauthorized(key)
+            raise self._keys.refused(request.address, request.headers, _unauthorized(key))
         if self.scope not in source.scopes:
             raise self.forbidden(source, f"a key with scope {self.scope}")
         if request.origin and not allows_origin(source, request.origin):
@@ -251,6 +254,27 @@ def too_large(limit: int, size: int) -> Problem:
         expected=f"at most {limit} bytes",
         got=f"{size} bytes or more",
         headers=((b"connection", b"close"),),
+    )
+
+
+def within_rate(rates: Rates, source: Source, events: int) -> None:
+    """Take the source's tokens for these events; a Problem 429 where it sends more than its rate."""
+    wait = rates.wait(source.id, events)
+    if wait:
+        raise too_many(source.id, events, wait)
+
+
+def too_many(source: str, events: int, wait: float) -> Problem:
+    """What a source that sends more than its rate is answered with."""
+    seconds = math.ceil(wait)
+    return Problem(
+        429,
+        f"source {source!r} sends more events than its `rate` in sources.toml; nothing of this request was stored. "
+        f"Send it again in {seconds} s",
+        field="rate",
+        expected="no more than the source's rate",
+        got=f"{events} events too early",
+        headers=((b"retry-after", str(seconds).encode()),),
     )
 
 

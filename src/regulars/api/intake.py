@@ -1,6 +1,5 @@
 """Events in: authenticate, check the envelope, store the verbatim body durably, answer."""
 
-import math
 import time
 from functools import partial
 from http import HTTPStatus
@@ -8,8 +7,8 @@ from http import HTTPStatus
 import msgspec
 
 from regulars.api.asgi import inflate
-from regulars.api.hot import JSON, Answer, Done, Request, Route, cors, problem_answer, too_large
-from regulars.api.keys import Keys, key_in_body
+from regulars.api.hot import JSON, Answer, Done, Request, Route, cors, problem_answer, too_large, within_rate
+from regulars.api.keys import Keys, key_in_body, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem, problem_of
 from regulars.collect import Decoder
@@ -44,7 +43,7 @@ _STORED = Answer(200, JSON, _SUCCESS)
 
 def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
     """The hot routes of intake by path."""
-    keys = Keys(services.definitions.sources)
+    keys = keys_of(services)
     doors = {name: Door(name, services, keys, metrics) for name in set(ROUTES.values())}
     beacon = Beacon("batch", services, keys, metrics)
     return {
@@ -90,15 +89,15 @@ class Door(Route):
         received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000
         record = NewRecord(EVENTS, source.id, self.name, received, body)
         if request.query and request.asks("strict") is not None:
-            self._strict(request, record, done)
+            self._strict(request, source, record, done)
             return
         answer = Answer(200, [*JSON, *cors(request.origin)], _SUCCESS) if request.origin else _STORED
         if events:
-            self._store(request, record, events, answer, done)
+            self._store(request, source, record, events, answer, done)
         else:
             done(self.counted(request, answer))
 
-    def _strict(self, request: Request, record: NewRecord, done: Done) -> None:
+    def _strict(self, request: Request, source: Source, record: NewRecord, done: Done) -> None:
         """All or nothing, with the verdict on each event."""
         if self._decoder is None:
             self._decoder = Decoder(self._services.definitions)
@@ -107,7 +106,7 @@ class Door(Route):
         if not bad:
             body = msgspec.json.encode({"success": True, "stored": True, "events": results})
             answer = Answer(200, [*JSON, *cors(request.origin)], body)
-            self._store(request, record, len(results), answer, done)
+            self._store(request, source, record, len(results), answer, done)
             return
         problem = Problem(
             422,
@@ -121,10 +120,10 @@ class Door(Route):
         )
         done(self.counted(request, problem_answer(problem, request.origin)))
 
-    def _store(self, request: Request, record: NewRecord, events: int, answer: Answer, done: Done) -> None:
-        wait = self._services.rates.wait(record.source, events)
-        if wait:
-            raise too_many(record.source, events, wait)
+    def _store(
+        self, request: Request, source: Source, record: NewRecord, events: int, answer: Answer, done: Done
+    ) -> None:
+        within_rate(self._services.rates, source, events)
         self._services.intake.hand_in(record, partial(self._stored, request, events, answer, done))
 
     def _stored(self, request: Request, events: int, answer: Answer, done: Done, outcome: int | Exception) -> None:
@@ -143,20 +142,6 @@ class Beacon(Door):
         if request.source is None and key:
             request.source = self.known(request, key)
         super()._take(request, body, done)
-
-
-def too_many(source: str, events: int, wait: float) -> Problem:
-    """What a source that sends more than its rate is answered with."""
-    seconds = math.ceil(wait)
-    return Problem(
-        429,
-        f"source {source!r} sends more events than its `rate` in sources.toml; nothing of this request was stored. "
-        f"Send it again in {seconds} s",
-        field="rate",
-        expected="no more than the source's rate",
-        got=f"{events} events too early",
-        headers=((b"retry-after", str(seconds).encode()),),
-    )
 
 
 class _Object(msgspec.Struct, gc=False):

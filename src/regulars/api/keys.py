@@ -4,11 +4,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from regulars.api.problem import Problem
+from regulars.api.visitors import Visitors, visitors_of
 from regulars.core.definitions import Source
+from regulars.runtime import Services
+from regulars.runtime.rates import Strangers
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -23,7 +27,9 @@ _KEYED = msgspec.json.Decoder(_Keyed)
 class Keys:
     """The sources of a shop by their keys. Only hashes of server keys are known here."""
 
-    def __init__(self, sources: Iterable[Source]) -> None:
+    def __init__(self, sources: Iterable[Source], visitors: Visitors | None = None) -> None:
+        sources = tuple(sources)
+        self._visitors = visitors or Visitors(Strangers())
         self._public = {source.write_key: source for source in sources if source.kind == "browser" and source.write_key}
         self._apps = {app_id: source for source in sources if source.kind == "browser" for app_id in source.app_ids}
         self._secret = [(source.key_sha256, source) for source in sources if source.key_sha256]
@@ -44,9 +50,18 @@ class Keys:
         """The source of a key, or of what a tracker without a key calls its application."""
         return self.source(key) or self._apps.get(key)
 
+    def refused(self, address: str, headers: Sequence[tuple[bytes, bytes]], problem: Problem) -> Problem:
+        """What a key or signature that does not hold is answered with: this, or 429 when there were too many."""
+        return self._visitors.refused(address, headers, problem)
+
     def allows_origin(self, origin: bytes) -> bool:
         """Whether some browser source may be used from pages of this origin."""
         return self._any_origin or origin in self._origins
+
+
+def keys_of(services: Services) -> Keys:
+    """The keys of a shop that is served."""
+    return Keys(services.definitions.sources, visitors_of(services))
 
 
 def key_in(authorization: bytes, x_write_key: bytes) -> str:

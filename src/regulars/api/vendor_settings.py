@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from regulars.api.hot import JSON, Answer, Done, Request, Route
-from regulars.api.keys import Keys, allows_origin
+from regulars.api.keys import Keys, allows_origin, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.core.definitions import Source
@@ -49,7 +49,7 @@ _FLAGS = {
 
 def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
     """By path. Only public keys of this shop have settings; any other path is not there."""
-    keys = Keys(services.definitions.sources)
+    keys = keys_of(services)
     flags = Flags("flags", 1_000_000, keys, metrics)
     found: dict[str, Route] = {"/flags/": flags, "/flags": flags, "/decide/": flags}
     source_config = SourceConfig("sourceConfig", 0, keys, metrics)

@@ -8,7 +8,7 @@ import msgspec
 from regulars.api.asgi import inflate
 from regulars.api.hot import JSON, SENDERS, Answer, Done, HeaderList, Request, Route
 from regulars.api.intake import Door
-from regulars.api.keys import Keys
+from regulars.api.keys import Keys, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.collect.formats import FORMATS
@@ -30,7 +30,7 @@ _POSTHOG = ("/batch", "/e", "/capture", "/i/v0/e")
 
 def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
     """The hot routes of other vendors' clients, by path."""
-    keys = Keys(services.definitions.sources)
+    keys = keys_of(services)
     posthog, snowplow = PostHogDoor(services, keys, metrics), SnowplowDoor(services, keys, metrics)
     return {
         **{path + end: posthog for path in _POSTHOG for end in ("", "/")},
@@ -70,11 +70,11 @@ class VendorDoor(Door):
         received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000
         record = NewRecord(EVENTS, source.id, self.form, received, body)
         if request.query and request.asks("strict") is not None:
-            self._strict(request, record, done)
+            self._strict(request, source, record, done)
             return
         answer = self._told(request, body, envelope.events)
         if envelope.events:
-            self._store(request, record, envelope.events, answer, done)
+            self._store(request, source, record, envelope.events, answer, done)
         else:
             done(self.counted(request, answer))
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from regulars.api.hot import JSON, Answer, Done, Request, Route, too_large
-from regulars.api.keys import Keys, key_in
+from regulars.api.hot import JSON, Answer, Done, Request, Route, too_large, within_rate
+from regulars.api.keys import Keys, key_in, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.collect.body import plain
@@ -36,7 +36,7 @@ _LOG = structlog.get_logger("regulars.webhooks")
 
 def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
     """`/v1/webhooks/{system}/{source}` for each source that is a shop system."""
-    keys = Keys(services.definitions.sources)
+    keys = keys_of(services)
     return {
         f"/v1/webhooks/{source.webhook.shop}/{source.id}": WebhookDoor(services, keys, metrics, source, source.webhook)
         for source in services.definitions.sources
@@ -102,7 +102,7 @@ class WebhookDoor(Route):
         if not signature and self._webhook.shop == "woocommerce" and self._system.is_test(headers, body):
             done(self.counted(request, _HEARD))  # unsigned, and nothing is done but answering
             return
-        self._check(signature, headers, body)
+        self._check(request, signature, headers, body)
         if self._system.is_test(headers, body):
             done(self.counted(request, _HEARD))
             return
@@ -112,10 +112,12 @@ class WebhookDoor(Route):
             order_id=self._webhook.order_id,
             customer_type=self._webhook.customer_type,
         )
+        if head.topic not in self._system.privacy_topics:  # a person's wish is heard however much a shop sends
+            within_rate(self._services.rates, self._source, 1)
         record = self._record(head, body, content)
         self._services.intake.hand_in(record, partial(self._told, request, done))
 
-    def _check(self, signature: str, headers: Mapping[str, str], body: bytes) -> None:
+    def _check(self, request: Request, signature: str, headers: Mapping[str, str], body: bytes) -> None:
         if not self._secrets:
             raise Unavailable(
                 f"source {self._source.id!r} has no secret: {self._webhook.secret} is missing or empty on the server; "
@@ -129,7 +131,7 @@ class WebhookDoor(Route):
             if key and self._keys.source(key) == self._source:
                 return
         name = self._system.signature
-        raise Problem(
+        unsigned = Problem(
             401,
             f"the body is not signed with the secret of source {self._source.id!r}; nothing was stored. "
             f"Compare {self._webhook.secret} on the server with the secret that the shop system shows",
@@ -137,6 +139,7 @@ class WebhookDoor(Route):
             expected=f"HMAC-SHA256 over the raw body, {self._system.encoding}",
             got="another signature" if signature else "nothing",
         )
+        raise self._keys.refused(request.address, request.headers, unsigned)
 
     def _read(self, body: bytes) -> object:
         try:

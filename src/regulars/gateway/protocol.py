@@ -192,7 +192,8 @@ class HotProtocol(HttpToolsProtocol):
         if route is None or self.parser.get_method() != b"POST" or self.parser.should_upgrade():
             self._to_uvicorn()
             return
-        exchange = Exchange(self, route, Request("POST", path.decode(), query, self.headers))
+        address = self.client[0] if self.client else ""
+        exchange = Exchange(self, route, Request("POST", path.decode(), query, self.headers, address))
         exchange.keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         exchange.expects = self.expect_100_continue
         exchange.refused = route.open(exchange.request)

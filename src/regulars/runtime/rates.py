@@ -1,17 +1,25 @@
-"""How many events a source may send: a bucket of tokens for each source with a rate, so that none crowds out others.
+"""How much a source may send, and how often somebody without a key may try.
+
+A bucket of tokens for each source with a rate, so that none crowds out others.
 
 The bucket holds `burst` seconds' worth; each event takes a token, and tokens come back at the rate. A request of more
 events than a full bucket is let through when the bucket is full, and the next ones wait until that is paid off. There
 is one small bucket for each source of sources.toml, whatever senders do.
 """
 
+import ipaddress
 import time
+from array import array
 from collections.abc import Callable, Iterable
 
 from regulars.core.definitions import Source
 
 #: Seconds at the rate that may come at once.
 BURST_SECONDS = 10.0
+#: Refused keys and signatures of one address at once, and how many more each second.
+STRANGER_BURST, STRANGER_RATE = 60, 1.0
+#: Places of the table in which addresses are counted; two that share one are told to wait together.
+_PLACES = 16_384
 
 
 class Rates:
@@ -43,3 +51,48 @@ class Rates:
             return (needed - tokens) / rate
         self._buckets[source] = (tokens - events, now)
         return 0.0
+
+
+class Strangers:
+    """How often keys and signatures of an address were refused, in a table that never grows.
+
+    What it limits is what such attempts cost and what they fill: whoever has a key that holds is let in from the same
+    address all the same, so nobody is shut out by a neighbour behind the same router. Each place of the table holds
+    the instant at which its attempts are paid off (a virtual scheduling algorithm, ITU-T I.371 annex A).
+
+    >>> strangers = Strangers(clock=lambda: 0.0)
+    >>> [strangers.refused("192.0.2.1") for _ in range(62)][-3:]
+    [0.0, 1.0, 1.0]
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._paid = array("d", [0.0]) * _PLACES
+
+    def refused(self, address: str) -> float:
+        """Count an attempt: 0; or, when there were too many, after how many seconds another one is heard."""
+        place = hash(network(address)) % _PLACES  # a text's hash is keyed: nobody chooses with whom to share a place
+        now = self._clock()
+        paid = max(self._paid[place], now) + 1 / STRANGER_RATE
+        over = paid - now - STRANGER_BURST / STRANGER_RATE
+        if over > 0:
+            return over
+        self._paid[place] = paid
+        return 0.0
+
+
+def network(address: str) -> str:
+    """Whom an address belongs to: an IPv6 customer has a whole /64.
+
+    >>> network("2001:db8:1:2:3:4:5:6"), network("::ffff:192.0.2.1"), network("somewhere")
+    ('2001:db8:1:2::', '192.0.2.1', 'somewhere')
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(found) >> 64 << 64))

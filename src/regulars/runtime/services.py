@@ -15,7 +15,7 @@ from regulars.core.log import COMMAND, Log, NewRecord, Record
 from regulars.core.state import ANSWER, CLOCK, FOLDED, StateReader
 from regulars.flow.generation import Serving
 from regulars.runtime.folder import DataFolder
-from regulars.runtime.rates import Rates
+from regulars.runtime.rates import Rates, Strangers
 from regulars.runtime.settings import Settings
 
 P = ParamSpec("P")
@@ -127,6 +127,7 @@ class Services:
         self.state = state
         self.analyst = analyst
         self.rates = Rates(definitions.sources)
+        self.strangers = Strangers()
         #: Which generation of records serves, and the definitions it was built with: refresh it before reading.
         self.serving = Serving(state, definitions)
         self._follows_records = definitions.shop.clock == "records"

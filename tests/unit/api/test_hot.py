@@ -1,6 +1,7 @@
 """What hot routes have in common: a sender that was let in once is remembered as it was, and nobody else."""
 
 import base64
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,7 +10,8 @@ from regulars.api.hot import SENDERS, Answer, HeaderList, Request, Route, proble
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.core.definitions import Definitions, Shop, Source
-from regulars.runtime import Services
+from regulars.runtime import Services, Settings
+from regulars.runtime.rates import Strangers
 
 WEB = Source(id="web", kind="browser", write_key="public-web-key", origins=("https://shop.example",))
 APP = Source(id="app", kind="browser", write_key="public-app-key", scopes=("decide",))
@@ -17,7 +19,13 @@ DEFINITIONS = Definitions(shop=Shop(name="Corner"), sources=(WEB, APP))
 
 
 def door(name: str = "track") -> Route:
-    services = SimpleNamespace(definitions=DEFINITIONS, intake=None, rates=None)
+    services = SimpleNamespace(
+        definitions=DEFINITIONS,
+        intake=None,
+        rates=None,
+        strangers=Strangers(),
+        settings=Settings(shop=Path("shop"), data=Path("data")),
+    )
     return intake.routes(cast(Services, services), Metrics())[f"/v1/{name}"]
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,8 +21,8 @@ from regulars.api.metrics import Metrics
 from regulars.core.definitions import Definitions, Shop, Source
 from regulars.core.log import NewRecord
 from regulars.gateway.protocol import HotProtocol, protocol
-from regulars.runtime import Services
-from regulars.runtime.rates import Rates
+from regulars.runtime import Services, Settings
+from regulars.runtime.rates import Rates, Strangers
 
 KEY = "public-web-key"
 DEFINITIONS = Definitions(
@@ -54,7 +55,13 @@ class Gateway:
         self.log = HeldLog()
         self.metrics = Metrics()
         self.group = GroupCommit(self.log)
-        services = SimpleNamespace(definitions=DEFINITIONS, intake=self.group, rates=Rates(DEFINITIONS.sources))
+        services = SimpleNamespace(
+            definitions=DEFINITIONS,
+            intake=self.group,
+            rates=Rates(DEFINITIONS.sources),
+            strangers=Strangers(),
+            settings=Settings(shop=Path("shop"), data=Path("data")),
+        )
         self.routes = intake.routes(cast(Services, services), self.metrics)
         self.later = asyncio.Event()
         self.state = ServerState()
