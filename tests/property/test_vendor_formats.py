@@ -103,8 +103,17 @@ MENDED = st.builds(
     st.tuples(st.integers(0, 9), st.integers(0, 9)),
     st.dictionaries(st.sampled_from(["type", "event", "userId", "anonymousId", "properties", "timestamp"]), ANYTHING),
 )
+GA4 = st.builds(
+    lambda name, params, more: {"name": name, "params": params, **more},
+    st.sampled_from(["page_view", "screen_view", "purchase", "refund", "add_to_cart", "search", "view_promotion", "x"]),
+    st.dictionaries(
+        st.sampled_from(["items", "transaction_id", "value", "tax", "page_location", "search_term", "campaign"]),
+        ANYTHING | st.lists(st.dictionaries(st.sampled_from(["item_id", "price", "item_category", "index"]), ANYTHING)),
+    ),
+    st.dictionaries(st.sampled_from(["timestamp_micros", "user_id", "message_id"]), ANYTHING),
+)
 SENT: dict[str, st.SearchStrategy[Any]] = {
-    "snowplow": snowplow(), "posthog": POSTHOG, "unomi": UNOMI, "mended": MENDED,
+    "snowplow": snowplow(), "posthog": POSTHOG, "unomi": UNOMI, "mended": MENDED, "ga4": GA4,
 }  # fmt: skip
 
 
@@ -130,6 +139,9 @@ def mutated(events: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             "uuid",
             "timestamp",
             "target",
+            "name",
+            "params",
+            "timestamp_micros",
         ]
     )
     return st.builds(put, events, names, ANYTHING) | ANYTHING
@@ -137,7 +149,11 @@ def mutated(events: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 def bodies(route: str) -> st.SearchStrategy[bytes]:
     """Bodies of a format, most of them readable."""
-    outer = {FORMATS[route].events: st.lists(mutated(SENT[route]), max_size=4), "sessionId": st.just("s1")}
+    outer = {
+        FORMATS[route].events: st.lists(mutated(SENT[route]), max_size=4),
+        "sessionId": st.just("s1"),
+        "client_id": st.just("c1"),
+    }
     return st.fixed_dictionaries(outer).map(lambda body: json.dumps(body).encode())
 
 

@@ -11,13 +11,14 @@ from regulars.api.intake import Door
 from regulars.api.keys import Keys, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
+from regulars.collect import Decoder
 from regulars.collect.formats import FORMATS
 from regulars.core.definitions import Source
-from regulars.core.log import EVENTS, NewRecord
+from regulars.core.log import EVENTS, NewRecord, Record
 from regulars.runtime import Services
 
 #: Bytes of a body. PostHog's servers' client sends more at once than others.
-BYTES = {"posthog": 4_000_000, "snowplow": 1_000_000, "unomi": 500_000}
+BYTES = {"posthog": 4_000_000, "snowplow": 1_000_000, "unomi": 500_000, "ga4": 500_000}
 _TEXT: HeaderList = [(b"content-type", b"text/plain")]
 _GIF: HeaderList = [(b"content-type", b"image/gif"), (b"cache-control", b"no-store")]
 #: One transparent point.
@@ -38,6 +39,9 @@ def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
         "/i": PixelDoor(services, keys, metrics),
         "/cxs/eventcollector": UnomiDoor(services, keys, metrics),
         "/cxs/context.json": ContextDoor(services, keys, metrics),
+        "/mp/collect": MeasurementDoor(services, keys, metrics),
+        "/debug/mp/collect": MeasurementDebugDoor(services, keys, metrics),
+        "/g/collect": WebTagDoor(services, keys, metrics),
     }
 
 
@@ -167,3 +171,73 @@ class ContextDoor(UnomiDoor):
             "consents": {},
         }
         return self._told_json(request, said)
+
+
+class MeasurementDoor(VendorDoor):
+    """Google's Measurement Protocol: the secret in the address is the key of a source."""
+
+    form = "ga4"
+    content: ClassVar[HeaderList] = []
+    told = b""
+    named_by: ClassVar[str] = "api_secret"
+
+    def __init__(self, services: Services, keys: Keys, metrics: Metrics) -> None:
+        super().__init__(services, keys, metrics)
+        self._answer = Answer(204, [], b"")
+
+    def _keep(self, request: Request, body: bytes, done: Done) -> None:
+        key = request.asks(self.named_by)
+        if request.source is None and key:
+            request.source = self._source_named(request, key)
+        super()._keep(request, body, done)
+
+    def _told(self, request: Request, body: bytes, events: int) -> Answer:
+        return Answer(204, self.allowed(request.origin), b"") if request.origin else self._answer
+
+
+class MeasurementDebugDoor(MeasurementDoor):
+    """The same with the verdict on each event, and nothing is stored."""
+
+    def _keep(self, request: Request, body: bytes, done: Done) -> None:
+        key = request.asks(self.named_by)
+        source = request.source or self._source_named(request, key or "")
+        self._format.envelope(inflate(body, self.limit))
+        if self._decoder is None:
+            self._decoder = Decoder(self._services.definitions)
+        record = Record(0, EVENTS, source.id, self.form, time.time_ns() // 1_000_000, body)
+        messages = [
+            {
+                "fieldPath": f"events.{one.index}.{one.field}".rstrip("."),
+                "description": f"{one.field or 'the event'}: expected {one.expected}, got {one.got}",
+                "validationCode": one.reason.upper(),
+            }
+            for one in self._decoder.verdict(record)
+            if not one.ok
+        ]
+        told = msgspec.json.encode({"validationMessages": messages})
+        done(self.counted(request, Answer(200, [*JSON, *self.allowed(request.origin)], told)))
+
+
+class WebTagDoor(MeasurementDoor):
+    """What Google's web tag sends to its `server_container_url`: shared parameters in the address, events in the body.
+
+    Which source it is, the measurement id says, by `app_ids`.
+    """
+
+    credentials = True
+    named_by = "tid"
+
+    def open(self, request: Request) -> Answer | None:
+        """By GET and by POST."""
+        if request.method != "GET":
+            return super().open(request)
+        request.method = self.method
+        try:
+            return super().open(request)
+        finally:
+            request.method = "GET"
+
+    def _keep(self, request: Request, body: bytes, done: Done) -> None:
+        if not request.query:
+            raise Problem(400, "no event in the address", field="query", expected="v=2&tid=G-…&cid=…", got="nothing")
+        super()._keep(request, request.query + b"\n" + inflate(body, self.limit), done)

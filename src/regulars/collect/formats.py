@@ -6,6 +6,7 @@ import msgspec
 
 from regulars.collect.body import plain
 from regulars.collect.call import UNREADABLE
+from regulars.collect.ga4 import GoogleAnalytics
 from regulars.collect.mended import Mended
 from regulars.collect.posthog import PostHog
 from regulars.collect.shopify import Shopify
@@ -16,7 +17,7 @@ from regulars.collect.webhook import ShopSystem
 from regulars.collect.wire import Format, bounded, decoded, unreadable
 from regulars.collect.woocommerce import WooCommerce
 
-FORMATS: dict[str, Format] = {one.route: one for one in (PostHog(), Snowplow(), Unomi(), Mended())}
+FORMATS: dict[str, Format] = {one.route: one for one in (PostHog(), Snowplow(), Unomi(), GoogleAnalytics(), Mended())}
 #: The webhooks of shop systems; the log keeps a delivery with what its headers said.
 SHOP_SYSTEMS: dict[str, ShopSystem] = {one.route: one for one in (Shopify(), WooCommerce(), Shopware())}
 
