@@ -29,6 +29,7 @@ from regulars.api import (
     profiles,
     rights,
     sdk,
+    touchpoints,
     tracking,
     vendor_settings,
     vendors,
@@ -54,6 +55,7 @@ HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
     vendors.routes,
     vendor_settings.routes,
     webhooks.routes,
+    touchpoints.routes,
 )
 #: Handlers that Litestar serves and documents.
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
@@ -72,6 +74,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *sdk.HANDLERS,
     *failed.HANDLERS,
     *tracking.HANDLERS,
+    *touchpoints.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")
 

@@ -10,7 +10,7 @@ from regulars.api.access import needs
 from regulars.api.problem import Problem
 from regulars.collect.mended import places_of, said_of
 from regulars.core import verdict as verdicts
-from regulars.core.event import Event
+from regulars.core.event import NOBODY, Event
 from regulars.core.log import ACCESS, EVENTS, NewRecord, Record
 from regulars.core.mend import MENDED, Mend
 from regulars.core.state import FAILED, MANIFEST, SEALED, VERDICT
@@ -234,6 +234,8 @@ def _verdict(services: Services, customers: Customers, event: Event | None, offs
                 return verdict.codes[index]
     if event is None:
         return None
+    if event.subject == NOBODY:
+        return verdicts.ADMITTED  # a fact of the shop asks nobody
     try:
         return customers.verdict(event)
     except LookupError:

@@ -7,12 +7,13 @@ import msgspec
 
 from regulars.api.asgi import inflate
 from regulars.api.hot import JSON, SENDERS, Answer, Done, HeaderList, Request, Route
-from regulars.api.intake import Door
+from regulars.api.intake import BATCH_BYTES, Door
 from regulars.api.keys import Keys, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
 from regulars.collect import Decoder
 from regulars.collect.formats import FORMATS
+from regulars.collect.wire import Format
 from regulars.core.definitions import Source
 from regulars.core.log import EVENTS, NewRecord, Record
 from regulars.runtime import Services
@@ -53,10 +54,10 @@ class VendorDoor(Door):
     content: ClassVar[HeaderList] = JSON
     told: ClassVar[bytes] = b'{"success":true}'
 
-    def __init__(self, services: Services, keys: Keys, metrics: Metrics) -> None:
+    def __init__(self, services: Services, keys: Keys, metrics: Metrics, form: Format | None = None) -> None:
         super().__init__(self.form, services, keys, metrics)
-        self.limit = BYTES[self.form]
-        self._format = FORMATS[self.form]
+        self.limit = BYTES.get(self.form, BATCH_BYTES)
+        self._format = FORMATS[self.form] if form is None else form
         self._answer = Answer(200, self.content, self.told)
         #: As `_senders`, by the key in the body and the origin.
         self._named: dict[tuple[str, bytes], Source] = {}
@@ -72,7 +73,7 @@ class VendorDoor(Door):
         envelope = self._format.envelope(inflate(body, self.limit))
         source = request.source or self._source_named(request, envelope.key)
         received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000
-        record = NewRecord(EVENTS, source.id, self.form, received, body)
+        record = NewRecord(EVENTS, source.id, self._format.route, received, body)
         if request.query and request.asks("strict") is not None:
             self._strict(request, source, record, done)
             return

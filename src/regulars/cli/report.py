@@ -11,6 +11,8 @@ from regulars.api.orders import DAY_MS
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.core.money import Money
 from regulars.flow.order_report import disagreements
+from regulars.flow.shop_facts import KEPT_DAYS, KINDS, summary
+from regulars.flow.shop_facts import facts as told
 from regulars.profile.disagreements import Difference
 from regulars.runtime.build import reading_services
 from regulars.runtime.data_report import DAYS, recorded
@@ -94,3 +96,29 @@ def _record(shop: Path, language: str, days: int, data: Path | None) -> dict[str
     finally:
         analyst.close()
         services.close()
+
+
+@command.command()
+@SHOP
+@click.argument("kind", type=click.Choice(sorted(KINDS.values())))
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, KEPT_DAYS), help="Facts of so many days.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
+@DATA
+def facts(shop: Path, kind: str, days: int, data: Path | None, *, as_json: bool) -> None:
+    """Facts of the shop as they were told last: advertising, search queries, the programme, footfall."""
+    settings = settings_of(shop, data)
+    services = reading_services(settings, load(settings.shop))
+    try:
+        now = services.clock()
+        ahead = KEPT_DAYS if kind == "programme" else 1
+        found, complete = told(
+            services.state, kind, since=now - days * DAY_MS, until=now + ahead * DAY_MS, most=100_000
+        )
+    finally:
+        services.close()
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        return
+    for line in summary(kind, found):
+        click.echo(line)
+    click.echo(f"{len(found)} facts" + ("" if complete else " (the newest; there are more)"))

@@ -6,6 +6,7 @@ import msgspec
 
 from regulars.collect.body import plain
 from regulars.collect.call import UNREADABLE
+from regulars.collect.files.touches import ROWS
 from regulars.collect.ga4 import GoogleAnalytics
 from regulars.collect.mended import Mended
 from regulars.collect.posthog import PostHog
@@ -24,7 +25,7 @@ SHOP_SYSTEMS: dict[str, ShopSystem] = {one.route: one for one in (Shopify(), Woo
 
 def format_of(route: str) -> Format | None:
     """The format of the bodies that the log keeps under a route; None for calls of the Segment spec."""
-    return FORMATS.get(route) or SHOP_SYSTEMS.get(route)
+    return FORMATS.get(route) or SHOP_SYSTEMS.get(route) or ROWS.get(route)
 
 
 _decode_outer = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

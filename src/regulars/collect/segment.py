@@ -21,7 +21,20 @@ from regulars.collect.webhook import CHANNEL
 from regulars.collect.wire import Format, Wrong, decoded, wrong
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
-from regulars.core.event import ALIAS, CONSENT, GROUP, IDENTIFY, PAGE, SCREEN, STAFF, VOUCHED_BY, Event, FailedEvent
+from regulars.core.event import (
+    ALIAS,
+    CONSENT,
+    GROUP,
+    IDENTIFY,
+    NOBODY,
+    PAGE,
+    SCREEN,
+    SHOP_FACTS,
+    STAFF,
+    VOUCHED_BY,
+    Event,
+    FailedEvent,
+)
 from regulars.core.log import Record
 from regulars.core.mend import MENDED, Mend
 
@@ -237,6 +250,8 @@ class Decoder:
         # An unknown source is as little trusted as a browser.
         public = self._public.get(record.source, True)
         subject, keys, claims = self._identifiers.of(call, traits, public=public)
+        if name in SHOP_FACTS and not public and record.source not in self._partners:
+            subject, keys, claims = NOBODY, [], []  # whoever is named with it, it is about nobody
         if subject is None:
             wanted = "an anonymousId" if public else "a userId, an anonymousId or an entry of context.externalIds"
             got = "only claims of a public key" if claims else "none that is usable"

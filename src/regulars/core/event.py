@@ -59,7 +59,20 @@ ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Can
 #: What these events say belongs to the account and its proof; no consent is asked for keeping them.
 ALWAYS_KEPT = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS)
 DECISION_SHOWN = "Decision Shown"  # properties: {"decision_id": str, "placement": str, "offer_id": str}
+#: Facts of the shop, told by its servers: they are about nobody, so no profile and no consent is concerned.
+ADVERTISING = "Advertising Reported"  # cost, clicks of a day, channel and campaign
+SEARCHES = "Search Queries Reported"  # clicks, impressions, position of a day, query and page
+PROGRAMME = "Programme Scheduled"  # what is on air from `starts` to `ends`
+FOOTFALL = "Footfall Counted"  # who went in and out of a store, as numbers
+SHOP_FACTS = (ADVERTISING, SEARCHES, PROGRAMME, FOOTFALL)
+#: The subject of facts of the shop; no type of identifier is called so.
+NOBODY = "@shop:fact"
+#: These tell where somebody is. Only the purpose `location` admits them, whatever the tracking plan says.
+ZONE_ENTERED, ZONE_LEFT = "Zone Entered", "Zone Left"
+LOCATION_EVENTS = (ZONE_ENTERED, ZONE_LEFT)
+LOCATION = "location"
 #: Exist in every shop, whether its tracking plan lists them or not.
 BUILT_IN_EVENTS = (
-    IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS,
+    IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS, *SHOP_FACTS,
+    *LOCATION_EVENTS,
 )  # fmt: skip

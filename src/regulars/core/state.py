@@ -85,6 +85,10 @@ RUN = _table("run", "kind:text level:int seq:int data:blob", 3)
 DEVICE_CLOCK = _table("device_clock", "device:text seen:int data:blob", 1, "seen")
 #: Corrected times of events by the log record that holds them (flow.timing.Found by index), until the log forgets it.
 TIMED = _table("timed", "offset:int data:blob")
+#: Facts of the shop, by kind and what each is about: the last that was told (flow.shop_facts).
+SHOP_FACT = _table(
+    "shop_fact", "kind:text key:text time:int until:int told:int data:blob", 2, "kind time", "kind until"
+)
 MANIFEST = _table(
     "manifest",
     "file:text kind:text day:int bucket:int rows:int bytes:int checksum:text first:int last:int until:int",
@@ -110,7 +114,7 @@ TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
-    DEVICE_CLOCK, TIMED,
+    DEVICE_CLOCK, TIMED, SHOP_FACT,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -10,7 +10,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Preference, Purpose
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALWAYS_KEPT, STAFF, VOUCHED_BY, Event
+from regulars.core.event import ALWAYS_KEPT, LOCATION, LOCATION_EVENTS, SHOP_FACTS, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.lake import Drop
 from regulars.core.record import Hot, due_day
@@ -55,7 +55,8 @@ class Engine:
         self._servers = frozenset((STAFF, *(one.id for one in definitions.sources if one.kind == "server")))
         self.source_ids = frozenset((STAFF, *(one.id for one in definitions.sources)))
         self._admitting = {event.name: event.purpose for event in definitions.events}
-        self._admitting.update(dict.fromkeys(ALWAYS_KEPT, CONTRACT))
+        self._admitting.update(dict.fromkeys((*ALWAYS_KEPT, *SHOP_FACTS), CONTRACT))
+        self._admitting.update(dict.fromkeys(LOCATION_EVENTS, LOCATION))
         #: Purpose -> which events it admits, as what is taken out of the lake when it ends.
         self.admits = _admits(self._admitting, self.policy)
         self.lifecycle_slot: int | None = next(

@@ -28,6 +28,7 @@ from regulars.flow.mended import tell_mended
 from regulars.flow.on_decision import concerns, on_decisions
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.flow.refold import refold
+from regulars.flow.shop_facts import ShopFacts
 from regulars.flow.timing import Clocks
 from regulars.profile import consent, orders
 from regulars.profile.hearing import SPEAKING
@@ -67,6 +68,7 @@ class OnEvents:
         self._state = state
         self._intake = Intake(engine, state, seen, tail)
         self._history = history
+        self._facts = ShopFacts(state, engine.calendar.day)
         self._clocks = Clocks(state, engine.definitions.identity.device)
         self._tables = tables or Tables()
 
@@ -90,6 +92,8 @@ class OnEvents:
         seen: list[tuple[int, Event]] = []
         if live:
             live = list(self._clocks.correct(live, self._intake.said, changes))
+            live = self._facts.take(live, changes)
+        if live:
             placed = place(live, self.engine, self._state, changes)
             desk = Desk(self.engine, self._state, changes, self._tables)
             batch = _Batch(self, desk, placed, live, verdicts, day)

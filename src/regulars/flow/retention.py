@@ -5,7 +5,7 @@ from typing import cast
 from regulars.core.event import ALWAYS_KEPT
 from regulars.core.lake import DECISION_PART, EVENT_PART, Drop
 from regulars.core.state import ACCESS, ANSWER, FAILED, LAKE_DROP, Changes, StateReader
-from regulars.flow import arrivals, lake_drops, timing
+from regulars.flow import arrivals, lake_drops, shop_facts, timing
 from regulars.flow.engine import Engine
 
 CHUNK = 20_000  # rows of a table in one transaction; the next day goes on
@@ -28,6 +28,7 @@ def forget(engine: Engine, state: StateReader, *, day: int, offset: int, oldest_
     for row in state.select(ANSWER, below={"offset": oldest_record}, limit=CHUNK):
         changes.delete(ANSWER, cast(int, row[0]))
     arrivals.forget(state, changes, day=day, most=CHUNK)
+    shop_facts.forget(state, changes, now=engine.calendar.start(day), most=CHUNK)
     timing.forget_clocks(state, changes, now=engine.calendar.start(day), oldest_record=oldest_record, limit=CHUNK)
     return changes
 

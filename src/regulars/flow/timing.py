@@ -19,11 +19,12 @@ _clock = msgspec.msgpack.Decoder(DeviceClock).decode
 
 
 class Found(msgspec.Struct, array_like=True, frozen=True):
-    """What became of one event's time."""
+    """What was found out about one event when it was folded: its time, and what it cannot say itself."""
 
     time: int
     stated: int
-    mark: int
+    mark: int  # 0: the time is as stated
+    noted: dict[str, Any] | None = None  # goes into the event's context
 
 
 _found = msgspec.msgpack.Decoder(dict[int, Found]).decode
@@ -164,6 +165,19 @@ def forget_clocks(state: StateReader, changes: Changes, *, now: int, oldest_reco
         changes.delete(TIMED, cast(int, row[0]))
 
 
+def note(event: Event, noted: dict[str, Any], changes: Changes) -> Event:
+    """The event with something in its context that whoever reads the log again finds there, too."""
+    row = changes.puts.get(TIMED.name, {}).get(event.offset)
+    entries = {} if row is None else _found(cast(bytes, row[1]))
+    known = entries.get(event.index)
+    entry = Found(event.time, event.time, 0) if known is None else known
+    entry = msgspec.structs.replace(entry, noted={**(entry.noted or {}), **noted})
+    changes.put(TIMED, (event.offset, _encode({**entries, event.index: entry})))
+    return msgspec.structs.replace(event, context={**event.context, **noted})
+
+
 def _with(event: Event, found: Found) -> Event:
-    clock: dict[str, Any] = {"by": MARKS[found.mark], "stated": found.stated}
-    return msgspec.structs.replace(event, time=found.time, context={**event.context, "clock": clock})
+    context = dict(event.context) | (found.noted or {})
+    if found.mark:
+        context["clock"] = {"by": MARKS[found.mark], "stated": found.stated}
+    return msgspec.structs.replace(event, time=found.time, context=context)

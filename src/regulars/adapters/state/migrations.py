@@ -97,6 +97,10 @@ def _clocks(_connection: sqlite3.Connection) -> None:
     """9 -> 10: tables for the clocks of devices (`device_clock`, `timed`, made empty); an older program heeds none."""
 
 
+def _shop_facts(_connection: sqlite3.Connection) -> None:
+    """10 -> 11: a table for facts of the shop (`shop_fact`, made empty); an older program heeds none."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -108,6 +112,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _source_of_a_link,
     _causes_of_failures,
     _clocks,
+    _shop_facts,
 )
 VERSION = len(STEPS)
 

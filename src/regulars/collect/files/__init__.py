@@ -3,8 +3,10 @@
 What a kind is, and how one is added, stands in `collect.files.kind`; the line that adds it is here.
 """
 
-from regulars.collect.files import customers, events, orders
+from regulars.collect.files import customers, events, google_analytics, orders
 from regulars.collect.files.kind import FileKind
+from regulars.collect.files.touch import file_kind
+from regulars.collect.files.touches import TOUCHES
 
 KINDS: dict[str, FileKind] = {
     kind.name: kind
@@ -13,5 +15,7 @@ KINDS: dict[str, FileKind] = {
         orders.ORDER_LINES,
         events.KIND,
         customers.KIND,
+        google_analytics.KIND,
+        *map(file_kind, TOUCHES.values()),
     )
 }

@@ -1,0 +1,192 @@
+"""Google Analytics, call centre, programme, footfall and the like, sent over HTTP to a started shop."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from regulars.testing import Product
+from tests.acceptance.shop import FILES, SERVER_KEY, WRITE_KEY, make_shop
+
+SECRET = "ga-secret-of-the-shop"
+MEASUREMENT = "G-SHOP1"
+SOURCES = (
+    FILES["sources.toml"].replace('origins = ["https://shop.example"]', f'app_ids = ["{MEASUREMENT}"]')
+    + f"""
+    [sources.analytics]
+    kind = "server"
+    key_sha256 = "{hashlib.sha256(SECRET.encode()).hexdigest()}"
+    scopes = ["collect"]
+    """
+)
+EVENTS = (
+    FILES["events.toml"]
+    + """
+    [events."Page Viewed"]
+    purpose = "contract"
+
+    [events."Call Received"]
+    purpose = "contract"
+    """
+)
+TRAITS = (
+    FILES["traits.toml"]
+    + """
+    [traits.calls]
+    kind = "count"
+    events = ["Call Received"]
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A shop that all of them report to."""
+    root = tmp_path_factory.mktemp("touchpoints")
+    folder = make_shop(root / "shop", sources=SOURCES, events=EVENTS, traits=TRAITS)
+    with Product(folder, root / "data", key=SERVER_KEY) as started:
+        yield started
+
+
+def profile(shop: Product, identifier: str) -> dict[str, Any]:
+    shop.wait_folded()
+    answer = shop.http.get(f"/v1/profiles/{identifier}")
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def send(shop: Product, kind: str, rows: Any, key: str = SERVER_KEY) -> int:
+    return shop.http.post(f"/v1/touchpoints/{kind}", json=rows, auth=(key, "")).status_code
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def test_a_purchase_of_the_measurement_protocol_is_an_order_however_often_it_is_sent(shop: Product) -> None:
+    item = {"item_id": "p1", "price": 10, "quantity": 2}
+    params = {"transaction_id": "GA-1", "value": 20, "shipping": 5, "currency": "EUR", "items": [item]}
+    body = {
+        "client_id": "77.1", "user_id": "gina", "timestamp_micros": time.time_ns() // 1000 - 60_000_000,
+        "events": [{"name": "purchase", "params": params}],
+    }  # fmt: skip
+    asked = {"measurement_id": MEASUREMENT, "api_secret": SECRET}
+    for _ in range(2):
+        answer = httpx.post(f"{shop.address}/mp/collect", params=asked, json=body)
+        assert (answer.status_code, answer.content) == (204, b"")
+    gina = profile(shop, "user_id:gina")
+    assert (gina["traits"]["orders"], gina["traits"]["revenue"]) == (1, 2500)
+    assert profile(shop, "anonymous_id:77.1")["profile"] == gina["profile"]
+
+
+def test_the_debug_address_tells_what_is_wrong_and_stores_nothing(shop: Product) -> None:
+    body = {"client_id": "77.2", "events": [{"name": "purchase", "params": {}}, {"name": "page_view"}]}
+    answer = httpx.post(f"{shop.address}/debug/mp/collect", params={"api_secret": SECRET}, json=body)
+    (message,) = answer.json()["validationMessages"]
+    assert message["fieldPath"] == "events.0.params.transaction_id"
+    assert message["validationCode"] == "MISSING_FIELD"
+    shop.wait_folded()
+    assert shop.http.get("/v1/profiles/anonymous_id:77.2").status_code == 404
+
+
+def test_a_secret_of_nobody_is_refused(shop: Product) -> None:
+    body = {"client_id": "1", "events": [{"name": "page_view"}]}
+    for path, asked in (
+        ("/mp/collect", {"api_secret": "else"}),
+        ("/debug/mp/collect", {}),
+        ("/g/collect", {"tid": "G-X"}),
+    ):
+        assert httpx.post(shop.address + path, params=asked, json=body).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_web_tag_is_known_by_its_measurement_id(shop: Product, method: str) -> None:
+    shared = {"v": "2", "tid": MEASUREMENT, "cid": f"88.{method}", "_p": "1", "_s": "1", "dl": "https://s.example/a"}
+    line = "en=view_item&pr1=idp9~nmBell"
+    content = None if method == "GET" else line
+    asked = shared | (dict(one.split("=") for one in line.split("&")) if method == "GET" else {})
+    answer = httpx.request(method, f"{shop.address}/g/collect", params=asked, content=content)
+    assert answer.status_code == 204
+    assert profile(shop, f"anonymous_id:88.{method}")["traits"]["views"] == 1
+
+
+def test_what_was_on_air_is_noted_with_calls_and_orders(shop: Product) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        {"station": "Shop TV", "starts": iso(now - timedelta(minutes=20)), "ends": iso(now + timedelta(minutes=40)),
+         "title": "Knives at eight", "product_ids": "k1, k2", "phone": "0800 111222"},
+        {"Sender": "Radio 1", "Beginn": iso(now - timedelta(minutes=5)), "Dauer": 30, "spot_id": "s7",
+         "Rufnummer": "0800 333444", "medium": "radio"},
+    ]  # fmt: skip
+    assert send(shop, "programme", rows) == 200
+    shop.wait_folded()
+    told = shop.http.get("/v1/programme/now").json()["on_air"]
+    assert [one["station"] for one in told] == ["Radio 1", "Shop TV"]
+    by_number = shop.http.get("/v1/programme/now", params={"dialled": "+49 800 111222"}).json()["on_air"]
+    assert [(one["title"], one["product_ids"]) for one in by_number] == [("Knives at eight", ["k1", "k2"])]
+    at = shop.http.get("/v1/programme/now", params={"at": iso(now - timedelta(hours=3))}).json()
+    assert at["on_air"] == []
+
+    call = {"caller": "+49 170 1112223", "DNIS": "0800333444", "call_id": "c-1", "time": iso(now), "duration": "95"}
+    assert send(shop, "calls", call) == 200
+    order = {
+        "type": "track", "event": "Order Completed", "userId": "tanja", "messageId": "tv-1", "timestamp": iso(now),
+        "properties": {"order_id": "TV-1", "total": 49, "currency": "EUR", "dialled_number": "0800111222"},
+    }  # fmt: skip
+    assert shop.http.post("/v1/track", json=order).status_code == 200
+    caller = profile(shop, "phone:+491701112223")
+    assert caller["traits"]["calls"] == 1
+    for identifier, title in (("phone:+491701112223", "s7"), ("user_id:tanja", "Knives at eight")):
+        timeline = shop.http.get(f"/v1/profiles/{identifier}/timeline").json()
+        (event,) = timeline["events"]
+        (aired,) = event["context"]["on_air"]
+        assert title in (aired.get("title"), aired.get("spot_id"))
+
+
+def test_facts_of_the_shop_are_kept_without_a_person_and_the_last_word_counts(shop: Product) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    row = {"Day": today, "Campaign": "May", "platform": "google", "Cost": "12,50", "Clicks": "40", "userId": "ana"}
+    assert send(shop, "advertising", [row]) == 200
+    assert send(shop, "advertising", {"rows": [row | {"Cost": "13,75"}]}) == 200
+    count = {"store": "Köln", "time": iso(datetime.now(UTC) - timedelta(hours=1)), "in": 17, "out": 12, "minutes": 60}
+    assert send(shop, "footfall", count) == 200
+    assert (
+        send(shop, "searches", {"date": today, "query": "kettle", "clicks": 3, "impressions": 90, "position": 4.2})
+        == 200
+    )
+    shop.wait_folded()
+    (told,) = shop.http.get("/v1/facts/advertising").json()["facts"]
+    assert (told["campaign"], told["cost"], told["clicks"]) == ("May", 13.75, 40)
+    (counted,) = shop.http.get("/v1/facts/footfall").json()["facts"]
+    assert (counted["store_id"], counted["count_in"], counted["count_out"]) == ("Köln", 17, 12)
+    assert shop.http.get("/v1/facts/searches").json()["facts"][0]["query"] == "kettle"
+    assert shop.http.get("/v1/facts/weather").status_code == 404
+    assert shop.http.get("/v1/profiles/user_id:ana").status_code == 404
+
+
+def test_a_fact_of_the_shop_is_traced_like_every_event(shop: Product) -> None:
+    row = {"event_id": "foot-1", "store": "Bonn", "time": iso(datetime.now(UTC)), "in": 1}
+    assert send(shop, "footfall", row) == 200
+    shop.wait_folded()
+    trace = shop.http.get("/v1/trace/foot-1").json()
+    assert trace["status"] == "admitted"
+    assert "profile" not in trace
+
+
+def test_rows_are_for_servers_and_a_bad_one_fails_alone(shop: Product) -> None:
+    assert send(shop, "calls", [], key=WRITE_KEY) == 403
+    assert send(shop, "calls", [], key="nobody") == 401
+    answer = shop.http.post("/v1/touchpoints/calls", content=b"nonsense")
+    assert answer.status_code == 400
+    assert answer.json()["field"] == "body"
+    good = {"phone": "+491709998887", "call_id": "c-9", "time": iso(datetime.now(UTC))}
+    assert send(shop, "calls", [{"call_id": "c-8"}, good, 7]) == 200
+    assert profile(shop, "phone:+491709998887")["traits"]["calls"] == 1
+    causes = shop.http.get("/v1/failed").json()
+    assert "user_id" in json.dumps(causes)
