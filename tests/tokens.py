@@ -18,7 +18,9 @@ def pem(key: Any) -> str:
     return public.decode()
 
 
-def signed(device: str, *, at: int, key: Any = ED, algorithm: str = "EdDSA", kid: str = "k1", **claims: Any) -> str:
+def signed(
+    device: str | None, *, at: int, key: Any = ED, algorithm: str = "EdDSA", kid: str = "k1", **claims: Any
+) -> str:
     """A token for a browser, signed at an instant (ms) for ten minutes; a claim of None is left out."""
     whole = {"aud": "web", "dev": device, "iat": at // 1000, "exp": at // 1000 + 600, **claims}
     return jwt.encode({k: v for k, v in whole.items() if v is not None}, key, algorithm, headers={"kid": kid})

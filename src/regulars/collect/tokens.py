@@ -68,7 +68,9 @@ class _Signed(msgspec.Struct, frozen=True):
     retires: int | None  # of its key
 
 
-class _Key(msgspec.Struct, frozen=True):
+class PublicKey(msgspec.Struct, frozen=True):
+    """A key of sources.toml, ready to check signatures with."""
+
     algorithm: str
     public: Any  # of the cryptography package
     until: int | None
@@ -83,7 +85,7 @@ class Tokens:
     def __init__(self, sources: Iterable[Source], key: Callable[[str, str], str | None]) -> None:
         self._key = key  # (type, value as written) -> key of an identifier
         self._keys = {
-            source.id: {key.id: _loaded(key) for key in source.token_keys}
+            source.id: {key.id: loaded(key) for key in source.token_keys}
             for source in sources
             if source.kind == "browser" and source.token_keys
         }
@@ -163,7 +165,8 @@ class Tokens:
         return Vouched(frozenset(one for one in keys if one is not None), device, key)
 
 
-def _loaded(key: TokenKey) -> _Key:
+def loaded(key: TokenKey) -> PublicKey:
+    """A key as sources.toml has it."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     until = None
@@ -171,4 +174,4 @@ def _loaded(key: TokenKey) -> _Key:
         at = datetime.fromisoformat(key.until)
         until = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     lines = [line.strip() for line in key.public_key.splitlines() if not line.startswith("-----")]
-    return _Key(key.algorithm, load_der_public_key(base64.b64decode("".join(lines))), until)
+    return PublicKey(key.algorithm, load_der_public_key(base64.b64decode("".join(lines))), until)

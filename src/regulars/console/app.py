@@ -141,6 +141,16 @@ def _explain(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
     return _protect(_page_for(request, error))
 
 
+def _told(path: str) -> str:
+    """A path for the log: an address that is itself a key loses what makes it one.
+
+    >>> _told("/me/eyJhbGciOi.x/data.json"), _told("/console/health")
+    ('/me/…', '/console/health')
+    """
+    first = path.split("/")[1]
+    return f"/{first}/…" if first in ("me", "confirm") else path
+
+
 def _page_for(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     visit = visit_of(request)
     if isinstance(error, LoginNeeded):
@@ -162,6 +172,6 @@ def _page_for(request: Request[Any, Any, Any], error: Exception) -> Response[Any
     elif isinstance(error, HTTPException):
         status, key = error.status_code, "missing" if error.status_code in (404, 405) else "rejected"
     else:
-        _LOG.error("a defect of the console", path=request.url.path, exc_info=error)
+        _LOG.error("a defect of the console", path=_told(request.url.path), exc_info=error)
     template = "_problem.html" if visit.partial else "problem.html"
     return visit.html(template, status=status, key=key, detail=detail)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from regulars.collect.entry import Entries
 from regulars.console.accounts import Throttle
 from regulars.console.formats import LANGUAGES, Formats
 from regulars.console.sessions import Sessions
@@ -31,6 +32,7 @@ class House:
         self.tracking = TrackingDesk(services)
         self.sessions = Sessions(services.folder.secret())
         self.throttle = Throttle()
+        self.entries = Entries(self.definitions.sources, self.engine.identifiers.key)
         self.version = version("regulars")
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),

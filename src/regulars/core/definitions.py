@@ -21,6 +21,7 @@ class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
     algorithm: Literal["EdDSA", "ES256"] = "EdDSA"
     public_key: str  # PEM, or its lines without the first and the last
     until: str = ""  # ISO time, UTC without an offset: what is received from then on is not believed; "": for ever
+    own_page: bool = False  # also opens the customer's own page, with a token of its own kind (collect.entry)
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""The command of a confirmation link: who pressed its button is who the link was sent to."""
+"""Commands of what counts once: the button of a confirmation link, and the way in to the customer's own page."""
 
 from typing import Any
 
@@ -16,6 +16,8 @@ from regulars.flow.people import anchor_of, apply_effects, place
 RULE = "Identifier Confirmed"
 #: Rows of used links that one command forgets at most, once they have expired.
 _FORGOTTEN = 100
+#: How much longer a used token is remembered, ms: the clocks of two gateways are never as far apart.
+_APART_MS = 600_000
 
 
 def confirm(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
@@ -39,10 +41,32 @@ def confirm(context: Context, command: Command, changes: Changes) -> dict[str, A
     else:
         known = "confirm_identifier or consent"
         raise Rejected(f"{action!r} cannot be confirmed", field="action", expected=known, got=repr(action))
-    changes.put(CONFIRMED, (identifier, record.time, expires))
-    for row in state.select(CONFIRMED, below={"until": record.time}, order=("until",), limit=_FORGOTTEN):
-        changes.delete(CONFIRMED, str(row[0]))
+    _use_up(context, identifier, expires, changes)
     return result
+
+
+def enter(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
+    """Use up a token that opens the customer's own page: {"id", "expires"}. Whoever comes second is refused.
+
+    As a record of the log it holds for all gateways and across restarts: the one that is folded first enters.
+    """
+    identifier, expires = command.args.get("id"), command.args.get("expires")
+    if not isinstance(identifier, str) or not identifier or not isinstance(expires, int):
+        raise Rejected("an entry has an id and an end", field="id", expected="an id", got=repr(identifier))
+    if context.state.get(CONFIRMED, identifier) is not None:
+        raise Rejected("this token was used before; it opens the page once", field="id", got="used")
+    if context.record.time >= expires:
+        raise Rejected("this token has expired; sign a new one", field="expires", got="expired")
+    _use_up(context, identifier, expires + _APART_MS, changes)
+    return {"id": identifier}
+
+
+def _use_up(context: Context, identifier: str, until: int, changes: Changes) -> None:
+    """Remember until then that it was used, and forget what nobody can use any more."""
+    now = context.record.time
+    changes.put(CONFIRMED, (identifier, now, until))
+    for row in context.state.select(CONFIRMED, below={"until": now}, order=("until",), limit=_FORGOTTEN):
+        changes.delete(CONFIRMED, str(row[0]))
 
 
 def _join(context: Context, args: dict[str, Any], changes: Changes) -> dict[str, Any]:
@@ -104,4 +128,4 @@ def _placed(context: Context, keys: tuple[str, ...], changes: Changes) -> tuple[
     return desk, working
 
 
-HANDLERS: dict[str, Handler] = {"confirm": confirm}
+HANDLERS: dict[str, Handler] = {"confirm": confirm, "enter": enter}

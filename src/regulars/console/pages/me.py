@@ -1,39 +1,49 @@
 """The customer's own page: what the shop knows, where it came from, what it was used for, and what one may change.
 
 Whoever holds the signed link is the customer. Looking changes nothing; forms carry a token that fits this link alone.
+A customer who is logged in to the shop comes with a token of its backend, which opens the page once and becomes a link.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import msgspec
+import structlog
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
+from regulars.collect.entry import Entry
+from regulars.collect.tokens import EXPIRED, MALFORMED, TOO_LARGE
 from regulars.console.consents import Agreement, agreements
 from regulars.console.formats import LANGUAGES
 from regulars.console.house import House
 from regulars.console.timeline import Moment, moments
-from regulars.console.visit import Missing, Visit, read_form, see
+from regulars.console.visit import MOST_FORM_BYTES, Missing, Visit, read_form, see
 from regulars.console.wishes import answered, wishes
 from regulars.core.definitions import Preference
 from regulars.core.errors import Rejected
-from regulars.core.identifier import parse
+from regulars.core.identifier import is_person, is_reference, parse
 from regulars.core.log import ACCESS, NewRecord
 from regulars.core.preferences import Interest
 from regulars.core.record import profile_name
 from regulars.core.state import ORDER
 from regulars.flow.facts import preferences_of, without_preferences
 from regulars.runtime.access import Access, as_json
-from regulars.runtime.confirmations import OWN_PAGE, Confirmation, InvalidLink, LinkSigner
+from regulars.runtime.confirmations import OWN_PAGE, Confirmation, InvalidLink, LinkSigner, new_id
 from regulars.runtime.consents import Asked, asked
 from regulars.runtime.preferences import checked
 from regulars.runtime.telling import ASKED_ERASURE, correct, prefer
 
 _ORDERS, _EVENTS, _INTERESTS, _DECISIONS = 5, 8, 6, 6
-_STATUS = {"broken": 404, "expired": 410, "unknown": 404}
+_STATUS = {"broken": 404, "expired": 410, "unknown": 404, "used": 410}
+_LOG = structlog.get_logger("regulars.console")
+#: How long the page stays open for whoever came in with a token, ms.
+_VISIT_MS = 3_600_000
+#: Says to a developer why a token opened nothing, as the answers of decisions do.
+_REASON = "x-regulars-token"
 _BY = "customer"
 #: The address is the key: no other site is told it. With "no-referrer" browsers would send forms with `Origin: null`.
 _KEEP = {"referrer-policy": "same-origin"}
@@ -77,6 +87,58 @@ async def own_page(
         return _nobody(guest)
     await _looked(guest, "look at own page")
     return await _show(guest, done=done if done in _DONE else "")
+
+
+@get("/me", sync_to_thread=False)
+def no_page(request: Request[Any, Any, Any], language: FromQuery[str] = "") -> Response[str]:
+    """Without a link there is no page, and nothing in an address opens one."""
+    return _nobody(_guest(request, "", language))
+
+
+@post("/me", status_code=200)
+async def enter(request: Request[Any, Any, Any], language: FromQuery[str] = "") -> Response[Any]:
+    """The way in from the shop: a form with a `token` of its backend, which opens the page once.
+
+    The token stands in the body, so that no address, history, log or referrer has it. No field says where to go next.
+    """
+    guest = _guest(request, "", language)
+    house, sent = guest.visit.house, await request.body()
+    found: Entry | str = TOO_LARGE
+    if len(sent) <= MOST_FORM_BYTES:
+        try:
+            form = dict(parse_qsl(sent.decode(errors="replace"), max_num_fields=20))
+        except ValueError:
+            form = {}
+        language = language or form.get("language", "")
+        guest = _guest(request, "", language)
+        found = house.entries.check(form.get("token", ""), now=house.services.clock())
+    identity = house.definitions.identity
+    if isinstance(found, Entry) and (is_reference(found.key, identity) or not is_person(found.key, identity)):
+        found = MALFORMED  # an order number or a browser is nobody who could be logged in
+    if isinstance(found, str):
+        return _not_in(guest, found)
+    try:
+        house.customers.number(found.key)
+    except LookupError:
+        return _not_in(guest, "unknown_customer", state="unknown")
+    # Only now: a token of somebody who is not known yet can be used when the account has arrived.
+    answer = await house.services.command("enter", {"id": found.id, "expires": found.expires}, _BY)
+    said = answer.body if isinstance(answer.body, dict) else {}
+    if not answer.ok or said.get("id") != found.id:
+        return _not_in(guest, "used" if said.get("field") == "id" else EXPIRED)
+    now = house.services.clock()
+    link = Confirmation(action=OWN_PAGE, identifier=found.key, id=new_id(), asked_at=now, expires=now + _VISIT_MS,
+                        by=found.source, language=guest.visit.language)  # fmt: skip
+    page = see(f"/me/{LinkSigner(house.services.folder.secret()).sign(link)}")
+    page.headers.update(_KEEP)
+    return cast(Response[Any], page)
+
+
+def _not_in(guest: _Guest, reason: str, *, state: str = "") -> Response[str]:
+    _LOG.info("a token did not open the customer's own page", reason=reason)
+    page = _nobody(guest, state or (reason if reason in _STATUS else "broken"))
+    page.headers[_REASON] = reason
+    return page
 
 
 @get("/me/{token:str}/data.json")
@@ -241,4 +303,4 @@ async def _looked(guest: _Guest, action: str) -> None:
     await services.append(NewRecord(ACCESS, _BY, "own page", services.clock(), body))
 
 
-HANDLERS = (own_page, data, change)
+HANDLERS = (own_page, no_page, enter, data, change)
