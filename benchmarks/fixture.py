@@ -119,7 +119,9 @@ def fixture(*, say: Any = print) -> Fixture:
     folder = base()
     building = folder / f"building-{os.getpid()}"
     definitions = fixture_shop.write(building / "shop")
-    digest = hashlib.blake2b(f"{definitions.version} {_VERSION} {SCHEMA_VERSION}".encode(), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(
+        f"{definitions.version} {definitions.record_version} {_VERSION} {SCHEMA_VERSION}".encode(), digest_size=6
+    ).hexdigest()
     root = folder / f"million-{digest}"
     if not (root / "sizes.json").exists():
         began = time.monotonic()

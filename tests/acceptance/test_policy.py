@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from regulars.cli._main import program
 from regulars.testing import Product
 from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
 
@@ -29,6 +31,7 @@ CONSENT = '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]
 TRAITS = FILES["traits.toml"] + (
     '\n[traits.likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "analytics"\n'
     '\n[traits.partner_likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "partners:acme"\n'
+    '\n[traits.notes]\nkind = "distinct"\nevents = ["Product Viewed"]\nof = "note"\n'
 )
 
 
@@ -98,3 +101,47 @@ def test_what_a_partner_tells_is_for_that_partner_alone_and_goes_with_the_consen
 def test_a_partner_reads_nothing(shop: Product) -> None:
     for path in ("/v1/profiles/user_id:cia", "/v1/privacy/access/user_id:cia"):
         assert shop.http.get(path, auth=(PARTNER_KEY, "")).status_code == 403
+
+
+def origins(product: Product, user: str) -> dict[str, dict[str, Any]]:
+    answer = product.http.get(f"/v1/profiles/user_id:{user}/origins").raise_for_status().json()
+    assert answer["complete"] is True
+    return {one["trait"]: one for one in answer["traits"]}
+
+
+def test_a_trait_tells_its_sources_and_a_partners_go_with_its_consent(shop: Product) -> None:
+    agree(shop, "fay", analytics=True, partners=True, partners__acme=True)
+    send(shop, PARTNER_KEY, liked("o1", "fay"), liked("o2", "fay"))
+    noted = {"type": "track", "event": "Product Viewed", "userId": "fay"}
+    send(shop, SERVER_KEY, liked("o3", "fay"),
+         {**noted, "messageId": "o4", "properties": {"product_id": "p1", "note": "for my Diabetes"}},
+         {**noted, "messageId": "o5", "properties": {"product_id": "p1", "note": "green"}})  # fmt: skip
+    told = origins(shop, "fay")
+    by = {name: [(s["source"], s["partner"], s["events"]) for s in one["sources"]] for name, one in told.items()}
+    assert by == {"likes": [("till", "", 1)], "partner_likes": [("acme", "acme", 2)], "views": [("till", "", 2)],
+                  "notes": [("till", "", 1)]}  # fmt: skip
+    assert (told["partner_likes"]["purpose"], told["notes"]["left_out"], told["notes"]["value"]) == (
+        "partners:acme", 1, 1,
+    )  # fmt: skip
+    agree(shop, "fay", partners__acme=False)
+    assert "partner_likes" not in origins(shop, "fay")
+    assert origins(shop, "fay")["likes"]["sources"] == told["likes"]["sources"]
+    printed = CliRunner().invoke(program, ["explain", str(shop.shop), "user_id:fay", "--data", str(shop.data)])
+    assert printed.exit_code == 0, printed.output
+    assert "likes = 1  (consent to analytics)\n    till: 1 events" in printed.output
+    assert "left out as sensitive: something of 1 events" in printed.output
+    assert "Diabetes" not in printed.output
+    assert shop.http.get("/v1/profiles/user_id:fay/origins", auth=(NARROW_KEY, "")).status_code == 403
+    assert shop.http.get("/v1/profiles/user_id:fay/origins", auth=None).status_code in (200, 401)
+
+
+def test_a_yes_to_a_partner_counts_once_partners_was_granted_too(shop: Product) -> None:
+    agree(shop, "gus", partners__acme=True)
+    send(shop, PARTNER_KEY, liked("g1", "gus"))
+    assert traits(shop, "gus")["partner_likes"] == 0
+    agree(shop, "gus", partners=True)
+    send(shop, PARTNER_KEY, liked("g2", "gus"))
+    assert traits(shop, "gus")["partner_likes"] == 1
+    agree(shop, "gus", partners=False)
+    send(shop, PARTNER_KEY, liked("g3", "gus"))
+    assert traits(shop, "gus")["partner_likes"] == 0

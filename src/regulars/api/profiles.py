@@ -1,6 +1,6 @@
 """One customer, for servers and staff, and everything that happened to one event."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Request, get
@@ -15,9 +15,11 @@ from regulars.core.log import ACCESS, EVENTS, NewRecord, Record
 from regulars.core.mend import MENDED, Mend
 from regulars.core.state import FAILED, MANIFEST, SEALED, VERDICT
 from regulars.flow.counts import REASONS
+from regulars.flow.origins import Origins
 from regulars.flow.timing import Times
 from regulars.runtime import Services
 from regulars.runtime.customers import Customer, Customers
+from regulars.runtime.origins import origins_of
 
 _CODES = {
     verdicts.ADMITTED: "admitted",
@@ -120,6 +122,20 @@ async def explain(
     number = known(customers, identifier)
     await looked(services, customers, request.user.id, "read explanation", identifier)
     return Explanation(customers.customer(number).profile, customers.explain(number))
+
+
+@get("/v1/profiles/{identifier:str}/origins", guards=[needs("profiles")], tags=["profiles"])
+async def origins(
+    request: Request[Any, Any, Any],
+    identifier: Identifier,
+    services: Services,
+    customers: Customers,
+    language: Annotated[Literal["en", "de"], Parameter(description="of titles")] = "en",
+) -> Origins:
+    """Where each trait and fact came from, under which purpose, and how much was left out as sensitive."""
+    number = known(customers, identifier)
+    await looked(services, customers, request.user.id, "read origins", identifier)
+    return await origins_of(services, customers, number, language)
 
 
 @get("/v1/trace/{message_id:str}", guards=[needs("profiles")], tags=["operations"], sync_to_thread=True)
@@ -252,4 +268,4 @@ def _failed(row: Any) -> Trace:
     return Trace(message_id, source, "failed", _WHY["failed"], steps, "", failure)
 
 
-HANDLERS = (profile, timeline, explain, trace)
+HANDLERS = (profile, timeline, explain, origins, trace)

@@ -10,7 +10,9 @@ from functools import lru_cache
 from regulars.core.definitions import Sensitive
 
 #: Grows with the words: what records hold is built anew.
-EDITION = 1
+EDITION = 2
+_MOST_KNOWN = 20_000  # texts of which it is remembered
+_HEAD = 3  # letters with which listed words begin
 _KINDS = {
     "health": "diabet* insulin* blutzucker* hiv aids krebserkrank* krebspatient* onkolog* cancer tumor* chemotherap* "
     "depression* antidepress* burnout psychiatr* psychisch* mental_health disabled disabilit* behinderung* "
@@ -51,6 +53,14 @@ class Detector:
         self._kinds = [(kind, _pattern(words)) for kind, words in kinds.items() if words]
         self._naming = _pattern(_NAMING)
         self._categories = tuple(_plain(category) for category in shop.categories)
+        self._known: dict[str, bool] = {}
+        forms = " ".join(kinds.values()).split()
+        first = [_plain(form.rstrip("*")).partition(" ")[0] for form in forms]
+        first += [category.partition(" ")[0] for category in self._categories]
+        #: How the first word of everything listed begins: where no word of a text does, nothing needs to be searched.
+        heads = frozenset(word[:_HEAD] for word in first)
+        short = any(len(_plain(form.rstrip("*"))) < _HEAD and form.endswith("*") for form in forms)
+        self._begins = None if short else heads.isdisjoint
 
     def category(self, text: str) -> str:
         """The kind of what a category path or a value tells of; "" when of nothing sensitive."""
@@ -60,6 +70,17 @@ class Detector:
                 return kind
         listed = any(plain == own or plain.startswith(own + " ") for own in self._categories)
         return "what the shop lists" if listed else ""
+
+    def unwanted(self, text: str) -> bool:
+        """Whether `category` finds something: the same values come again and again, so answers are remembered."""
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            words = _plain(text).split()
+            nothing = self._begins is not None and self._begins([word[:_HEAD] for word in words])
+            found = self._known[text] = not nothing and bool(self.category(text))
+        return found
 
     def name(self, text: str) -> str:
         """The same of a name or a title, which say more."""

@@ -1,6 +1,6 @@
 """What every command works with: its words, what it may use, and the steps that several of them take."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
 
 import msgspec
@@ -17,6 +17,9 @@ from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.refold import refold
 from regulars.profile.assignment import IdRow
+
+#: Pairs of identifiers that one command links or proposes at most: what is folded between two batches of events.
+MOST_PAIRS = 500
 
 
 class Command(msgspec.Struct):
@@ -56,6 +59,17 @@ def identifier_key(value: object, engine: Engine) -> str:
             got=repr(value),
         )
     return key
+
+
+def bounded(asked: Sized, field: str) -> None:
+    """Raise Rejected for a command that asks for nothing, or for more than one transaction should hold."""
+    if not 0 < len(asked) <= MOST_PAIRS:
+        raise Rejected(
+            f"a command holds 1 to {MOST_PAIRS} {field}, got {len(asked)}; send several commands",
+            field=field,
+            expected=f"1 to {MOST_PAIRS}",
+            got=str(len(asked)),
+        )
 
 
 def repair(

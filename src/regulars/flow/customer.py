@@ -189,7 +189,7 @@ class Customers:
             admitted.sort(key=lambda event: (event.time, event.message_id))
             if any(event.name in TELLING for event in admitted):
                 facts = dict(person.facts) if person is not None else {}
-                learn_facts(facts, admitted)
+                learn_facts(facts, admitted, engine.policy.origins, engine.unwanted)
                 hot.facts = now_known(facts)
                 told = True
             result = fold.fold(hot, parts, admitted, self._changes(admitted), since=hot.consent, day=day)

@@ -15,6 +15,7 @@ from regulars.core.identifier import is_person
 from regulars.core.lake import Drop
 from regulars.core.record import Hot, due_day
 from regulars.core.schema import Rows, thresholds
+from regulars.core.sensitive import detector
 from regulars.core.verdict import ADMITTED
 from regulars.profile import consent
 from regulars.profile.consent import Effect
@@ -47,6 +48,8 @@ class Engine:
         conditions = [*self.segments.conditions.values(), *self.offers.values()]
         computed = {"lifecycle": Lifecycle(definitions.shop.typical_gap_days)}
         self.policy = Policy(definitions)
+        #: Whether a text tells of something sensitive: no wish keeps it, for wishes have no purpose to agree to.
+        self.unwanted = detector(definitions.sensitive).unwanted
         self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions), policy=self.policy)
         self.plain_decoder = Decoder(without_plan(definitions))
         self.terms = consent.terms_of(definitions.purposes)

@@ -4,9 +4,10 @@ An identify call tells facts (name, city, language), `Fact Corrected` puts them 
 `Preference Declared` tells preferences, which are facts in a namespace of their own: `pref.channel`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from regulars.core.definitions import NOT_AGAIN, TOO_CLOSE
 from regulars.core.event import CORRECTED, IDENTIFY, PREFERENCE, STAFF, Event
 from regulars.core.preferences import MOST, NAMESPACE
 
@@ -24,10 +25,20 @@ Facts = dict[str, list[Any]]
 NO_PARTNERS: Mapping[str, str] = {}
 
 
-def learn_facts(facts: Facts, events: Iterable[Event], partners: Mapping[str, str] = NO_PARTNERS) -> None:
+#: Wishes that may name what is sensitive: nothing is inferred from leaving it out, and without it it would be shown.
+_REFUSALS = frozenset((NAMESPACE + NOT_AGAIN, NAMESPACE + TOO_CLOSE))
+
+
+def learn_facts(
+    facts: Facts,
+    events: Iterable[Event],
+    partners: Mapping[str, str] = NO_PARTNERS,
+    unwanted: Callable[[str], bool] | None = None,
+) -> None:
     """Take in what `events` tell: of each fact the last in (time, message id) stays; None takes it away.
 
-    `partners` says which sources are other companies', and how their facts are marked.
+    `partners` says which sources are other companies', and how their facts are marked. Of wishes, no text stays of
+    which `unwanted` says yes.
     """
     for event in events:
         if event.name == IDENTIFY:
@@ -36,7 +47,7 @@ def learn_facts(facts: Facts, events: Iterable[Event], partners: Mapping[str, st
                     origin = [partners[event.source]] if event.source in partners else []
                     _keep(facts, name, [event.time, event.message_id, _cut_value(value), *origin])
         elif event.name in TELLING:
-            _learn_told(facts, event)
+            _learn_told(facts, event, unwanted)
     _cut(facts)
 
 
@@ -76,7 +87,29 @@ def without_preferences(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if not name.startswith(NAMESPACE)}
 
 
-def _learn_told(facts: Facts, event: Event) -> None:
+def left_out(name: str, value: Any, unwanted: Callable[[str], bool] | None) -> Any:
+    """The value of a fact without what is unwanted in a wish; None where nothing is left of it.
+
+    >>> left_out("pref.topics", ["Tea", "Diabetes"], {"Diabetes"}.__contains__)
+    ['Tea']
+    >>> left_out("pref.size", "Diabetes", {"Diabetes"}.__contains__), left_out("city", "Bern", str.isalpha)
+    (None, 'Bern')
+    """
+    if unwanted is None or not name.startswith(NAMESPACE) or name in _REFUSALS:
+        return value
+    if isinstance(value, str):
+        return None if unwanted(value) else value
+    if isinstance(value, list | tuple):
+        return [one for one in value if not (isinstance(one, str) and unwanted(one))] or None
+    return value
+
+
+def without_unwanted(facts: Facts, unwanted: Callable[[str], bool] | None) -> Facts:
+    """Facts that were learnt before this was unwanted, as they would have been learnt."""
+    return {name: [*fact[:2], left_out(name, fact[2], unwanted), *fact[3:]] for name, fact in facts.items()}
+
+
+def _learn_told(facts: Facts, event: Event, unwanted: Callable[[str], bool] | None) -> None:
     """What a correction or a declaration tells: values, or None for what is no longer so."""
     corrects = event.name == CORRECTED
     told = event.properties.get("facts" if corrects else "preferences")
@@ -91,7 +124,8 @@ def _learn_told(facts: Facts, event: Event) -> None:
         held = value if value is None or isinstance(value, str | int | float | bool) else _listed(value)
         if (value is not None and held is None) or not _fits(name):
             continue
-        _keep(facts, name if corrects else NAMESPACE + name, [event.time, event.message_id, _cut_value(held), origin])
+        full = name if corrects else NAMESPACE + name
+        _keep(facts, full, [event.time, event.message_id, left_out(full, _cut_value(held), unwanted), origin])
 
 
 def _listed(value: Any) -> list[str] | None:

@@ -8,7 +8,7 @@ from regulars.core import state as tables
 from regulars.core.errors import Rejected
 from regulars.core.identifier import is_device, is_group, is_person
 from regulars.core.state import Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
+from regulars.flow.commanding import Command, Context, Handler, bounded, identifier_key, repair
 from regulars.flow.desk import Desk
 from regulars.flow.groups import join_group_again, leave_group
 from regulars.flow.people import Placed, apply_effects, identifier_rows, resettle
@@ -26,8 +26,6 @@ from regulars.profile.links import (
     ties_in,
 )
 
-#: Links of one command: what is folded between two batches of events.
-MAX_LINKS = 500
 _LONGEST_NOTE = 500
 _RULE_LENGTH = 100
 
@@ -80,13 +78,7 @@ def _asked(command: Command) -> tuple[list[_Asked], str]:
         raise Rejected(
             f"the links cannot be read: {error}", field="links", expected="[{a, b, score, rule}]", got=str(error)
         ) from error
-    if not 0 < len(asked) <= MAX_LINKS:
-        raise Rejected(
-            f"a command holds 1 to {MAX_LINKS} links, got {len(asked)}; send several commands",
-            field="links",
-            expected=f"1 to {MAX_LINKS}",
-            got=str(len(asked)),
-        )
+    bounded(asked, "links")
     for one in asked:
         if not 0 < one.score <= 1:
             raise Rejected(

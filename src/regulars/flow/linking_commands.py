@@ -8,9 +8,9 @@ from regulars.core.definitions import CONTRACT
 from regulars.core.errors import Rejected
 from regulars.core.proposal import ACCEPTED, LATER, OPEN, REJECTED, Proposal, read, written
 from regulars.core.state import PROPOSAL, Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key
+from regulars.flow.commanding import Command, Context, Handler, bounded, identifier_key
 from regulars.flow.desk import Desk
-from regulars.flow.identity_commands import MAX_LINKS, link
+from regulars.flow.identity_commands import link
 from regulars.flow.people import identifier_rows
 from regulars.profile.assignment import profile_of
 
@@ -82,13 +82,7 @@ def _proposals(command: Command) -> list[Proposal]:
         asked = msgspec.convert(command.args.get("proposals"), list[Proposal])
     except msgspec.ValidationError as error:
         raise Rejected(f"the proposals cannot be read: {error}", field="proposals", got=str(error)) from error
-    if not 0 < len(asked) <= MAX_LINKS:
-        raise Rejected(
-            f"a command holds 1 to {MAX_LINKS} proposals, got {len(asked)}; send several commands",
-            field="proposals",
-            expected=f"1 to {MAX_LINKS}",
-            got=str(len(asked)),
-        )
+    bounded(asked, "proposals")
     for one in asked:
         if not 0 < one.score <= 1:
             raise Rejected("a score is above 0 and at most 1", field="score", got=f"{one.score}")

@@ -266,7 +266,7 @@ class _Batch:
         """Declared facts: of each the last in (time, message id) stays. Whether a preference is another one now."""
         person = self.desk.person(working)
         before = preferences_of(working.hot.facts)
-        learn_facts(person.facts, events, self.engine.policy.origins)
+        learn_facts(person.facts, events, self.engine.policy.origins, self.engine.unwanted)
         working.hot.facts = now_known(person.facts)
         working.written.add(PERSON)
         return preferences_of(working.hot.facts) != before

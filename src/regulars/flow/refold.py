@@ -62,7 +62,7 @@ def refold(
         and ((e.offset, e.index) in came or not engine.admits_event(e, working.admitted))
     ]
     late = _not_admitted_yet(state, late)
-    learn_facts(person.facts, admitted, engine.policy.origins)
+    learn_facts(person.facts, admitted, engine.policy.origins, engine.unwanted)
     hot.facts = now_known(person.facts)
     found = [order for order in _orders_of(engine, state, desk.changes, admitted) if order.id not in without]
     for order in found:

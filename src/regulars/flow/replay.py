@@ -42,6 +42,7 @@ from regulars.core.state import (
 from regulars.core.verdict import unpack
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
+from regulars.flow.facts import now_known, without_unwanted
 from regulars.flow.generation import Tables
 from regulars.flow.history import History, Past
 from regulars.flow.next_counters import PREFIX, discard, install, only_next
@@ -289,6 +290,8 @@ class Replay:
         hot = target.fold.new(old.anchor, old.first_seen, day)
         hot.last_seen, hot.facts = old.last_seen, old.facts
         if working.person is not None:
+            working.person.facts = without_unwanted(working.person.facts, target.unwanted)
+            hot.facts = now_known(working.person.facts)
             target.agree(hot, working.person.statements, day)
         admitted = admitted_of(target, hot.consent, past.events)
         reach = _part(stored[REACH]) if REACH in stored else []

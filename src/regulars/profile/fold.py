@@ -80,6 +80,7 @@ class Fold:
 
     `computed` gives the kinds whose value another room computes ("lifecycle"). `thresholds` says, by trait name, which
     constants conditions compare it with (None: also with others); a trait that is missing there is in no condition.
+    `unfiltered` is for finding out which sensitive values were left out, and for nothing that is stored.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Fold:
         thresholds: Mapping[str, Thresholds] | None = None,
         purchases_purpose: str = CONTRACT,
         policy: Policy | None = None,
+        unfiltered: bool = False,
     ) -> None:
         traits = definitions.traits
         self.slots: dict[str, int] = {trait.name: slot for slot, trait in enumerate(traits)}
@@ -103,7 +105,7 @@ class Fold:
         self._standing = {purpose.id: 0 for purpose in definitions.purposes if purpose.basis != "consent"}
         self._day = calendar.day
         known = thresholds or {}
-        unwanted = detector(definitions.sensitive).category
+        unwanted = None if unfiltered else detector(definitions.sensitive).unwanted
         explicit = {purpose.id for purpose in definitions.purposes if purpose.sensitive}
         self._at: list[_Slot] = []
         for at, members in enumerate(self.groups):

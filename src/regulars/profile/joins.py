@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeAlias
 
 from regulars.core.definitions import Trait
 from regulars.core.errors import Misconfigured
@@ -11,16 +11,19 @@ from regulars.profile import cells, reading
 from regulars.profile.monoid import Monoid, State, Thresholds
 from regulars.profile.reading import Measure, Properties
 
+#: Says yes of a text that tells of something sensitive.
+Unwanted: TypeAlias = Callable[[str], bool]
 
-def compile_join(trait: Trait, *, currency: str, thresholds: Thresholds) -> Monoid:
+
+def compile_join(trait: Trait, *, currency: str, thresholds: Thresholds, unwanted: Unwanted | None = None) -> Monoid:
     """The monoid of a trait of kind last, first, max, distinct or days_since."""
     match trait.kind:
         case "last" | "first":
-            return _Kept(trait, currency)
+            return _Kept(trait, currency, unwanted)
         case "max":
-            return _Largest(trait, currency)
+            return _Largest(trait, currency, unwanted)
         case "distinct":
-            return _Distinct(trait, currency)
+            return _Distinct(trait, currency, unwanted)
         case "days_since":
             return _DaysSince(trait, currency, thresholds)
         case _:
@@ -43,10 +46,10 @@ class _Joined(Measure):
 class _Kept(_Joined):
     """`last` and `first`: the value at the largest or smallest (time, message id). State: [time, message id, value]."""
 
-    def __init__(self, trait: Trait, currency: str) -> None:
+    def __init__(self, trait: Trait, currency: str, unwanted: Unwanted | None) -> None:
         super().__init__(trait, currency)
         self._last = trait.kind == "last"
-        self._text = trait.type == "text"
+        self._reads = _reader(self, trait, unwanted)
 
     def zero(self) -> State:
         return []
@@ -76,21 +79,32 @@ class _Kept(_Joined):
             return event.time if self.passes is None or self.passes(properties) else None
         if self.foreign(properties):
             return None
-        read = reading.text if self._text else self.amount if self.money else reading.to_number
-        values = [value for leaf, _ in self.leaves(properties) if (value := read(leaf)) is not None]
+        values = [value for leaf, _ in self.leaves(properties) if (value := self._reads(leaf)) is not None]
         return values[-1 if self._last else 0] if values else None
+
+
+def _reader(measure: Measure, trait: Trait, unwanted: Unwanted | None) -> Callable[[Any], Any]:
+    """What reads one value of a `first`, `last` or `max`; a text that is unwanted is none."""
+    if trait.type != "text":
+        return measure.amount if measure.money else reading.to_number
+    if unwanted is None:
+        return reading.text
+
+    def wanted(value: Any) -> str | None:
+        text = reading.text(value)
+        return None if text is not None and unwanted(text) else text
+
+    return wanted
 
 
 class _Largest(_Joined):
     """`max`: the largest value, or None."""
 
-    def __init__(self, trait: Trait, currency: str) -> None:
+    def __init__(self, trait: Trait, currency: str, unwanted: Unwanted | None) -> None:
         super().__init__(trait, currency)
         if self.leaves is None:
             raise Misconfigured(f"trait {trait.name!r}: a max needs `of`, the property whose largest value it keeps")
-        self._read: Callable[[Any], Any] = (
-            reading.text if trait.type == "text" else self.amount if self.money else reading.to_number
-        )
+        self._read = _reader(self, trait, unwanted)
 
     def zero(self) -> State:
         return None
@@ -117,8 +131,9 @@ class _Largest(_Joined):
 class _Distinct(Measure):
     """`distinct`: how many different keys. State: {key: its latest day}."""
 
-    def __init__(self, trait: Trait, currency: str) -> None:
+    def __init__(self, trait: Trait, currency: str, unwanted: Unwanted | None) -> None:
         super().__init__(trait, currency)
+        self._unwanted = unwanted
         if self.leaves is None:
             raise Misconfigured(f"trait {trait.name!r}: a distinct needs `of`, the property with the different values")
         self._values = self.leaves
@@ -131,6 +146,8 @@ class _Distinct(Measure):
 
     def add(self, state: State, event: Event, day: int) -> State:
         keys = self._keys(self.content(event))
+        if keys and self._unwanted is not None:
+            keys = [key for key in keys if not self._unwanted(key)]
         return cells.add_latest(state, keys, day, width=self._width, cap=self._cap) if keys else state
 
     def _keys(self, properties: Properties) -> Collection[str]:

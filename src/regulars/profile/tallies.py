@@ -26,7 +26,7 @@ def compile_tally(
     *,
     currency: str,
     computed: Mapping[str, Computed],
-    unwanted: Callable[[str], object] | None = None,
+    unwanted: Callable[[str], bool] | None = None,
 ) -> Tally:
     """The tally of a trait of kind count, sum, affinity or lifecycle."""
     match trait.kind:
@@ -186,7 +186,7 @@ class _Affinity(Measure):
     integers, rounded to 4 places; the value has the 20 largest of at least 1 %. A window counts in whole weeks.
     """
 
-    def __init__(self, trait: Trait, currency: str, unwanted: Callable[[str], object] | None = None) -> None:
+    def __init__(self, trait: Trait, currency: str, unwanted: Callable[[str], bool] | None = None) -> None:
         super().__init__(trait, currency)
         if self.leaves is None:
             raise Misconfigured(f"trait {trait.name!r}: an affinity needs `of`, the property that is its key")

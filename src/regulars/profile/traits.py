@@ -27,12 +27,12 @@ def compile_trait(
     currency: str,
     computed: Mapping[str, Computed],
     thresholds: Thresholds = None,
-    unwanted: Callable[[str], object] | None = None,
+    unwanted: Callable[[str], bool] | None = None,
 ) -> Monoid:
     """The monoid of a trait; `currency` is the shop's. Raises Misconfigured when the definition lacks something.
 
-    An affinity counts no key of which `unwanted` says yes.
+    No key or text of which `unwanted` says yes is counted or kept.
     """
     if is_tally(trait):
         return tallies.compile_tally(trait, currency=currency, computed=computed, unwanted=unwanted)
-    return joins.compile_join(trait, currency=currency, thresholds=thresholds)
+    return joins.compile_join(trait, currency=currency, thresholds=thresholds, unwanted=unwanted)

@@ -7,7 +7,7 @@ A section that is a list comes in pieces, each a list; the name is repeated. Tim
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -16,25 +16,22 @@ from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Identity
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
-from regulars.core.identifier import is_device, is_person, parse
+from regulars.core.identifier import is_person, parse
 from regulars.core.lake import PastDecision
-from regulars.core.log import DECISION
 from regulars.core.record import Hot, profile_name
-from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, PRODUCT, REDIRECT, SEALED, StateReader
+from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, PRODUCT, REDIRECT, StateReader
 from regulars.decide.gates import Gate, unpack_codes
-from regulars.decide.records import unpack
 from regulars.decide.table import configuration_of
 from regulars.flow.facts import without_preferences
-from regulars.profile.assignment import IdRow, holders_of, profile_of
+from regulars.profile.assignment import IdRow, profile_of
 from regulars.runtime.consents import history, standings
 from regulars.runtime.customers import Customers
 from regulars.runtime.decided import in_words
+from regulars.runtime.past import PAGE, PastOf, paged, rows_of
 from regulars.runtime.preferences import declared
 from regulars.runtime.services import Services
 
 FORMAT = "regulars.access/1"
-#: Events and decisions that are in memory at a time.
-PAGE = 2_000
 Section = tuple[str, Any]
 _encode = msgspec.json.Encoder().encode
 _item = msgspec.msgpack.Decoder(CatalogItem).decode
@@ -53,17 +50,18 @@ class Access:
         for section in await asyncio.to_thread(lambda: list(self._known(number, asked_as, language))):
             yield section
         identity = self._customers.engine.definitions.identity
-        subjects, rows = await asyncio.to_thread(_rows, state, number, identity)
+        past = PastOf(self._services, self._customers)
+        subjects, rows = await asyncio.to_thread(rows_of, state, number, identity)
         complete = True
         yield "orders", []
-        async for page in _paged(self._orders(number)):
+        async for page in paged(self._orders(number)):
             yield "orders", page
         try:
             yield "events", []
-            async for events in self._events(number, subjects, rows):
+            async for events in past.events(number, subjects, rows):
                 yield "events", [self._event(event, language) for event in events]
             yield "decisions", []
-            async for decisions in self._decisions(number, subjects, rows):
+            async for decisions in past.decisions(number, subjects, rows):
                 yield "decisions", self._told(decisions, language)
         except Unavailable:
             complete = False
@@ -73,8 +71,9 @@ class Access:
     async def latest_decisions(self, number: int, language: str, *, limit: int) -> list[dict[str, Any]]:
         """The newest decisions about the person, newest first, as in the section; empty where none can be read."""
         state = self._services.state
-        subjects, rows = await asyncio.to_thread(_rows, state, number, self._customers.engine.definitions.identity)
-        waiting = [one async for page in _paged(self._waiting(set(subjects))) for one in page]
+        past = PastOf(self._services, self._customers)
+        subjects, rows = await asyncio.to_thread(rows_of, state, number, self._customers.engine.definitions.identity)
+        waiting = [one async for page in paged(past.waiting(set(subjects))) for one in page]
         found = [one for one in waiting if profile_of(one.anchor, one.time, rows) == number]
         analyst = self._services.analyst
         if analyst is not None and state.select(MANIFEST, {"kind": "decision"}, limit=1):
@@ -201,69 +200,6 @@ class Access:
                 return
             start += PAGE
 
-    async def _events(self, number: int, subjects: list[str], rows: Mapping[str, IdRow]) -> AsyncIterator[list[Event]]:
-        """Those still in the log, then the sealed ones, newest first; each once."""
-        told: set[tuple[str, str]] = set()
-        async for events in _paged(_pieces(self._customers.unsealed(subjects))):
-            mine = [one for one in events if profile_of(one.subject, one.time, rows) == number]
-            told.update((one.source, one.message_id) for one in mine)
-            yield mine
-        analyst = self._services.analyst
-        if not self._services.state.select(MANIFEST, {"kind": "event"}, limit=1):
-            return
-        if analyst is None:
-            raise Unavailable("sealed events cannot be read in this process")
-        before, limit = None, PAGE
-        page: list[Event] = []
-        edge: set[tuple[str, str]] = set()  # of the last page, at its last instant: they come again
-        while True:
-            page = await analyst.later(analyst.timeline, subjects, limit=limit, before=before)
-            fresh = [one for one in page if (one.source, one.message_id) not in edge]
-            mine = [one for one in fresh if (one.source, one.message_id) not in told]
-            yield [one for one in mine if profile_of(one.subject, one.time, rows) == number]
-            if len(page) < limit:
-                return
-            last = page[-1].time
-            edge = {(one.source, one.message_id) for one in page if one.time == last}
-            limit = PAGE + len(edge)
-            before = last + 1
-
-    async def _decisions(
-        self, number: int, subjects: list[str], rows: Mapping[str, IdRow]
-    ) -> AsyncIterator[list[PastDecision]]:
-        """Those still in the log, then the sealed ones."""
-        async for page in _paged(self._waiting(set(subjects))):
-            yield [one for one in page if profile_of(one.anchor, one.time, rows) == number]
-        analyst = self._services.analyst
-        if not self._services.state.select(MANIFEST, {"kind": "decision"}, limit=1):
-            return
-        if analyst is None:
-            raise Unavailable("sealed decisions cannot be read in this process")
-        before, limit = None, PAGE
-        edge: set[str] = set()
-        while True:
-            page = await analyst.later(analyst.decisions, subjects, limit=limit, before=before)
-            fresh = [one for one in page if one.id not in edge]
-            yield [one for one in fresh if profile_of(one.anchor, one.time, rows) == number]
-            if len(page) < limit:
-                return
-            last = page[-1].time
-            edge = {one.id for one in page if one.time == last}
-            limit = PAGE + len(edge)
-            before = last + 1
-
-    def _waiting(self, anchors: set[str]) -> Iterator[list[PastDecision]]:
-        """Decisions that are not sealed yet, as they stand in the log."""
-        at = cast(int, self._services.state.meta(SEALED) or 0)
-        while records := self._services.log.read(at, records=PAGE):
-            at = records[-1].offset
-            found = [unpack(record.body) for record in records if record.kind == DECISION]
-            yield [
-                PastDecision(one.id, one.time, one.anchor, one.configuration, one.chosen, one.gates)
-                for one in found
-                if one.anchor in anchors
-            ]
-
     def _event(self, event: Event, language: str) -> dict[str, Any]:
         definitions = self._customers.engine.definitions
         types = {one.name: one for one in definitions.events}
@@ -349,22 +285,6 @@ async def as_json(sections: AsyncIterator[Section]) -> AsyncIterator[bytes]:
     yield b"]}" if opened else b"}"
 
 
-def _rows(state: StateReader, number: int, identity: Identity) -> tuple[list[str], dict[str, IdRow]]:
-    """The person's identifiers with the devices held for a while; and the rows that tell what of them is whose."""
-    rows = {str(row[0]): cast(IdRow, row) for row in state.select(IDENTIFIER, {"profile": number})}
-    devices = {
-        str(row[1])
-        for key in rows
-        if is_person(key, identity)
-        for row in state.select(LINK, {"a": key})
-        if is_device(str(row[1]), identity)
-    }
-    rows.update(cast(dict[str, IdRow], state.many(IDENTIFIER, devices - rows.keys())))
-    subjects = sorted(rows)
-    rows.update(cast(dict[str, IdRow], state.many(IDENTIFIER, set(holders_of(rows)) - rows.keys())))
-    return subjects, rows
-
-
 def _links(state: StateReader, identifiers: Sequence[str], identity: Identity) -> list[dict[str, Any]]:
     """Why these are one person, oldest first. Of another person, whom this one was taken for, only the type is told."""
     names = ("a", "b", "time", "event", "rule", "until", "status", "score", "note")
@@ -389,22 +309,6 @@ def _looks(state: StateReader, number: int, rows: Mapping[str, IdRow]) -> list[d
     found = [row for name in (*names, *own) for row in state.select(ACCESS, {"subject": name})]
     found.sort(reverse=True)
     return [{"time": row[1], "user": row[2], "action": row[3], "asked_as": row[4]} for row in found]
-
-
-def _pieces(events: Iterable[Event]) -> Iterator[list[Event]]:
-    piece: list[Event] = []
-    for event in events:
-        piece.append(event)
-        if len(piece) == PAGE:
-            yield piece
-            piece = []
-    yield piece
-
-
-async def _paged(pages: Iterator[list[Any]]) -> AsyncIterator[list[Any]]:
-    """A blocking iterator, page by page beside the event loop."""
-    while (page := await asyncio.to_thread(next, pages, None)) is not None:
-        yield page
 
 
 def _words(texts: dict[str, str], language: str, otherwise: str) -> str:

@@ -7,6 +7,8 @@ from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.core.preferences import NAMESPACE, nearest, wrong
 from regulars.core.record import Person
+from regulars.core.sensitive import detector
+from regulars.flow.facts import left_out
 
 
 def checked(definitions: Definitions, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,6 +28,11 @@ def checked(definitions: Definitions, said: Mapping[str, Any]) -> dict[str, Any]
         if should is not None:
             shown = repr(value)[:200]
             raise Rejected(f"{name} cannot be {shown}; expected {should}", field=name, expected=should, got=shown)
+        if left_out(NAMESPACE + name, value, detector(definitions.sensitive).unwanted) != value:
+            raise Rejected(
+                f"{name} tells of something especially protected (health, faith, …); nobody agreed that it is kept",
+                field=name, expected="a wish without it", got="a sensitive text",
+            )  # fmt: skip
         found[name] = value
     if not found:
         raise Rejected("no preference is given", field="preferences", expected="preferences", got="none")

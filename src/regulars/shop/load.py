@@ -315,7 +315,5 @@ def _order_ranks(draft: Draft) -> list[Any]:
 
 
 def _left_out(draft: Draft) -> list[Any]:
-    """What decides which categories no interest counts."""
-    if not any(trait.kind == "affinity" for trait in draft.traits.values()):
-        return []
+    """What decides which values no trait and no wish keeps."""
     return [EDITION, draft.sensitive, sorted(p.id for p in draft.purposes.values() if p.sensitive)]
