@@ -118,6 +118,7 @@ def litestar_app(services: Services, metrics: Metrics) -> Litestar:
             "tracking": Provide(lambda: desk, sync_to_thread=False),
         },
         exception_handlers={Exception: _explain},
+        request_max_body_size=catalog.BODY_BYTES,  # none takes more
         openapi_config=OpenAPIConfig(
             title="Regulars", version=version("regulars"), path="/schema", enabled_endpoints=set()
         ),

@@ -9,19 +9,22 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from regulars.api.hot import Answer, Request, Route, problem_answer, too_large
-from regulars.api.problem import Problem
+from regulars.api.problem import RETRY_AFTER, Problem
+from regulars.gateway.arriving import Arriving
 
 _LOG = structlog.get_logger("regulars.http")
 _CLOSE = b"connection: close\r\n"
 #: Bytes of a request's head, address and headers together; about what browsers and proxies send at most, many times.
 HEAD_BYTES = 65_536
+#: Connections at once; each costs some 20 kB even when it says nothing.
+MOST_CONNECTIONS = 4_096
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def protocol(hot: Mapping[str, Route]) -> type["HotProtocol"]:
     """A protocol class for uvicorn that answers these routes by itself."""
     routes = {path.encode(): route for path, route in hot.items()}
-    return type("Protocol", (HotProtocol,), {"routes": routes, "stamp": Stamp()})
+    return type("Protocol", (HotProtocol,), {"routes": routes, "stamp": Stamp(), "arriving": Arriving()})
 
 
 class Stamp:
@@ -44,7 +47,7 @@ class Exchange:
 
     __slots__ = (
         "body", "chunks", "connection", "expects", "keep_alive", "refused", "request", "response_complete", "route",
-        "size", "started", "whole",
+        "since", "size", "started", "whole",
     )  # fmt: skip
 
     def __init__(self, connection: "HotProtocol", route: Route | None, request: Request) -> None:
@@ -56,6 +59,7 @@ class Exchange:
         self.body = b""
         self.chunks: list[bytes] = []  # after the first
         self.size = 0
+        self.since = 0.0  # when the first bytes of the body came
         self.whole = False
         self.started = False  # all answers before this one are sent
         self.refused: Answer | None = None  # the answer, known before the body is whole
@@ -79,18 +83,22 @@ class Exchange:
             self.chunks.append(chunk)
         else:
             self.body = chunk
+            self.since = self.connection.loop.time()
         self.size += len(chunk)
+        self.connection.arriving.came(self, len(chunk))
         if self.size > self.route.limit:
             self.refuse(too_large(self.route.limit, self.size))
 
     def end(self) -> None:
         """The body is whole."""
         self.whole = True
+        self.connection.arriving.gone(self)
         if self.started and self.refused is None and not self.response_complete:
             self._take()
 
     def refuse(self, problem: Problem) -> None:
         """Answer without the rest of the body."""
+        self.connection.arriving.gone(self)
         self.body, self.chunks = b"", []
         route = self.route
         self.refused = problem_answer(problem) if route is None else route.refusal(self.request, problem)
@@ -99,6 +107,7 @@ class Exchange:
 
     def leave(self) -> None:
         """The client is gone: a request that was not whole or not begun is not answered by anybody."""
+        self.connection.arriving.gone(self)
         if self.route is not None and self.refused is None and not (self.started and self.whole):
             self.route.gone(self.request)
 
@@ -117,7 +126,9 @@ class HotProtocol(HttpToolsProtocol):
 
     routes: ClassVar[Mapping[bytes, Route]] = {}
     stamp: ClassVar[Stamp] = Stamp()
-    #: How long a request of a hot route, and the head of any request, may take to arrive whole; seconds.
+    arriving: ClassVar[Arriving] = Arriving()
+    most_connections: ClassVar[int] = MOST_CONNECTIONS
+    #: How long a request may take to arrive whole; seconds.
     request_seconds: ClassVar[float] = 120.0
     #: How often a connection is looked at for silence and slowness; seconds.
     look_seconds: ClassVar[float] = 15.0
@@ -135,6 +146,8 @@ class HotProtocol(HttpToolsProtocol):
         self._arriving_since = 0.0  # when the request that is not whole yet began; 0 when there is none
         self._quiet_since = self.loop.time()  # of the last answer
         self._looking = self.loop.call_later(self.look_seconds, self._look)
+        if len(self.connections) > self.most_connections:
+            self._refuse_all(_too_many_connections(self.most_connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -261,7 +274,6 @@ class HotProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _to_uvicorn(self) -> None:
-        self._arriving_since = 0.0
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
@@ -324,18 +336,33 @@ class HotProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _too_slow(self, cycle: Any) -> None:
-        if isinstance(cycle, Exchange) and cycle.started and not cycle.whole:
-            cycle.refuse(
-                Problem(
-                    408,
-                    f"the request was not whole after {self.request_seconds:.0f} s; send less at once",
-                    field="body",
-                    expected=f"all of it within {self.request_seconds:.0f} s",
-                    headers=((b"connection", b"close"),),
-                )
-            )
-        elif cycle is None:
+        if cycle is None:
             self.transport.close()
+        elif not isinstance(cycle, Exchange):
+            if cycle.response_started:
+                self.transport.close()
+            else:
+                self._refuse_all(_not_whole(self.request_seconds))
+        elif cycle.started and not cycle.whole:
+            cycle.refuse(_not_whole(self.request_seconds))
+
+
+def _not_whole(seconds: float) -> Problem:
+    return Problem(
+        408,
+        f"the request was not whole after {seconds:.0f} s; send less at once",
+        field="body",
+        expected=f"all of it within {seconds:.0f} s",
+        headers=((b"connection", b"close"),),
+    )
+
+
+def _too_many_connections(most: int) -> Problem:
+    return Problem(
+        503,
+        f"{most} connections are open, and no more are served at once; use one connection for many requests",
+        headers=((b"retry-after", str(RETRY_AFTER).encode()), (b"connection", b"close")),
+    )
 
 
 def _head_too_large() -> Problem:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regulars.api.intake import BATCH_BYTES
+from regulars.api.problem import Problem
+from regulars.gateway.arriving import Arriving
 from regulars.gateway.protocol import HEAD_BYTES
 from tests.unit.gateway.wire import SECONDS, Gateway, chunked, run, track, until
 
@@ -261,6 +263,84 @@ def test_who_sends_too_slowly_or_nothing_does_not_hold_a_connection() -> None:
         gateway.config.timeout_keep_alive = 0
         async with gateway.client(**soon) as client:
             assert await client.rest() == b""
+
+    run(scenario)
+
+
+def test_who_sends_the_body_of_a_page_too_slowly_is_told_so() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client(look_seconds=0.01, request_seconds=0.03) as client:
+            await client.send(b"POST /echo HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\n12")
+            assert (await client.answer())[0] == 408
+            assert await client.rest() == b""
+
+    run(scenario)
+
+
+def test_of_bodies_that_are_too_many_together_the_slowest_gives_way() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        arriving = Arriving(most=100_000)
+        head = track(b"x" * 200_000).partition(b"xxx")[0]
+        good = track(b'{"event":"' + b"x" * 30_000 + b'"}')
+        async with gateway.client(arriving=arriving) as slow, gateway.client(arriving=arriving) as other:
+            await slow.send(head + b"x" * 60_000)
+            await until(lambda: arriving.held == 60_000)
+            await asyncio.sleep(0.05)
+            await other.send(good[:-10])
+            await other.send(good[-10:])
+            assert (await other.answer())[0] == 200
+            await other.send(head + b"x" * 50_000)
+            status, headers, body = await slow.answer()
+            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+            assert "nothing of it was stored" in json.loads(body)["detail"]
+            assert await slow.rest() == b""
+            assert arriving.held == 50_000
+        await until(lambda: arriving.held == 0)
+
+    run(scenario)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 400), st.booleans()), max_size=60))
+def test_what_arrives_is_bounded_and_counted_off_again(steps: list[tuple[int, int, bool]]) -> None:
+    async def play() -> None:
+        arriving = Arriving(most=1000)
+        bodies = [Part(arriving) for _ in range(6)]
+        for at, size, ends in steps:
+            if bodies[at].refused:
+                bodies[at] = Part(arriving)
+            bodies[at].size += size
+            arriving.came(bodies[at], size)
+            if ends:
+                arriving.gone(bodies[at])
+                bodies[at] = Part(arriving)
+            assert arriving.held == sum(one.size for one in bodies if not one.refused) <= 1000
+        for one in bodies:
+            arriving.gone(one)
+        assert arriving.held == 0
+
+    asyncio.run(play())
+
+
+class Part:
+    """A body that arrives."""
+
+    def __init__(self, arriving: Arriving) -> None:
+        self.arriving, self.size, self.since, self.refused = arriving, 0, 0.0, False
+
+    def refuse(self, problem: Problem) -> None:
+        assert problem.status == 503
+        self.refused = True
+        self.arriving.gone(self)
+
+
+def test_beyond_the_connections_that_are_served_at_once_a_client_is_told_to_come_again() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client() as first, gateway.client(most_connections=1) as second:
+            status, headers, _ = await second.answer()
+            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+            assert await second.rest() == b""
+            await first.send(track())
+            assert (await first.answer())[0] == 200
 
     run(scenario)
 

@@ -78,10 +78,10 @@ class Gateway:
         self.config.load()
 
     @asynccontextmanager
-    async def client(self, **seconds: float) -> AsyncIterator["Client"]:
-        """A client and its connection; `seconds` are limits of the protocol."""
+    async def client(self, **limits: Any) -> AsyncIterator["Client"]:
+        """A client and its connection, with other limits of the protocol than it has."""
         here, there = socket.socketpair()
-        made = cast(type[HotProtocol], type("Limited", (self.config.http_protocol_class,), seconds))
+        made = cast(type[HotProtocol], type("Limited", (self.config.http_protocol_class,), limits))
         loop = asyncio.get_running_loop()
         _, served = await loop.connect_accepted_socket(lambda: made(self.config, self.state, {}, loop), there)
         reader, writer = await asyncio.open_connection(sock=here)
