@@ -42,6 +42,7 @@ from regulars.api.hot import Route
 from regulars.api.keys import keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import CONTENT_TYPE, Problem, problem_of
+from regulars.collect.body import DEPTH
 from regulars.core.errors import RegularsError
 from regulars.runtime import Services
 from regulars.runtime.confirmations import LinkSigner
@@ -151,6 +152,13 @@ def _explain(request: Request[Any, Any, Any], error: Exception) -> Response[byte
         named = re.search(r"`(?:\$\.)?([^`]+)`$", detail)  # the converter names the field at the end of its message
         field = named[1] if named else str(first.get("key", ""))
         problem = Problem(error.status_code, detail, field=field, headers=headers)
+    elif isinstance(error, UnicodeDecodeError):  # this one and the next come from the decoder of bodies
+        problem = Problem(
+            400, f"the body is not JSON: {error}", field="body", expected="JSON in UTF-8", got="other bytes"
+        )
+    elif isinstance(error, RecursionError):
+        expected = f"at most {DEPTH} levels"
+        problem = Problem(400, "the body nests too deeply; send flatter objects", field="body", expected=expected)
     else:
         problem = problem_of(error)
         if not isinstance(error, RegularsError | Problem):

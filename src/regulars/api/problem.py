@@ -10,6 +10,8 @@ from regulars.core.errors import Misconfigured, Rejected, Unavailable
 CONTENT_TYPE = "application/problem+json"
 #: After how many seconds a client should try again.
 RETRY_AFTER = 1
+#: Characters of a message and of what came: an answer never gives a large request back.
+_DETAIL, _VALUE = 2000, 500
 
 
 class Problem(Exception):
@@ -42,12 +44,12 @@ class Problem(Exception):
             "type": f"/problems/{phrase.lower().replace(' ', '-')}",
             "title": phrase,
             "status": self.status,
-            "detail": self.detail,
+            "detail": self.detail[:_DETAIL],
         }
         for name in ("field", "expected", "got"):
             value = getattr(self, name)
             if value:
-                document[name] = value[:500]
+                document[name] = value[:_VALUE]
         return document | self.more
 
     def body(self) -> bytes:

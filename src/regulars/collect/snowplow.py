@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from regulars.collect.call import UNREADABLE, Call, Context, Device, ExternalId, Page
+from regulars.collect.plan import shown
 from regulars.collect.snowplow_shop import ACTIONS, ECOMMERCE, banner_used, shop_event
 from regulars.collect.wire import (
     Envelope,
@@ -61,7 +62,7 @@ class Snowplow:
             given = dict(parse_qsl(body.decode(), max_num_fields=200, strict_parsing=True))
         except ValueError as error:
             raise Rejected(
-                f"neither JSON of the tracker protocol nor parameters: {error}",
+                f"neither JSON of the tracker protocol nor parameters: {shown(str(error))}",
                 field="body",
                 expected="payload_data in JSON, or parameters as e=pv&aid=shop",
                 got=body[:40].decode(errors="replace") or "nothing",

@@ -9,13 +9,12 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from regulars.api.hot import Answer, Request, Route, problem_answer, too_large
-from regulars.api.problem import RETRY_AFTER, Problem
+from regulars.api.problem import Problem
 from regulars.gateway.arriving import Arriving
+from regulars.gateway.refusals import HEAD_BYTES, head_too_large, not_whole, too_many_connections
 
 _LOG = structlog.get_logger("regulars.http")
 _CLOSE = b"connection: close\r\n"
-#: Bytes of a request's head, address and headers together; about what browsers and proxies send at most, many times.
-HEAD_BYTES = 65_536
 #: Connections at once; each costs some 20 kB even when it says nothing.
 MOST_CONNECTIONS = 4_096
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -132,22 +131,26 @@ class HotProtocol(HttpToolsProtocol):
     request_seconds: ClassVar[float] = 120.0
     #: How often a connection is looked at for silence and slowness; seconds.
     look_seconds: ClassVar[float] = 15.0
+    #: How long a client that is refused while it sends may take to read why; seconds.
+    linger_seconds: ClassVar[float] = 2.0
     #: The newest request: an Exchange, or uvicorn's own.
     cycle: Any
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
         super().connection_made(transport)  # type: ignore[arg-type]  # as a server of streams gives it
+        self._hung_up = False  # the last answer is written, and nothing follows it
         self._ended = False  # nothing more is read: what came is not HTTP
         self._in_head = False  # a request has begun whose head is not whole
         self._only_head = False  # the packet began and ended within the head of one request
         self._head_bytes = 0  # of the packets that held nothing but a part of this request's head
+        self._packet_bytes = 0  # of the last packet
         self._advancing = False
         self._arriving_since = 0.0  # when the request that is not whole yet began; 0 when there is none
         self._quiet_since = self.loop.time()  # of the last answer
         self._looking = self.loop.call_later(self.look_seconds, self._look)
         if len(self.connections) > self.most_connections:
-            self._refuse_all(_too_many_connections(self.most_connections))
+            self._refuse_all(too_many_connections(self.most_connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -174,6 +177,7 @@ class HotProtocol(HttpToolsProtocol):
         if self._ended:
             return
         self._only_head = self._in_head
+        self._packet_bytes = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -186,7 +190,7 @@ class HotProtocol(HttpToolsProtocol):
         if self._only_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
-                self._refuse_all(_head_too_large())
+                self._refuse_all(head_too_large())
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -200,6 +204,12 @@ class HotProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole: choose who answers."""
         self._in_head = self._only_head = False
+        if self._ended:
+            self.cycle = Exchange(self, None, Request("", "", b"", []))  # that nobody answers
+            return
+        if self._head_bytes + self._packet_bytes > HEAD_BYTES and self._head_size() > HEAD_BYTES:
+            self._refuse_all(head_too_large())
+            return
         path, _, query = self.url.partition(b"?")
         route = self.routes.get(path)
         if route is None or self.parser.get_method() != b"POST" or self.parser.should_upgrade():
@@ -232,14 +242,14 @@ class HotProtocol(HttpToolsProtocol):
         if exchange.response_complete:
             return
         exchange.response_complete = True
-        if self.transport.is_closing():
+        if self._over():
             return
         closes = answer.closes or not exchange.keep_alive
         close = _CLOSE if closes and not answer.closes else b""
         stamp = self.stamp.of(self.server_state.default_headers)
         self.transport.write(b"".join((answer.line, stamp, close, answer.rest)))
         if closes:
-            self.transport.close()
+            self._hang_up(whole=exchange.whole)
         self.on_response_complete()
 
     def on_response_complete(self) -> None:
@@ -250,7 +260,7 @@ class HotProtocol(HttpToolsProtocol):
             return  # the loop below, further up the stack, goes on
         self._advancing = True
         try:
-            while self.pipeline and not self.transport.is_closing():
+            while self.pipeline and not self._over():
                 cycle, app = self.pipeline.pop()
                 self._start_asgi_task(cycle, app)
                 if not cycle.response_complete:
@@ -270,7 +280,7 @@ class HotProtocol(HttpToolsProtocol):
         self._read_on()
 
     def _read_on(self) -> None:
-        if not (self.pipeline or self._ended or self.flow.write_paused or self.transport.is_closing()):
+        if not (self.pipeline or self._ended or self.flow.write_paused or self._over()):
             self.flow.resume_reading()
 
     def _to_uvicorn(self) -> None:
@@ -278,7 +288,13 @@ class HotProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
-        super().on_headers_complete()
+        try:
+            super().on_headers_complete()
+        except httptools.HttpParserInvalidURLError as error:
+            self._not_http(f"an address that cannot be read, {error}")
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, Exchange):
@@ -290,7 +306,7 @@ class HotProtocol(HttpToolsProtocol):
         """Start it, or let it wait for the answers before it."""
         before = self.cycle
         self.cycle = exchange
-        if self.transport.is_closing():
+        if self._over():
             return  # it came after a request that ended the connection
         if before is None or before.response_complete:
             exchange.start()
@@ -321,6 +337,24 @@ class HotProtocol(HttpToolsProtocol):
         else:
             self._queue(exchange)
 
+    def _over(self) -> bool:
+        """Whether no further answer is written."""
+        return self._hung_up or self.transport.is_closing()
+
+    def _hang_up(self, *, whole: bool) -> None:
+        """End the connection; where the client still sends, only once it has had the time to read the answer.
+
+        The kernel answers bytes that come to a closed socket with a reset, at which the client's kernel throws away
+        what was not read yet: it would never learn that its request is too large, and send it again for ever.
+        """
+        if whole:
+            self.transport.close()
+            return
+        self._ended = self._hung_up = True  # what still comes is read and thrown away
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(self.linger_seconds, self.transport.close)
+
     def _look(self) -> None:
         """Close what is silent, and answer who sends too slowly."""
         if self.transport.is_closing():
@@ -342,34 +376,6 @@ class HotProtocol(HttpToolsProtocol):
             if cycle.response_started:
                 self.transport.close()
             else:
-                self._refuse_all(_not_whole(self.request_seconds))
+                self._refuse_all(not_whole(self.request_seconds))
         elif cycle.started and not cycle.whole:
-            cycle.refuse(_not_whole(self.request_seconds))
-
-
-def _not_whole(seconds: float) -> Problem:
-    return Problem(
-        408,
-        f"the request was not whole after {seconds:.0f} s; send less at once",
-        field="body",
-        expected=f"all of it within {seconds:.0f} s",
-        headers=((b"connection", b"close"),),
-    )
-
-
-def _too_many_connections(most: int) -> Problem:
-    return Problem(
-        503,
-        f"{most} connections are open, and no more are served at once; use one connection for many requests",
-        headers=((b"retry-after", str(RETRY_AFTER).encode()), (b"connection", b"close")),
-    )
-
-
-def _head_too_large() -> Problem:
-    return Problem(
-        431,
-        f"the address and the headers of a request are larger than {HEAD_BYTES} bytes together; send fewer of them",
-        field="headers",
-        expected=f"at most {HEAD_BYTES} bytes",
-        headers=((b"connection", b"close"),),
-    )
+            cycle.refuse(not_whole(self.request_seconds))

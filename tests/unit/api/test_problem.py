@@ -34,6 +34,10 @@ def test_a_defect_tells_nothing_of_its_inside() -> None:
     assert "inside" not in problem_of(KeyError("inside")).body().decode()
 
 
+def test_an_answer_never_gives_a_large_request_back() -> None:
+    assert len(problem_of(Rejected("x" * 100_000, got="y" * 100_000)).body()) < 3000
+
+
 def test_long_values_are_cut() -> None:
     document = json.loads(Problem(400, "wrong", field="x", got="y" * 10_000).body())
     assert (document["field"], len(document["got"])) == ("x", 500)

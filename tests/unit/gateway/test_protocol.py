@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from regulars.api.intake import BATCH_BYTES
 from regulars.api.problem import Problem
 from regulars.gateway.arriving import Arriving
-from regulars.gateway.protocol import HEAD_BYTES
+from regulars.gateway.refusals import HEAD_BYTES
 from tests.unit.gateway.wire import SECONDS, Gateway, chunked, run, track, until
 
 GET = b"GET /there HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -117,6 +117,33 @@ def test_a_body_announced_too_large_is_refused_before_it_comes() -> None:
             )  # fmt: skip
             assert await client.rest() == b""
         assert gateway.counted() == {("track", 413): 1}
+
+    run(scenario)
+
+
+def test_a_client_that_sends_on_reads_why_it_was_refused() -> None:
+    """Without a pause before the end, bytes that come to a closed socket would reset the connection."""
+
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client() as client:
+            body = b"x" * (BATCH_BYTES + 1)
+            client.writer.write(track(body) + track())  # nothing of the next request is answered
+            for _ in range(20):
+                await client.send(b"x" * 10_000)
+            assert (await client.answer())[0] == 413
+            assert await client.rest() == b""
+        assert gateway.log.head() == 0
+
+    run(scenario)
+
+
+def test_who_is_refused_and_never_ends_is_cut_off() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client(linger_seconds=0.02) as client:
+            head = track().replace(b"Content-Length: 16", b"Content-Length: 9999999")
+            await client.send(head)
+            assert (await client.answer())[0] == 413
+            await until(client.served.transport.is_closing)
 
     run(scenario)
 
