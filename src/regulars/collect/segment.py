@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from regulars.collect.amounts import Amounts
 from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_number, plain, split
 from regulars.collect.call import UNREADABLE, Call, around, decode_batch, decode_call, outline, read_call, spelled
 from regulars.collect.clock import Said, event_time, milliseconds
@@ -61,7 +62,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
 class Decoder:
     """Reads log records of kind "events" with one shop's definitions."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, *, again: bool = False) -> None:
+        """`again`: what was taken in before is read once more, so nothing that it says is refused for being large."""
         self._public = {source.id: source.kind == "browser" for source in definitions.sources}
         self._public[STAFF] = False
         self._partners = frozenset(source.id for source in definitions.sources if source.partner)
@@ -71,6 +73,7 @@ class Decoder:
         self._names = Names(event.name for event in definitions.events)
         self._strict = definitions.strict_plan
         self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
+        self._amounts = None if again else Amounts(definitions)
         self._identifiers = Identifiers(definitions.identity)
         self._tokens = Tokens(definitions.sources, self._identifiers.key)
         self._channels: dict[str, list[str]] = {}
@@ -241,6 +244,8 @@ class Decoder:
             return name
         properties, traits = _facts(kind, call)
         failure = self._plan.failure(name, properties)
+        if failure is None and self._amounts is not None:
+            failure = self._amounts.failure(name, properties)
         if failure is not None:
             return failure
         if call.context is not None and len(call.context.external_ids or ()) > MAX_IDENTIFIERS:

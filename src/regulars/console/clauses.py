@@ -9,8 +9,8 @@ from regulars.console.words import Words
 from regulars.core.condition import Expected, Explanation, value_in_words
 from regulars.core.condition.words import WORDS
 from regulars.core.definitions import Definitions, Trait
+from regulars.core.money import is_money
 from regulars.core.schema import LIFECYCLE_STAGES, PREFERENCE
-from regulars.profile.reading import is_money
 
 _MEMBERS = {Expected.MEMBER: "clause.member", Expected.NOT_MEMBER: "clause.not_member"}
 _DECLARED = {Expected.DECLARED: "clause.declared", Expected.NOT_DECLARED: "clause.not_declared"}

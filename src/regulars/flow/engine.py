@@ -51,7 +51,7 @@ class Engine:
         #: Whether a text tells of something sensitive: no wish keeps it, for wishes have no purpose to agree to.
         self.unwanted = detector(definitions.sensitive).unwanted
         self.fold = Fold(definitions, self.calendar, computed, thresholds=thresholds(conditions), policy=self.policy)
-        self.plain_decoder = Decoder(without_plan(definitions))
+        self.plain_decoder = Decoder(without_plan(definitions), again=True)
         self.terms = consent.terms_of(definitions.purposes)
         self._slots = {purpose: terms.slot for purpose, terms in self.terms.items() if terms.expires is not None}
         self.purposes = self.policy.purposes  # that a customer can say something about

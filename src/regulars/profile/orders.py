@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from regulars.core.event import ORDER_EVENTS, Event
-from regulars.core.money import exponent
+from regulars.core.money import LARGEST, exponent
 from regulars.core.state import Row
 from regulars.profile import best_source as best
 from regulars.profile import reading
@@ -31,6 +31,7 @@ from regulars.profile import reading
 COMPLETED, UPDATED, REFUNDED, CANCELLED = ORDER_EVENTS
 MOST_VERSIONS = 50  # of each of the four events, the latest: a bound for a sender that repeats itself without end
 _PLAIN_QUANTITY = 1_000_000  # below it a whole number is taken as it is
+_MOST_PIECES = 10**9  # of a line; an event that says more fails
 _TOTALS = ("total", "revenue", "value")
 _REFUND_AMOUNTS = ("total", "revenue", "value", "refund", "amount")
 
@@ -257,13 +258,13 @@ def _worth(refund: dict[str, Any], said: dict[str, Any], currency: str) -> int:
     returned = refund.get("products")
     if not isinstance(returned, list) or not returned:
         return _total(said, currency)
-    bought = [dict(product) for product in said.get("products") or () if isinstance(product, dict)]
+    bought = [dict(product) for product in _products(said)]
     return sum(_take(bought, product, currency) for product in returned if isinstance(product, dict))
 
 
 def _refund(said: dict[str, Any], refunds: Sequence[dict[str, Any]], currency: str) -> int:
     """Take the refunds from what was said, in place; how much money went back, in minor units."""
-    bought = [dict(product) for product in said.get("products") or () if isinstance(product, dict)]
+    bought = [dict(product) for product in _products(said)]
     before = _total(said, currency)
     back = 0
     for refund in refunds:
@@ -312,10 +313,15 @@ def _total(said: dict[str, Any], currency: str) -> int:
         if amount is not None:
             return amount
     total = 0
-    for product in said.get("products") or ():
-        if isinstance(product, dict):
-            total += (reading.amount(product.get("price"), money=True, currency=currency) or 0) * _quantity(product)
-    return total
+    for product in _products(said):
+        total += (reading.amount(product.get("price"), money=True, currency=currency) or 0) * _quantity(product)
+    return min(total, LARGEST)  # an event that says more fails; what several say together still fits a column
+
+
+def _products(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of an order; whatever else an event without a plan may hold there is none."""
+    held = said.get("products")
+    return [product for product in held if isinstance(product, dict)] if isinstance(held, list) else []
 
 
 def item_id(product: dict[str, Any]) -> str | None:
@@ -335,13 +341,13 @@ def _quantity(product: dict[str, Any]) -> int:
     quantity = reading.to_number(quantity)
     if quantity is None:
         return 1
-    return 0 if quantity <= 0 else max(1, round(quantity))
+    return 0 if quantity <= 0 else min(max(1, round(quantity)), _MOST_PIECES)
 
 
 def _lines(said: dict[str, Any]) -> dict[str, int]:
     quantities: dict[str, int] = {}
-    for product in said.get("products") or ():
-        item = item_id(product) if isinstance(product, dict) else None
+    for product in _products(said):
+        item = item_id(product)
         if item is not None:
             quantities[item] = quantities.get(item, 0) + _quantity(product)
     return quantities

@@ -16,20 +16,9 @@ from typing import Any
 from regulars.core.definitions import Trait
 from regulars.core.errors import Rejected
 from regulars.core.event import Event
-from regulars.core.money import exponent, to_minor
+from regulars.core.money import LARGEST, LARGEST_KEPT, SCALE, exponent, is_money, to_minor
 from regulars.profile.baskets import BASKETS, Basket, Checks
 
-#: Properties that hold money, by the last name of their path (Segment e-commerce spec and its common extensions).
-MONEY = frozenset(
-    {
-        "amount", "basket_value", "cart_value", "cost", "coupon_discount", "discount", "full_price", "list_price",
-        "loyalty_discount", "margin", "order_total", "original_price", "paid", "price", "profit", "refund",
-        "regular_price", "retail_discount", "revenue", "sale_price", "sales_value", "shipping", "spend", "subtotal",
-        "tax", "total", "unit_price", "value",
-    }
-)  # fmt: skip
-SCALE = 1000  # numbers that are not money count in thousandths
-_LARGEST = 10**12  # of one amount as stored; a profile would need millions of such events to leave 64 bits
 KEY_LENGTH = 120  # characters of a key; longer ones are cut
 _LIST_AND_NAME = 2
 
@@ -37,15 +26,6 @@ Properties = Mapping[str, Any]
 #: What a path yields: each leaf with the element (of the list in its path, or the properties) that holds it.
 Leaves = Callable[[Properties], list[tuple[Any, Properties]]]
 Test = Callable[[Properties], bool]
-
-
-def is_money(path: str) -> bool:
-    """Whether a property path holds money.
-
-    >>> is_money("products.price"), is_money("products.quantity")
-    (True, False)
-    """
-    return path.rpartition(".")[2] in MONEY
 
 
 def read(holder: Any, names: tuple[str, ...]) -> list[Any]:
@@ -219,7 +199,7 @@ def amount(value: Any, *, money: bool, currency: str) -> int | None:
     if money:
         if type(value) is float:  # the common case: far from a half, rounding is plain
             exact: float = value * 10 ** exponent(currency)
-            if -_LARGEST < exact < _LARGEST:
+            if -LARGEST < exact < LARGEST:
                 nearest = round(exact)
                 if -0.4 < exact - nearest < 0.4:
                     return nearest
@@ -232,18 +212,18 @@ def amount(value: Any, *, money: bool, currency: str) -> int | None:
         if number is None:
             return None
         scaled = round(number * SCALE)
-    return scaled if -_LARGEST < scaled < _LARGEST else None
+    return scaled if -LARGEST < scaled < LARGEST else None
 
 
 def to_number(value: Any) -> int | float | None:
     """A number, also when it was sent as text; None for anything else, and for what is not finite."""
-    if type(value) is int and -_LARGEST < value < _LARGEST:
+    if type(value) is int and -LARGEST_KEPT < value < LARGEST_KEPT:
         return value
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    if not math.isfinite(number) or not -_LARGEST < number < _LARGEST:
+    if not math.isfinite(number) or not -LARGEST_KEPT < number < LARGEST_KEPT:
         return None
     return int(number) if number.is_integer() else number
 

@@ -7,6 +7,7 @@ from typing import Any
 from regulars.core.definitions import Trait
 from regulars.core.errors import Misconfigured
 from regulars.core.event import Event
+from regulars.core.money import SCALE, is_money
 from regulars.profile import cells, reading
 from regulars.profile.baskets import Basket
 from regulars.profile.monoid import Computed, State, Tally
@@ -56,7 +57,7 @@ class _Total(Measure):
         if not self._counts and not trait.of:
             raise Misconfigured(f"trait {trait.name!r}: a sum needs `of`, the property that it adds")
         self._plain = self._counts and not trait.of and not trait.where
-        self._unit = 1 if self._counts or self.money else reading.SCALE
+        self._unit = 1 if self._counts or self.money else SCALE
         self.measured = repr((self._counts, trait.of, sorted(trait.where.items())))
 
     def zero(self) -> State:
@@ -203,7 +204,7 @@ class _Affinity(Measure):
             if self._half_life is None
             else tuple(round(_FACTOR * 2 ** (-7 * age / self._half_life)) for age in range(self._width))
         )
-        self._constant = 0 if isinstance(trait.weight, str) else max(1, round(trait.weight * reading.SCALE))
+        self._constant = 0 if isinstance(trait.weight, str) else max(1, round(trait.weight * SCALE))
         self._weight_name: str | None = None  # of a weight that stands beside the key in the same list
         self._weigh = self._weigher(trait.weight, trait.of) if isinstance(trait.weight, str) else None
         plain = "." not in trait.of and not trait.where and self._weigh is None
@@ -214,7 +215,7 @@ class _Affinity(Measure):
         self._shared_as = self._level if unwanted is None else -self._level
 
     def _weigher(self, path: str, of: str) -> Callable[[Properties, Properties], int]:
-        self.money = reading.is_money(path)
+        self.money = is_money(path)
         head, _, rest = path.partition(".")
         shared = bool(rest) and of.startswith(head + ".")
         names = tuple((rest if shared else path).split("."))
