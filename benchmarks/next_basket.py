@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from regulars.core.calendar import Calendar
-from regulars.recommend.evaluation import METRICS, Asking, Evaluation, evaluate, next_baskets
+from regulars.recommend.evaluation import Asking, Evaluation, evaluate, next_baskets
 from regulars.recommend.interactions import Catalogue, Int32, Interactions
 from regulars.recommend.model import Shopper
 from regulars.recommend.store import load, save
@@ -41,6 +41,7 @@ from regulars.recommend.training import Settings, TrainedSet, recommenders, trai
 ZONE = "America/New_York"
 HOLDOUT_DAYS = 28
 TITLES = {"": "on the day of the basket", "at_cut_": "asked on the day of the cut", "in_hand_": "half in hand"}
+METRICS = ("hit_rate", "precision")
 BASELINES = ("overall_popularity", "own_most_bought")
 BUDGETS = {"train_cpu_seconds": 25.0, "train_memory_mb": 1200.0}
 

@@ -126,7 +126,9 @@ def test_a_page_loses_and_doubles_nothing_on_a_bad_line(product: Product, visit:
             page.evaluate("() => { see(); }")
         deadline = time.monotonic() + 45
         found: dict[str, Any] = {}
-        while time.monotonic() < deadline and not (found.get("views") == 5 and proxy.failed == faults):
+        while time.monotonic() < deadline and not (
+            found.get("views") == 5 and found.get("orders") == 1 and proxy.failed == faults
+        ):
             page.evaluate("() => window.again && window.again()")
             page.wait_for_timeout(200)
             found = traits(product.http, key)

@@ -28,6 +28,15 @@ class Stop(NamedTuple):
     title: str
 
 
+class Spot(NamedTuple):
+    """One point of a scatter plot."""
+
+    x: float
+    y: float
+    title: str
+    kind: str = ""  # CSS class
+
+
 def nice_ticks(largest: float, *, most: int = 5) -> list[float]:
     """Round values from 0 to at least `largest`, about `most` of them.
 
@@ -144,6 +153,42 @@ def spark_beside(values: Sequence[float], usual: Sequence[float], *, label: str,
         for at, value in enumerate(usual)
     ]
     return _svg("spark", height, label, parts)
+
+
+def scatter(
+    spots: Sequence[Spot], *, label: str, across: Callable[[float], str], up: Callable[[float], str], height: int = 240
+) -> Markup:
+    """Named points; the horizontal axis is logarithmic, the vertical one begins at 0."""
+    least = min(spot.x for spot in spots)
+    decades = range(math.floor(math.log10(max(least, 1e-6))), math.ceil(math.log10(max(spot.x for spot in spots))) + 1)
+    first, wide = decades[0], max(len(decades) - 1, 1)
+    ticks = nice_ticks(max(spot.y for spot in spots))
+    area, right = height - _TOP - _BOTTOM, 100 - _LEFT - 12
+    parts = []
+    for value in ticks:
+        y = _TOP + area * (1 - value / ticks[-1])
+        kind = "axis" if value == 0 else "grid"
+        parts.append(f'<line class="{kind}" x1="{_LEFT}%" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(
+            f'<text class="tick" x="{_LEFT - 0.8}%" y="{y + 4:.1f}" text-anchor="end">{escape(up(value))}</text>'
+        )
+    for power in decades:
+        x = _LEFT + right * (power - first) / wide
+        text = escape(across(10.0**power))
+        parts.append(f'<text class="tick" x="{x:.2f}%" y="{height - 7}" text-anchor="start">{text}</text>')
+    taken: list[tuple[float, float]] = []
+    for spot in sorted(spots, key=lambda one: -one.y):
+        x = _LEFT + right * (math.log10(max(spot.x, 1e-6)) - first) / wide
+        y = _TOP + area * (1 - spot.y / ticks[-1])
+        beside = y
+        while any(abs(beside - other) < 14 and abs(x - at) < 25 for at, other in taken):
+            beside += 14
+        taken.append((x, beside))
+        parts.append(
+            f'<circle class="dot {escape(spot.kind)}" cx="{x:.2f}%" cy="{y:.1f}" r="5"/>'
+            f'<text class="name" x="{x + 1.2:.2f}%" y="{beside + 4:.1f}">{escape(spot.title)}</text>'
+        )
+    return _svg("plot", height, label, parts)
 
 
 def _svg(kind: str, height: int, label: str, parts: Sequence[str]) -> Markup:

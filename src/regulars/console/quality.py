@@ -6,7 +6,7 @@ import msgspec
 
 from regulars.core.errors import RegularsError
 from regulars.flow.models import current_manifest
-from regulars.recommend.evaluation import Interval
+from regulars.recommend.measuring import Interval
 from regulars.recommend.store import Manifest
 
 BASELINES = ("overall_popularity", "own_most_bought")

@@ -175,13 +175,16 @@ def learn_weights(
 ) -> tuple[Float64, int]:
     """The weights that foretell best which candidates were bought, and from how many baskets they were learned.
 
-    With fewer than `least_baskets` they are the starting weights, learned from none.
+    With fewer than `least_baskets`, or where no model knew a candidate that was bought, they are the starting weights,
+    learned from none: a shop whose first weeks these are.
     """
     if len(cases) < settings.least_baskets:
         return starting_weights(), 0
     builder = FeatureBuilder(catalogue, models)
     sample = cases[:: len(cases) // 50 + 1]
     usual = sum(len(builder.build(case.visit).items) for case in sample) / len(sample)
+    if not usual:
+        return starting_weights(), 0
     share = min(1.0, settings.unbought_rows / (usual * len(cases)))
     chance = np.random.default_rng(settings.seed)
     rows: list[Float32] = []
@@ -192,7 +195,10 @@ def learn_weights(
         kept = hit | (chance.random(len(hit)) < share)
         rows.append(candidates.rows[:, kept].T.astype(np.float32))
         bought.append(hit[kept])
-    return _logistic(np.concatenate(rows), np.concatenate(bought), share, settings), len(cases)
+    outcome = np.concatenate(bought)
+    if not outcome.any():
+        return starting_weights(), 0
+    return _logistic(np.concatenate(rows), outcome, share, settings), len(cases)
 
 
 def starting_weights() -> Float64:

@@ -1,30 +1,25 @@
-"""How good recommenders are on baskets they have not seen: hit rate and precision at k, with intervals.
+"""How good recommenders are on what they have not seen: accuracy, coverage, novelty and latency at k, with intervals.
 
-Everything is measured per household: the sampling unit of the bootstrap (Efron, 1979) is the household, and the
-difference of two recommenders is resampled in pairs, on the same households.
+Everything is measured per person: the sampling unit of the bootstrap (Efron, 1979) is the person, and the difference of
+two recommenders is resampled in pairs, on the same persons.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
 
 from regulars.core.errors import Rejected
-from regulars.recommend.interactions import Float64, Int32, Int64, Interactions
+from regulars.recommend.interactions import Float64, Int32, Int64, Interactions, distinct_pairs
+from regulars.recommend.measuring import EMPTY, Interval, Latency, Question, coverage, intervals, per_question
 from regulars.recommend.model import Scored
 from regulars.recommend.visit import Visit
 
-#: Metrics of a row of k items against a basket: is one of them in it; the share of the k that is.
-METRICS = ("hit_rate", "precision")
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """A mean with its 95 % percentile interval."""
-
-    mean: float
-    low: float
-    high: float
+#: Cases whose latency is measured.
+_TIMED = 1000
+#: Figures by recommender, then metric.
+Figures = dict[str, dict[str, Interval]]
 
 
 class Case(msgspec.Struct, frozen=True, eq=False):
@@ -40,11 +35,37 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     k: int
     cases: int
-    figures: dict[str, dict[str, Interval]]
-    by_activity: dict[str, dict[str, dict[str, Interval]]]  # activity level first
+    figures: Figures
+    by_activity: dict[str, Figures]  # activity level first
     activity_cases: dict[str, int]
-    lead: dict[str, dict[str, Interval]]  # of `leader` over each other recommender, paired
+    lead: Figures  # of `leader` over each other recommender, paired
     leader: str
+    kind: Literal["baskets", "sessions"] = "baskets"
+    by_segment: dict[str, Figures] = {}  # segment first
+    segment_cases: dict[str, int] = {}
+    coverage: dict[str, float] = {}  # by recommender: share of the products that it shows to anybody
+    latency: dict[str, Latency] = {}  # by recommender: of one list, ms
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `regulars evaluate` found."""
+
+    title: str
+    first_day: int | None  # of the days learned from, shop-local day numbers; None: the data has no days
+    cut_day: int | None  # the first day that was asked about
+    last_day: int | None
+    products: int
+    learned_from: dict[str, int]  # by kind: order lines, visits
+    seconds: dict[str, float]  # by model: of fitting
+    evaluations: dict[str, Evaluation]  # "baskets", "review", "discovery"
+    skipped: dict[str, str] = {}  # what could not be measured, and why
+
+
+class Groups(msgspec.Struct, frozen=True, eq=False):
+    """Cases by name of a group; a case may be in several or in none."""
+
+    activity: Mapping[str, Int64] = {}
+    segment: Mapping[str, Int64] = {}
 
 
 class Ranks(Protocol):
@@ -95,29 +116,111 @@ def evaluate(
     cases: Sequence[Case],
     *,
     leader: str,
+    seen: Interactions | None = None,
+    items: int = 0,
+    segments: Mapping[str, Int64] | None = None,
     k: int = 10,
-    draws: int = 2000,
-    seed: int = 1,
+    clock: Callable[[], float] | None = None,
 ) -> Evaluation:
-    """Hit rate@k and precision@k of each recommender, overall and by activity, and the leader's paired lead."""
+    """Each recommender on the same cases, overall, by activity and by segment, and the leader's paired lead.
+
+    `seen` are the lines of training, which tell what is new to nobody (novelty), of a catalogue of `items` products;
+    `segments` are places in `cases` by segment; `clock` gives seconds, and without it no latency is measured.
+    """
     if not cases:
         raise Rejected("no basket to evaluate on: no customer bought on or after the cut; choose an earlier cut")
     if leader not in recommenders:
         raise Rejected(f"leader {leader!r} is not among the recommenders {sorted(recommenders)}", field="leader")
-    scores = {name: _measure(model, cases, k) for name, model in recommenders.items()}
+    asked = {name: ask(_answers(model, cases, k), len(cases), k=k, clock=clock) for name, model in recommenders.items()}
     levels = activity_levels(np.asarray([len(case.visit.days) for case in cases]))
+    questions = [
+        Question(case.person, case.bought, np.concatenate((case.visit.own, case.visit.basket, case.visit.viewed)))
+        for case in cases
+    ]
+    share = owners_share(seen, items) if seen is not None else None
+    return compare(asked, questions, leader=leader, share=share, groups=Groups(levels, segments or {}), draws=2000)
+
+
+class Asked(msgspec.Struct, frozen=True, eq=False):
+    """The lists of one recommender, a row of k each, and how long they took."""
+
+    lists: Int32
+    latency: Latency | None = None
+
+
+def ask(answer: Callable[[int], Int32], cases: int, *, k: int, clock: Callable[[], float] | None = None) -> Asked:
+    """The list of every case by its number. Latency is that of a second round over the first thousand, warm."""
+    lists = np.full((cases, k), EMPTY, np.int32)
+    for at in range(cases):
+        row = answer(at)[:k]
+        lists[at, : len(row)] = row
+    if clock is None:
+        return Asked(lists)
+    spent = np.empty(min(cases, _TIMED))
+    for at in range(len(spent)):
+        began = clock()
+        answer(at)
+        spent[at] = 1000 * (clock() - began)
+    p50, p99 = np.quantile(spent, [0.5, 0.99]).tolist()
+    return Asked(lists, Latency(round(p50, 4), round(p99, 4)))
+
+
+def _answers(model: Ranks, cases: Sequence[Case], k: int) -> Callable[[int], Int32]:
+    return lambda at: model.best(cases[at].visit, n=k).items
+
+
+def compare(
+    asked: Mapping[str, Asked],
+    questions: Sequence[Question],
+    *,
+    leader: str,
+    share: Float64 | None = None,
+    groups: Groups = Groups(),
+    kind: Literal["baskets", "sessions"] = "baskets",
+    draws: int = 1000,
+    seed: int = 1,
+) -> Evaluation:
+    """The figures of lists that several recommenders gave to the same questions."""
+    if not questions:
+        raise Rejected("there is no question to evaluate on; choose an earlier cut")
+    owners = np.asarray([question.owner for question in questions], np.int64)
+    found = {name: per_question(one.lists, questions, share) for name, one in asked.items()}
+    best = found[leader]
+    leads = {
+        name: {metric: best[metric] - column for metric, column in columns.items() if metric != "novelty"}
+        for name, columns in found.items()
+        if name != leader
+    }
+
+    def over(columns: Mapping[str, Mapping[str, Float64]], chosen: Int64 | slice = slice(None)) -> Figures:
+        return {
+            name: intervals({metric: one[chosen] for metric, one in of.items()}, owners[chosen], draws=draws, seed=seed)
+            for name, of in columns.items()
+        }
+
     return Evaluation(
-        k=k,
-        cases=len(cases),
-        figures=_intervals(scores, draws, seed),
-        by_activity={
-            name: _intervals({key: value[chosen] for key, value in scores.items()}, draws, seed)
-            for name, chosen in levels.items()
-        },
-        activity_cases={name: len(chosen) for name, chosen in levels.items()},
-        lead=_intervals({key: scores[leader] - value for key, value in scores.items() if key != leader}, draws, seed),
+        kind=kind,
+        k=next(iter(asked.values())).lists.shape[1],
+        cases=len(questions),
+        figures=over(found),
+        by_activity={name: over(found, chosen) for name, chosen in groups.activity.items()},
+        activity_cases={name: len(chosen) for name, chosen in groups.activity.items()},
+        by_segment={name: over(found, chosen) for name, chosen in groups.segment.items()},
+        segment_cases={name: len(chosen) for name, chosen in groups.segment.items()},
+        lead=over(leads),
         leader=leader,
+        coverage={}
+        if share is None
+        else {name: round(coverage(one.lists, len(share)), 5) for name, one in asked.items()},
+        latency={name: one.latency for name, one in asked.items() if one.latency is not None},
     )
+
+
+def owners_share(lines: Interactions, items: int) -> Float64:
+    """By item, the share of persons who bought it."""
+    _, item = distinct_pairs(lines.person, lines.item)
+    persons = len(np.unique(lines.person))
+    return np.bincount(item, minlength=items).astype(np.float64) / max(persons, 1)
 
 
 def activity_levels(purchase_days: Int64) -> dict[str, Int64]:
@@ -131,28 +234,3 @@ def activity_levels(purchase_days: Int64) -> dict[str, Int64]:
         "high": (purchase_days > high) & (purchase_days > 0),
     }
     return {name: np.flatnonzero(chosen) for name, chosen in groups.items() if chosen.any()}
-
-
-def _measure(model: Ranks, cases: Sequence[Case], k: int) -> Float64:
-    """Hit and precision of each case, as two columns."""
-    found = np.asarray([np.isin(model.best(case.visit, n=k).items, case.bought).sum() for case in cases], np.float64)
-    return np.column_stack((found > 0, found / k))
-
-
-def _intervals(scores: Mapping[str, Float64], draws: int, seed: int) -> dict[str, dict[str, Interval]]:
-    """Mean and percentile interval of each column of each recommender, all from the same resamples."""
-    names = list(scores)
-    if not names:
-        return {}
-    table = np.concatenate([scores[name] for name in names], axis=1)
-    weights = np.random.default_rng(seed).multinomial(len(table), np.full(len(table), 1 / len(table)), size=draws)
-    means = table.mean(axis=0)
-    low, high = np.quantile(weights.astype(np.float32) @ table.astype(np.float32) / len(table), [0.025, 0.975], axis=0)
-    width = len(METRICS)
-    return {
-        name: {
-            metric: Interval(*(round(float(column[place * width + at]), 5) for column in (means, low, high)))
-            for at, metric in enumerate(METRICS)
-        }
-        for place, name in enumerate(names)
-    }

@@ -62,7 +62,9 @@ def train(interactions: Interactions, catalogue: Catalogue, settings: Settings =
     if settings.holdout_days and len(before):
         seen = train(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
         cases = list(next_baskets(lines, since=cut))
-        evaluation = evaluate(recommenders(seen, before), cases, leader=Blend.name, k=settings.k)
+        evaluation = evaluate(
+            recommenders(seen, before), cases, leader=Blend.name, seen=before, items=len(catalogue), k=settings.k
+        )
         earlier = seen.models
     else:
         cut, evaluation = lines.last_day + 1 - settings.learn_days, None

@@ -102,3 +102,9 @@ def test_with_too_few_baskets_the_starting_weights_serve(trained: TrainedSet) ->
 def test_weights_of_another_version_are_refused(trained: TrainedSet) -> None:
     with pytest.raises(Rejected, match="has 3 weights"):
         Blend(CATALOGUE, trained.models, np.zeros(3))
+
+
+def test_a_shop_whose_first_weeks_these_are_starts_with_the_starting_weights() -> None:
+    lines = grocer(people=150)
+    first = lines.before(int(lines.day.min()) + 14)  # all of it within the days that weights are learned on
+    assert train(first, CATALOGUE, Settings(holdout_days=0)).learned_from == 0

@@ -75,6 +75,7 @@ def test_hit_rate_and_precision_are_those_counted_by_hand() -> None:
     assert evaluation.figures["half"]["precision"].mean == pytest.approx(bought / 10 / 10)
     assert evaluation.figures["none"]["hit_rate"].mean == 0
     assert evaluation.lead["none"] == evaluation.figures["half"]  # the lead over nothing is the figure itself
+    assert evaluation.coverage == {}  # nobody told how many products there are
 
 
 def test_two_equal_recommenders_have_no_lead_at_all() -> None:

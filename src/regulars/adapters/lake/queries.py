@@ -14,6 +14,7 @@ from regulars.core.errors import Rejected
 from regulars.core.money import EXPONENTS
 
 COMPLETED, UPDATED, CANCELLED = "Order Completed", "Order Updated", "Order Cancelled"
+VIEWED, ADDED = "Product Viewed", "Product Added"
 
 
 @ibis.udf.scalar.builtin
@@ -109,6 +110,36 @@ def order_lines(
     return kept.order_by("time", "order_id", "product_id", "price", "quantity")
 
 
+def product_events(
+    events: Table, *, since: int | None = None, until: int | None = None, except_sources: Sequence[str] = ()
+) -> Table:
+    """(subject, time, day, message_id, kind, product_id): what was viewed (kind 0), added (1), bought (2).
+
+    One row per product of an order and per view or addition to a basket, those of `except_sources` left out.
+    """
+    done = _between(events.filter(events.name.isin([VIEWED, ADDED, COMPLETED])), since, until)
+    if except_sources:
+        done = done.filter(~done.source.isin(except_sources))
+    one = done.filter(done.name != COMPLETED)
+    single = one.select(
+        "subject", "time", "day", "message_id",
+        kind=ibis.ifelse(one.name == VIEWED, 0, 1).cast("int64"),
+        product_id=ibis.coalesce(*(_text(one, name) for name in ("product_id", "sku", "id"))),
+    )  # fmt: skip
+    bought = done.filter(done.name == COMPLETED)
+    lines = bought.select(
+        "subject", "time", "day", "message_id",
+        line=bought.properties.cast("json")["products"].array.unnest().cast("string"),
+    )  # fmt: skip
+    several = lines.select(
+        "subject", "time", "day", "message_id",
+        kind=ibis.literal(2, "int64"),
+        product_id=ibis.coalesce(*(_field(lines.line, name) for name in ("product_id", "sku", "id"))),
+    )  # fmt: skip
+    both = single.union(several)
+    return both.filter(both.product_id.notnull()).order_by("subject", "time", "message_id", "product_id")
+
+
 def timeline(events: Table, *, subjects: Sequence[str], limit: int = 50, before: int | None = None) -> Table:
     """(time, name, source, subject, message_id, properties, offset): the events of a person, newest first.
 
@@ -195,7 +226,16 @@ _FIELD = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 
 QUERIES: dict[str, Callable[..., Table]] = {
     query.__name__: query
-    for query in (events_per_day, revenue_per_day, order_lines, timeline, funnel, subjects_per_event, field_use)
+    for query in (
+        events_per_day,
+        revenue_per_day,
+        order_lines,
+        product_events,
+        timeline,
+        funnel,
+        subjects_per_event,
+        field_use,
+    )
 }
 
 #: Queries for which a day's rows depend on the events of that day alone, so that files of other days need not be read.

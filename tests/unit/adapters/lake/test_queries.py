@@ -38,6 +38,7 @@ def test_an_empty_lake_answers_every_query_with_nothing(shop: Shop) -> None:
     assert shop.ask("events_per_day") == []
     assert shop.ask("revenue_per_day", currency="EUR") == []
     assert shop.ask("order_lines", currency="EUR") == []
+    assert shop.ask("product_events") == []
     assert shop.ask("timeline", subjects=["user_id:ana"]) == []
     assert shop.ask("subjects_per_event") == []
     assert shop.ask("field_use") == []
@@ -133,3 +134,25 @@ def test_fields_are_counted_by_source_and_no_value_is_told(shop: Shop) -> None:
     assert {row[:2] for row in shop.ask("field_use")} == {("web", "Product Viewed")}
     assert len(shop.ask("field_use", since=4)) == 4
     assert "ana@" not in str(shop.ask("field_use"))
+
+
+def test_what_visitors_did_with_products_is_one_row_a_product(shop: Shop) -> None:
+    shop.sells(
+        event(1, "Product Viewed", 3, product_id="oats"),
+        event(2, "Product Added", 3, sku="oats"),
+        event(3, "Page Viewed", 3, product_id="not a product's page"),
+        event(
+            4, "Order Completed", 3, order_id="o1", products=[{"product_id": "oats"}, {"sku": "milk"}, {"name": "?"}]
+        ),
+        event(5, "Product Viewed", 4, "user_id:bo", product_id="milk"),
+    )
+    day = 3 * DAY_MS
+    assert [row[:2] + row[4:] for row in shop.ask("product_events")] == [
+        ("user_id:ana", day + 1, 0, "oats"),
+        ("user_id:ana", day + 2, 1, "oats"),
+        ("user_id:ana", day + 4, 2, "milk"),
+        ("user_id:ana", day + 4, 2, "oats"),
+        ("user_id:bo", 4 * DAY_MS + 5, 0, "milk"),
+    ]
+    assert shop.ask("product_events", except_sources=["web"]) == []
+    assert len(shop.ask("product_events", since=4)) == 1

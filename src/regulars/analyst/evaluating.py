@@ -1,0 +1,234 @@
+"""How good recommendations would have been on the last weeks of a shop's own data, or on a folder of sessions.
+
+Everything is fitted anew on what lay before the cut, so that nothing that is measured was seen. Runs in the child
+process; what is being done is told on standard error.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from regulars.analyst.learning import Lines, read_lines, read_visits
+from regulars.analyst.work import Workbench
+from regulars.core.errors import Rejected
+from regulars.core.state import IDENTIFIER
+from regulars.flow import generation
+from regulars.recommend.evaluation import Evaluation, Report, evaluate, next_baskets
+from regulars.recommend.interactions import Int64
+from regulars.recommend.sessions.data import Sessions
+from regulars.recommend.sessions.neighbours import Neighbours
+from regulars.recommend.sessions.questions import (
+    Mode,
+    Next,
+    Recommender,
+    baselines,
+    evaluate_next,
+    next_items,
+    share_of_sessions,
+)
+from regulars.recommend.training import Settings, recommenders, train
+
+#: Questions of visits that are asked at most: the intervals of more would not be narrower than a reader cares for.
+MOST_QUESTIONS = 20_000
+_MOST_SEGMENTS = 30
+_LEAST_CASES = 30  # of a segment: fewer say nothing
+
+
+def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
+    """The shop's orders and visits: learned from what came before the last `days` days, asked about those."""
+    found: dict[str, Evaluation] = {}
+    skipped: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    learned: dict[str, int] = {}
+    spans: list[tuple[int, int, int]] = []
+    products = 0
+    _say("reading orders")
+    lines = read_lines(work)
+    segments = _segments(work)
+    try:
+        first, cut, last = _span(lines.interactions.day, days)
+        found["baskets"] = _baskets(lines, cut, k, segments, seconds)
+        learned["order_lines"] = len(lines.interactions.before(cut))
+        spans.append((first, cut, last))
+        products = len(lines.catalogue)
+    except Rejected as error:
+        skipped["baskets"] = str(error)
+    _say("reading visits")
+    visits = read_visits(work)
+    try:
+        starts = np.asarray([work.calendar.day(int(end)) for end in visits.sessions.end], np.int64)
+        first, cut, last = _span(starts, days)
+        before = visits.sessions.where(starts < cut)
+        told = visits.sessions.where(starts >= cut)
+        found |= _visits(before, next_items(told, most=MOST_QUESTIONS), len(visits.catalogue), k, seconds)
+        learned["visits"] = len(before)
+        spans.append((first, cut, last))
+        products = max(products, len(visits.catalogue))
+    except Rejected as error:
+        skipped["visits"] = str(error)
+    if not found:
+        raise Rejected("nothing to evaluate: " + "; ".join(skipped.values()))
+    firsts, cuts, lasts = zip(*spans, strict=True)
+    return Report(
+        title=work.definitions.shop.name,
+        first_day=min(firsts),
+        cut_day=min(cuts),
+        last_day=max(lasts),
+        products=products,
+        learned_from=learned,
+        seconds=seconds,
+        evaluations=found,
+        skipped=skipped,
+    )
+
+
+def evaluate_folder(folder: Path, *, k: int) -> Report:
+    """A folder with `train.parquet` (session, position, item) and `test.parquet` (prefix, target)."""
+    train_table = _parquet(folder / "train.parquet", ("session", "position", "item"))
+    test_table = _parquet(folder / "test.parquet", ("prefix", "target"))
+    order = np.lexsort((train_table["position"].to_numpy(), train_table["session"].to_numpy()))
+    prefixes = test_table["prefix"].combine_chunks()
+    flat, targets = pc.list_flatten(prefixes).to_numpy(), test_table["target"].to_numpy()
+    raw = train_table["item"].to_numpy()[order]
+    ids, item = np.unique(np.concatenate((raw, flat, targets)), return_inverse=True)
+    sessions = Sessions.of(train_table["session"].to_numpy()[order], item[: len(raw)].astype(np.int32))
+    asked = item[len(raw) :].astype(np.int32)
+    offsets = np.concatenate(([0], np.cumsum(pc.list_value_length(prefixes).to_numpy())))
+    questions = [
+        Next(number, asked[begin:end], int(target))
+        for number, (begin, end, target) in enumerate(
+            zip(offsets[:-1].tolist(), offsets[1:].tolist(), asked[len(flat) :].tolist(), strict=True)
+        )
+    ]
+    seconds: dict[str, float] = {}
+    return Report(
+        title=folder.name,
+        first_day=None,
+        cut_day=None,
+        last_day=None,
+        products=len(ids),
+        learned_from={"visits": len(sessions)},
+        seconds=seconds,
+        evaluations=_visits(sessions, questions, len(ids), k, seconds),
+    )
+
+
+def _baskets(
+    lines: Lines, cut: int, k: int, segments: Mapping[str, Sequence[str]], seconds: dict[str, float]
+) -> Evaluation:
+    _say("fitting the models of baskets")
+    before = lines.interactions.before(cut)
+    began = time.perf_counter()
+    trained = train(before, lines.catalogue, Settings(holdout_days=0))
+    seconds["blend"] = round(time.perf_counter() - began, 2)
+    cases = list(next_baskets(lines.interactions, since=cut))
+    _say(f"asking for {len(cases):,} baskets")
+    return evaluate(
+        recommenders(trained, before),
+        cases,
+        leader=trained.blend.name,
+        seen=before.where(before.quantity > 0),
+        items=len(lines.catalogue),
+        segments=_places(segments, [lines.persons[case.person] for case in cases]),
+        k=k,
+        clock=time.perf_counter,
+    )
+
+
+def _visits(
+    sessions: Sessions, questions: list[Next], items: int, k: int, seconds: dict[str, float]
+) -> dict[str, Evaluation]:
+    """With re-views and, apart, for discovery."""
+    if not len(sessions):
+        raise Rejected("no visit lies before the cut; choose fewer days, or collect visits first")
+    _say(f"fitting the models of {len(sessions):,} visits")
+    share = share_of_sessions(sessions, items)
+    models: dict[str, Recommender] = {}
+    for name, fit in session_models().items():
+        began = time.perf_counter()
+        models[name] = fit(sessions, items)
+        seconds[name] = round(time.perf_counter() - began, 2)
+    leader = next(iter(models))
+    models |= baselines(share)
+    found: dict[str, Evaluation] = {}
+    modes: tuple[Mode, ...] = ("review", "discovery")
+    for mode in modes:
+        _say(f"asking {len(questions):,} visits for what came next ({mode})")
+        found[mode] = evaluate_next(
+            models, questions, share=share, leader=leader, mode=mode, k=k, clock=time.perf_counter
+        )
+    return found
+
+
+def session_models() -> dict[str, Callable[[Sessions, int], Recommender]]:
+    """How each model of visits is fitted, the one to beat first."""
+    return {Neighbours.name: Neighbours.fit}
+
+
+def _span(days: Any, held_out: int) -> tuple[int, int, int]:
+    """First day, first day asked about, last day."""
+    if not len(days):
+        raise Rejected("there are none that may be learned from; import orders, or let visits come in, with consent")
+    first, last = int(days.min()), int(days.max())
+    cut = last + 1 - held_out
+    if cut <= first:
+        raise Rejected(
+            f"they cover {last - first + 1} days, and {held_out} are to be asked about; choose fewer with --days",
+            field="days",
+        )
+    return first, cut, last
+
+
+def _segments(work: Workbench) -> dict[str, list[str]]:
+    """By segment, the subjects whose profile is a member now."""
+    tables = generation.tables(work.state)
+    members: dict[int, list[str]] = {}
+    wanted = [segment.id for segment in work.definitions.segments][:_MOST_SEGMENTS]
+    for segment in wanted:
+        for row in work.state.select(tables.membership, {"segment": segment}):
+            members.setdefault(int(row[1] or 0), []).append(segment)
+    found: dict[str, list[str]] = {segment: [] for segment in wanted}
+    for row in work.state.select(IDENTIFIER):
+        for segment in members.get(int(row[1] or 0), ()):
+            found[segment].append(str(row[0]))
+    return found
+
+
+def _places(segments: Mapping[str, Sequence[str]], subjects: Sequence[str]) -> dict[str, Int64]:
+    """By segment, the places of its members; segments with too few are left out."""
+    found = {}
+    for segment, members in segments.items():
+        chosen = set(members)
+        places = [at for at, subject in enumerate(subjects) if subject in chosen]
+        if len(places) >= _LEAST_CASES:
+            found[segment] = np.asarray(places, np.int64)
+    return found
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> pa.Table:
+    """The columns of a file; what is missing is said."""
+    if not path.is_file():
+        raise Rejected(
+            f"{path} is missing; a folder to evaluate holds train.parquet (session, position, item) and test.parquet "
+            "(prefix, target)",
+            field="--path",
+        )
+    try:
+        return pq.read_table(path, columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise Rejected(
+            f"{path} cannot be read: {error}", field="--path", expected=f"Parquet with columns {', '.join(columns)}"
+        ) from None
+
+
+def _say(what: str) -> None:
+    """Tell whoever waits."""
+    sys.stderr.write(f"regulars evaluate: {what}\n")
+    sys.stderr.flush()

@@ -1,0 +1,111 @@
+"""`regulars evaluate` on a shop's own data and on a folder of sessions."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from regulars.testing import Product
+from tests.acceptance.shop import SERVER_KEY, make_shop
+
+pytestmark = pytest.mark.acceptance
+
+#: Whoever views a tent views the mat next; pens are what most people view.
+HABITS = (["tent", "mat"], ["boots", "socks"], ["pen"], ["pen", "ink"])
+DAY_MS = 86_400_000
+EVENTS = '[events."Product Viewed"]\npurpose = "contract"\n[events."Order Completed"]\npurpose = "contract"\n'
+
+
+def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "regulars", "evaluate", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def visits(day: int, people: int, now: int) -> list[dict[str, Any]]:
+    """A visit of each person on a day so many days ago, and an order of what was viewed last."""
+    batch: list[dict[str, Any]] = []
+    for person in range(people):
+        habit, begin = HABITS[person % len(HABITS)], now - day * DAY_MS + person * 1000
+        steps = [("Product Viewed", {"product_id": product}) for product in habit]
+        order = {"order_id": f"{person}-{day}", "total": 10, "products": [{"product_id": habit[-1], "quantity": 1}]}
+        for number, (name, properties) in enumerate([*steps, ("Order Completed", order)]):
+            batch.append(
+                {
+                    "type": "track",
+                    "event": name,
+                    "userId": f"p{person}",
+                    "messageId": f"{person}-{day}-{number}",
+                    "timestamp": begin + number * 60_000,
+                    "properties": properties,
+                }
+            )
+    return batch
+
+
+def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop", events=EVENTS, consent="")
+    data = tmp_path / "data"
+    now = int(time.time() * 1000)
+    with Product(shop, data, environment={"REGULARS_SEAL_SECONDS": "1"}, key=SERVER_KEY) as product:
+        for day in range(40, 0, -4):
+            for event in (batch := visits(day, 40, now)):
+                event["timestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["timestamp"] / 1000))
+            product.http.post("/v1/import", json={"batch": batch}).raise_for_status()
+        product.wait_folded(seconds=60)
+        until = time.monotonic() + 60
+        while (told := evaluate(str(shop), "--data", str(data), "--days", "10", "--json")).returncode != 0 or (
+            json.loads(told.stdout)["evaluations"].get("baskets", {}).get("cases") != 40
+        ):
+            assert time.monotonic() < until, told.stderr + told.stdout
+            time.sleep(1)
+        report = json.loads(told.stdout)
+        assert set(report["evaluations"]) == {"baskets", "review", "discovery"}
+        found = report["evaluations"]["discovery"]["figures"]
+        assert found["neighbours"]["mrr"]["mean"] == 1  # the mat after the tent
+        assert found["most_viewed"]["mrr"]["mean"] < 0.8
+        assert report["evaluations"]["baskets"]["latency"]["blend"]["p99"] > 0
+
+        page = tmp_path / "report.html"
+        shown = evaluate(str(shop), "--data", str(data), "--days", "10", "--html", str(page), "--language", "de")
+        assert shown.returncode == 0, shown.stderr
+        assert "Trefferquote" in shown.stdout
+        assert "regulars evaluate: " in shown.stderr  # what it is at
+        text = page.read_text(encoding="utf-8")
+        assert "<script" not in text
+        assert "Besuche wie dieser" in text
+        assert "<svg" in text
+
+        too_long = evaluate(str(shop), "--data", str(data), "--days", "300")
+        assert too_long.returncode == 2
+        assert "choose fewer with --days" in too_long.stderr
+        assert "Traceback" not in too_long.stderr
+
+
+def test_a_folder_of_sessions_is_measured_without_a_shop(tmp_path: Path) -> None:
+    rows = [
+        (session, at, item) for session in range(60) for at, item in enumerate((10 + session % 3, 20 + session % 3))
+    ]
+    session, position, item = (list(column) for column in zip(*rows, strict=True))
+    pq.write_table(pa.table({"session": session, "position": position, "item": item}), tmp_path / "train.parquet")
+    asked = pa.table({"prefix": pa.array([[10], [11], [99]], pa.list_(pa.int64())), "target": [20, 21, 22]})
+    missing = evaluate("--path", str(tmp_path))
+    assert missing.returncode == 2
+    assert "test.parquet is missing" in missing.stderr
+    pq.write_table(asked, tmp_path / "test.parquet")
+    told = evaluate("--path", str(tmp_path), "--json", "--k", "1")
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)["evaluations"]["review"]
+    assert found["figures"]["neighbours"]["hit_rate"]["mean"] == pytest.approx(2 / 3, abs=1e-4)  # nobody saw 99 before
+    assert found["k"] == 1
+
+
+def test_a_shop_or_a_folder_is_named() -> None:
+    neither = evaluate()
+    assert neither.returncode == 2
+    assert "--path FOLDER" in neither.stderr
