@@ -8,7 +8,12 @@ import pytest
 from regulars.console.accounts import users
 from tests.unit.console.corner import PAGES, PASSWORD, ROLES, Corner, log_in, send, token_in
 
-LINKS = {"/confirm/{token:str}", "/me/{token:str}", "/me/{token:str}/data.json"}  # whoever holds the link may
+LINKS = {
+    "/confirm/{token:str}",
+    "/me",
+    "/me/{token:str}",
+    "/me/{token:str}/data.json",
+}  # whoever holds the link or the token may
 PUBLIC = {"/", "/login", "/static/{digest:str}/{name:str}", *LINKS}
 
 
