@@ -7,24 +7,8 @@ from typing import Any
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, get
 
-from regulars.api.intake import BATCH_BYTES, IMPORT_BYTES, ROUTES
+from regulars.api.hot_routes import hot_paths, hot_schemas
 
-_EVENT = {
-    "type": "object",
-    "description": "A call of the Segment spec.",
-    "properties": {
-        "type": {"type": "string", "description": "In a batch: track, identify, page, screen, group or alias."},
-        "event": {"type": "string", "description": "Name of a tracked event, as the tracking plan has it."},
-        "messageId": {"type": "string", "description": "Unique per source; a repeated one counts once."},
-        "userId": {"type": "string"},
-        "anonymousId": {"type": "string"},
-        "properties": {"type": "object"},
-        "traits": {"type": "object"},
-        "context": {"type": "object"},
-        "timestamp": {"type": "string", "format": "date-time"},
-        "writeKey": {"type": "string", "description": "Where no header carries it."},
-    },
-}
 _PROBLEM = {
     "type": "object",
     "description": "RFC 9457, with the field, what was expected and what came.",
@@ -39,13 +23,26 @@ _PROBLEM = {
     },
 }
 _ANSWERS = {
-    "400": "the body is not JSON, or not of this route's shape",
+    "400": "the body or a parameter cannot be read, or is not of this route's shape",
     "401": "no key, or an unknown one",
     "403": "the key or the page's origin may not do this",
+    "404": "nobody and nothing is known so",
+    "409": "the shop's settings do not allow it",
     "413": "larger than this route takes",
     "415": "an encoding other than gzip",
-    "422": "with strict: at least one event would fail, and nothing was stored",
+    "422": "read, and refused: a strict event, a wrong product, a command",
+    "429": "more than the source's rate, or too many refused keys; try again after Retry-After seconds",
     "503": "the disk is full or slow; send it again after Retry-After seconds",
+}
+#: Of those, what a question without a body may be answered with; 404 where its address names something.
+_OF_QUESTIONS = ("400", "401", "403", "429", "503")
+#: What anybody may ask without a key.
+_OPEN = ("/health", "/ready", "/metrics", "/v1/consent/texts")
+_ITEM = {
+    "type": "object",
+    "description": "A product as the catalogue reads it.",
+    "required": ["id"],
+    "properties": {"id": {"description": "The item's own id."}},
 }
 
 
@@ -79,10 +76,17 @@ def docs(request: Request[Any, Any, Any]) -> str:
 @lru_cache(maxsize=1)
 def _document(app: Litestar) -> bytes:
     document = app.openapi_schema.to_schema()
-    paths = {f"/v1/{path}": {"post": _intake(path, route)} for path, route in ROUTES.items()}
-    document["paths"] = {**paths, **document.get("paths", {})}
+    document["paths"] = {**hot_paths(), **document.get("paths", {})}
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= {"Event": _EVENT, "Problem": _PROBLEM}
+    schemas |= {**hot_schemas(), "Item": _ITEM, "Problem": _PROBLEM}
+    items = document["paths"]["/v1/catalog/items"]["post"], document["paths"]["/v1/catalog/items/{item}"]["put"]
+    for operation, schema in zip(
+        items, ({"type": "array", "items": {"$ref": "#/components/schemas/Item"}}, {"type": "object"}), strict=True
+    ):
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _complete(path, method, operation)
     document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "basic", "description": "The key is the user name; no password."},
         "bearer": {"type": "http", "scheme": "bearer"},
@@ -91,38 +95,24 @@ def _document(app: Litestar) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _intake(path: str, route: str) -> dict[str, Any]:
-    one: dict[str, Any] = {"$ref": "#/components/schemas/Event"}
-    many = {"type": "object", "required": ["batch"], "properties": {"batch": {"type": "array", "items": one}}}
-    limit = IMPORT_BYTES if route == "import" else BATCH_BYTES
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Say of an operation how it may be refused, always as a problem, and whether it needs a key."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        "tags": ["events"],
-        "operationId": f"Intake{path.title()}",
-        "summary": f"{route} events" if route in ("batch", "import") else f"One {route} call",
-        "description": f"Stored durably before the answer. At most {limit} bytes; gzip is understood.",
-        "parameters": [
-            {
-                "name": "strict",
-                "in": "query",
-                "schema": {"type": "string", "enum": ["1"]},
-                "description": "Check every event now, store all or nothing, and answer with each verdict.",
-            }
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": many if route in ("batch", "import") else one}},
-        },
-        "responses": {
-            "200": {
-                "description": "Stored.",
-                "content": {
-                    "application/json": {"schema": {"type": "object", "properties": {"success": {"type": "boolean"}}}}
-                },
-            },
-            **{status: {"description": text, "content": problem} for status, text in _ANSWERS.items()},
-        },
-    }
+    answers = operation["responses"]
+    statuses: tuple[str, ...] = tuple(_ANSWERS)
+    if method == "get":
+        statuses = (*_OF_QUESTIONS, "404") if "{" in path else _OF_QUESTIONS
+    if path in _OPEN:
+        operation["security"] = []
+        statuses = ("400", "503")
+    for status in statuses:
+        answers[status] = {"description": _ANSWERS[status], "content": problem}
+    for status in ("429", "503"):
+        if status in answers:
+            seconds = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
+            answers[status] = {**answers[status], "headers": {"Retry-After": seconds}}
+    if path == "/ready":  # which tells the same when it is not
+        answers["503"] = {"description": "It is not ready; `reasons` say why.", "content": answers["200"]["content"]}
 
 
 HANDLERS = (openapi, docs)

@@ -24,6 +24,8 @@ from regulars.runtime.tracking import TrackingDesk
 
 #: An updater that has not spoken for this long is not ready; seconds.
 SILENT_SECONDS = 10.0
+#: Of figures; the encoding is added to it.
+_EXPOSITION = "text/plain; version=0.0.4"
 
 
 class Health(msgspec.Struct):
@@ -63,12 +65,12 @@ def ready(services: Services) -> Response[Readiness]:
     return Response(state, status_code=200 if state.ready else 503)
 
 
-@get("/metrics", tags=["operations"], sync_to_thread=True)
+@get("/metrics", tags=["operations"], sync_to_thread=True, media_type=_EXPOSITION)
 def metrics_page(services: Services, metrics: Metrics, tracking: TrackingDesk) -> Response[bytes]:
     """Figures in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(services, metrics, tracking))
-    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(generate_latest(registry), media_type=_EXPOSITION)
 
 
 def readiness(services: Services) -> Readiness:

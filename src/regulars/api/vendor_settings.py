@@ -81,6 +81,8 @@ class Settings(Route):
         if request.origin and not allows_origin(source, request.origin):
             raise Problem(403, "pages of this origin may not use the source", field="Origin")
         headers, content = answer
+        if not request.origin:
+            headers = [*headers, (b"vary", b"origin")]  # a cache keeps no answer that lacks what a page needs
         return Answer(200, [*headers, *self.allowed(request.origin)], content)
 
 

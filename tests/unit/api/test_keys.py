@@ -2,9 +2,13 @@
 
 import base64
 import hashlib
+import hmac
+import re
+from pathlib import Path
 
 import pytest
 
+import regulars
 from regulars.api.keys import Keys, allows_origin, key_in, key_in_body
 from regulars.core.definitions import Source
 
@@ -64,3 +68,35 @@ def test_a_source_without_origins_may_be_used_from_everywhere() -> None:
     assert Keys([WEB, open_source]).allows_origin(b"https://any.example")
     assert not Keys([WEB, TILL]).allows_origin(b"https://any.example")
     assert Keys([WEB]).allows_origin(b"https://shop.example")
+
+
+def test_no_secret_is_compared_in_a_way_whose_time_tells_of_it() -> None:
+    """Every digest, signature and operator's key goes through `hmac.compare_digest`, never through `==`."""
+    telling = re.compile(
+        r"(?:digest\(\)|hexdigest\(\)|signature|secret|operator)\s*[!=]=|[!=]=\s*(?:hmac|signature|secret|digest)"
+    )
+    source = Path(regulars.__file__).parent
+    found = [
+        f"{path.relative_to(source)}: {line.strip()}"
+        for room in ("api", "console", "runtime", "collect")
+        for path in sorted((source / room).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if telling.search(line)
+    ]
+    assert found == []
+
+
+def test_every_server_key_is_compared_whichever_is_found_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    constant = hmac.compare_digest
+
+    def counted(a: str, b: str) -> bool:
+        compared.append(a)
+        return constant(a, b)
+
+    monkeypatch.setattr("regulars.api.keys.hmac.compare_digest", counted)
+    others = [Source(id=f"s{at}", kind="server", key_sha256=hashlib.sha256(b"%d" % at).hexdigest()) for at in range(5)]
+    keys = Keys([TILL, *others])
+    assert keys.source("sk_secret") == TILL
+    assert keys.source("sk_nobody") is None
+    assert len(compared) == 12
