@@ -454,8 +454,9 @@ class Linking(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = CONTRACT  # who takes part: those who allow it
     automatic: float = 0.99  # linked without anybody looking, from here on
     review: float = 0.85  # shown to staff, from here on
-    #: Records that differ in what tells people of one household apart: staff are asked, or the probability is trusted.
-    families: Literal["ask", "trust"] = "ask"
+    #: Records that differ in what tells people of one household apart: staff are asked, unless the file itself tells
+    #: that it holds no households ("learn"); always ("ask"); or never, as the probability is trusted.
+    families: Literal["learn", "ask", "trust"] = "learn"
     facts: dict[
         str, tuple[str, ...]
     ] = {}  # what of PARTICULARS -> names of the shop's facts, in place of the usual ones

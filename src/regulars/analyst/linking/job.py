@@ -8,6 +8,7 @@ import msgspec
 
 from regulars.analyst.linking.evidence import Pair, verdict
 from regulars.analyst.linking.finding import Progress, find
+from regulars.analyst.linking.households import households
 from regulars.core.definitions import CONTRACT, PARTICULARS, Definitions, Identity
 from regulars.core.identifier import is_person, parse, subject_of
 from regulars.core.proposal import REJECTED, Proposal, read
@@ -55,8 +56,9 @@ def run(
     records = [(key, one.said) for key, one in sorted(known.items())]
     pairs = find(records, least=linking.review, threads=threads, progress=progress)
     answered = _answered(state)
+    file = households(records, None, pairs, automatic=linking.automatic)
     for pair in pairs:
-        what = verdict(pair, automatic=linking.automatic, review=linking.review, families=linking.families)
+        what = verdict(pair, automatic=linking.automatic, review=linking.review, families=linking.families, file=file)
         if what != "drop":
             if _too_many(known[pair.a], known[pair.b], limits_of(definitions.identity)):
                 outcome.apart += 1

@@ -1,0 +1,120 @@
+"""Whether a file holds families is told by the file: where people live together, some of them are twins."""
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regulars.analyst.linking import Households, Pair, find, households, verdict
+from regulars.analyst.linking.households import ENOUGH, together
+from regulars.core.proposal import Reason
+from regulars.profile.particulars import Particulars, particulars
+from tests.unit.analyst.linking.people import person, records
+
+Rows = list[tuple[str, Particulars]]
+
+
+def singles(count: int) -> Rows:
+    return records([person(random.Random(seed)) for seed in range(count)])
+
+
+def family(place: int) -> Rows:
+    """A couple and a child."""
+    one = person(random.Random(90_000 + place))
+    members = [
+        one,
+        {**one, "first": "Xaver", "birth": "1961-02-03"},
+        {**one, "first": "Quirin", "birth": "1999-11-12"},
+    ]
+    return [(f"f{place}-{at}", particulars(said)) for at, said in enumerate(members)]
+
+
+def pairs(first: str, birth: str, count: int, *, probability: float = 0.999) -> list[Pair]:
+    reasons = (Reason("first", first, 1.0), Reason("birth", birth, 1.0))
+    return [Pair(f"a{at}", f"b{at}", probability, -12.0, reasons) for at in range(count)]
+
+
+def test_a_file_of_single_customers_has_no_twins_and_no_namesakes() -> None:
+    told = households(
+        singles(ENOUGH), None, [*pairs("differs", "same", 40), *pairs("same", "differs", 40)], automatic=0.99
+    )
+    assert told == Households(no_twins=True, no_namesakes=True)
+
+
+def test_in_a_file_with_families_staff_are_asked_about_both() -> None:
+    rows = [*singles(ENOUGH), *(one for place in range(30) for one in family(place))]
+    assert together(said for _, said in rows) >= 60
+    found = [*pairs("differs", "same", 100), *pairs("same", "part", 100)]
+    assert households(rows, None, found, automatic=0.99) == Households()
+
+
+@pytest.mark.parametrize(
+    "rows", [singles(ENOUGH - 1), records([{"first": f"A{at}", "email": f"{at}@x.example"} for at in range(ENOUGH)])]
+)
+def test_a_small_file_and_one_without_addresses_tell_nothing(rows: Rows) -> None:
+    assert households(rows, None, pairs("differs", "same", 1_000), automatic=0.99) == Households()
+
+
+def test_a_few_pairs_are_never_enough_to_know() -> None:
+    """Nobody was seen to live with somebody, and three may still be: so many pairs must speak against it."""
+    rows = singles(ENOUGH)
+    assert not households(rows, None, pairs("differs", "same", 8), automatic=0.99).no_twins
+    assert households(rows, None, pairs("differs", "same", 10), automatic=0.99).no_twins
+    assert not households(rows, None, pairs("differs", "same", 500, probability=0.98), automatic=0.99).no_twins
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 400), st.integers(0, 400))
+def test_more_families_and_fewer_pairs_only_ever_ask_more(few: int, more: int, twins: int, namesakes: int) -> None:
+    rows = singles(ENOUGH)
+    found = [*pairs("differs", "same", twins), *pairs("swapped", "differs", namesakes)]
+    homes = [one for place in range(few + more) for one in family(place)]
+    with_few = households([*rows, *homes[: 3 * few]], None, found, automatic=0.99)
+    with_more = households(rows, homes, found[::2], automatic=0.99)
+    assert with_few.no_twins >= with_more.no_twins
+    assert with_few.no_namesakes >= with_more.no_namesakes
+
+
+@pytest.mark.parametrize(
+    ("first", "birth", "known", "told", "expected"),
+    [
+        ("differs", "same", Households(no_twins=True), "learn", "link"),
+        ("differs", "near", Households(no_twins=True), "learn", "link"),
+        ("differs", "same", Households(no_twins=True), "ask", "review"),
+        ("differs", "same", Households(no_namesakes=True), "learn", "review"),
+        ("same", "differs", Households(no_namesakes=True), "learn", "link"),
+        ("near", "differs", Households(no_namesakes=True), "learn", "review"),
+        ("differs", "missing", Households(no_twins=True, no_namesakes=True), "learn", "review"),
+        ("missing", "differs", Households(no_twins=True, no_namesakes=True), "learn", "review"),
+        ("differs", "differs", Households(no_twins=True, no_namesakes=True), "learn", "drop"),
+    ],
+)
+def test_what_the_file_tells_decides_one_difference_and_never_two(
+    first: str, birth: str, known: Households, told: str, expected: str
+) -> None:
+    (pair,) = pairs(first, birth, 1)
+    assert verdict(pair, automatic=0.99, review=0.85, families=told, file=known) == expected  # type: ignore[arg-type]
+    (unsure,) = pairs(first, birth, 1, probability=0.95)
+    assert verdict(unsure, automatic=0.99, review=0.85, families=told, file=known) != "link"  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_twins_in_a_file_of_families_are_never_linked() -> None:
+    rows = [*singles(300), *(one for place in range(100) for one in family(place))]
+    twins = []
+    for place in range(0, 100, 20):
+        key, child = rows[300 + 3 * place + 2]
+        other = msgspec.structs.replace(child, first="balduin")
+        twins.append((key, f"{key}-twin"))
+        rows.append((f"{key}-twin", other))
+    found = find(rows, least=0.85)
+    told = households(rows, None, found, automatic=0.99)
+    linked = {
+        (pair.a, pair.b)
+        for pair in found
+        if verdict(pair, automatic=0.99, review=0.85, families="learn", file=told) == "link"
+    }
+    assert not linked & set(twins)
+    assert set(twins) <= {(pair.a, pair.b) for pair in found}
