@@ -15,7 +15,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "benchmarks"
 RESULTS = FOLDER / "RESULTS.md"
 #: Not benchmarks: what they share.
-SHARED = {"run", "chaos_client", "report", "serving", "fixture", "fixture_shop", "fixture_year", "identity_traps"}
+SHARED = {
+    "run",
+    "chaos_client",
+    "report",
+    "serving",
+    "fixture",
+    "fixture_shop",
+    "fixture_year",
+    "identity_traps",
+    "machine_traffic",
+}
 
 
 def main() -> int:

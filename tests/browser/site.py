@@ -132,7 +132,9 @@ def served(folder: Path) -> Iterator[Shop]:
     placements = folder / "shop" / "placements.toml"
     with placements.open("a", encoding="utf-8") as more:
         more.write('\n[placements."home.hostile"]\n[placements."home.never"]\n')
-    sources.write_text(text.replace("# origins = [", f'origins = ["{site.address}"]  # ['), encoding="utf-8")
+    sources.write_text(
+        text.replace("# origins = [", f'machines = "count"\norigins = ["{site.address}"]  # ['), encoding="utf-8"
+    )
     try:
         with Product(folder / "shop", folder / "data") as product:
             shop = Shop(site, product, created)

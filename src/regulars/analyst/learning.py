@@ -44,7 +44,12 @@ def read_lines(work: Workbench) -> Lines:
     """The order lines that may be learned from."""
     currency = work.definitions.shop.currency
     lines = work.table(
-        "order_lines", {"currency": currency, "except_sources": not_learned_from(work.definitions.sources)}
+        "order_lines",
+        {
+            "currency": currency,
+            "except_sources": not_learned_from(work.definitions.sources),
+            "except_machines": True,
+        },
     )
     lines = lines.filter(pc.and_(pc.is_valid(lines["product_id"]), pc.is_valid(lines["order_id"])))
     everybody = lines.num_rows
@@ -65,7 +70,9 @@ def read_lines(work: Workbench) -> Lines:
 
 def read_visits(work: Workbench) -> Visits:
     """The visits that may be learned from: what one subject did without a pause of half an hour."""
-    done = work.table("product_events", {"except_sources": not_learned_from(work.definitions.sources)})
+    done = work.table(
+        "product_events", {"except_sources": not_learned_from(work.definitions.sources), "except_machines": True}
+    )
     done = _of_those_who_agree(work, done)
     catalogue = _catalogue(work, done)
     subjects = done["subject"].combine_chunks().dictionary_encode()

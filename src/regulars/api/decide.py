@@ -71,7 +71,8 @@ class Desk(Route):
                 got=f"the browser key of {source.id!r}",
             )
         within_rate(self._services.rates, source, 1 + len(call.events))
-        outcome = flow.flow.decide(call, source, now=self._services.clock(), explain=explain)
+        agent = request.header(b"user-agent").decode("latin-1")
+        outcome = flow.flow.decide(call, source, now=self._services.clock(), agent=agent, explain=explain)
         stored = flow.append(outcome)
         language = spoken(call.language, request.header(b"accept-language").decode("latin-1"), self._languages)
         told = flow.teller.tell(outcome.answer, language, verified=source.kind == "server", explain=explain)

@@ -45,6 +45,8 @@ class Context(msgspec.Struct, rename="camel", gc=False):
     external_ids: list[ExternalId] | None = None
     traits: dict[str, Any] | None = None
     regulars_token: str | None = msgspec.field(default=None, name="regulars_token")
+    webdriver: bool | None = None  # the browser says that it is remote-controlled
+    hand: bool | None = None  # our SDK says whether mouse, keys or screen were used on the page
 
     def kept(self) -> dict[str, Any]:
         """As an event keeps it."""

@@ -7,11 +7,22 @@ import msgspec
 
 from regulars.collect.amounts import Amounts
 from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_number, plain, split
-from regulars.collect.call import UNREADABLE, Call, around, decode_batch, decode_call, outline, read_call, spelled
+from regulars.collect.call import (
+    UNREADABLE,
+    Call,
+    Context,
+    around,
+    decode_batch,
+    decode_call,
+    outline,
+    read_call,
+    spelled,
+)
 from regulars.collect.clock import Said, event_time, milliseconds
 from regulars.collect.device_clock import MARKS, RECEIPT
 from regulars.collect.formats import format_of, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
+from regulars.collect.machines import said_of
 from regulars.collect.mended import as_received
 from regulars.collect.mends import standing
 from regulars.collect.names import Names
@@ -37,6 +48,7 @@ from regulars.core.event import (
     FailedEvent,
 )
 from regulars.core.log import Record
+from regulars.core.machine import VERDICT
 from regulars.core.mend import MENDED, Mend
 
 _NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
@@ -66,6 +78,7 @@ class Decoder:
         """`again`: what was taken in before is read once more, so nothing that it says is refused for being large."""
         self._public = {source.id: source.kind == "browser" for source in definitions.sources}
         self._public[STAFF] = False
+        self._counting = frozenset(source.id for source in definitions.sources if source.machines == "count")
         self._partners = frozenset(source.id for source in definitions.sources if source.partner)
         self._mends: dict[str, list[Mend]] = {}
         for mend in definitions.mends:
@@ -273,6 +286,10 @@ class Decoder:
             if vouched is not None and better is not None:
                 subject, keys, claims = better
                 context[VOUCHED_BY] = vouched.key
+        if call.context is not None and record.source not in self._counting:
+            said = _sender(call.context, public=public, signed_in=VOUCHED_BY in context)
+            if said is not None:
+                context[VERDICT] = said
         stated = _stated(call)
         time = event_time(stated, record.time)
         if self._hears_clocks:
@@ -354,6 +371,14 @@ class _Door:
         if len(self._seen) < MOST_OF_RECORD:
             self._seen.add(token)
         return token in self._seen
+
+
+def _sender(context: Context, *, public: bool, signed_in: bool) -> dict[str, Any] | None:
+    """What a call says of who or what sent it."""
+    agent, webdriver, hand = context.user_agent, context.webdriver, context.hand
+    if agent is None and webdriver is None and hand is None and not signed_in:
+        return None
+    return said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
 
 
 def _stated(call: Call) -> str | int | float | None:

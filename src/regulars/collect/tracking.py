@@ -54,6 +54,8 @@ class Arrivals(msgspec.Struct):
     failed: dict[tuple[str, str, str, str], Counts] = {}  # source, event, reason, property
     again: dict[tuple[str], Counts] = {}  # source
     named: dict[tuple[str], Counts] = {}  # source
+    machines: dict[tuple[str], Counts] = {}  # source; they are in none of the others
+    skewed: dict[tuple[str], Counts] = {}  # source
     told: dict[tuple[str, str], Counts] = {}  # source, who told: by day
     told_money: dict[tuple[str, str], Counts] = {}
 

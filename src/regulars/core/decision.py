@@ -60,3 +60,4 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True):
     ]  # placement, offer index or -1, propensity, explored, item ids
     candidates: list[list[tuple[int, float]]]  # per placement: (offer index, propensity)
     gates: bytes  # one code per offer of the configuration: the gate that removed it, 0 = passed (see decide.gates)
+    machine: bool = False  # a machine asked: nothing was explored, reserved or counted

@@ -57,6 +57,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     #: Its place for a group of an order's fields, the smallest is the best; else by `role`.
     ranks: dict[Literal["money", "products", "status", "other"], int] = {}
     rate: float | None = None  # events a second that it may send on average; None: as many as the server takes
+    #: "count": whatever it sends is of people; for test shops that browsers under remote control visit.
+    machines: Literal["judge", "count"] = "judge"
     closed: tuple[str, ...] = ()  # days on which nothing comes: "12-25" of each year, or "2026-05-14"
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from regulars.core.machine import Pace
+
 HOT = 0  # part 0: what deciding needs
 FIRST_GROUP = 1  # parts 1..10: trait groups, by the events that touch them (Definitions.groups)
 PURCHASES = 11  # [day, {item: quantity}, ...] newest first, capped (profile.purchases)
@@ -75,6 +77,8 @@ class Hot(msgspec.Struct, array_like=True):
     version: str  # short hash of the trait and segment definitions
     lapses: int = 0  # first local day on which a grant may lapse; 0 = never
     restricted: bool = False  # "do not profile me": contract and law only, no segments, nothing personal decided
+    paces: dict[int, Pace] | None = None  # what its devices did lately, to tell machines; not part of a decision
+    machine: bool = False  # in a decision's record only: a machine asked
 
     @property
     def segmenting(self) -> dict[str, int] | None:

@@ -22,6 +22,7 @@ CONTEXT: tuple[tuple[str, Type], ...] = (
     ("context.placement", Type.TEXT),
     ("context.hour", Type.NUMBER),
     ("context.weekday", Type.NUMBER),
+    ("context.machine", Type.BOOLEAN),
 )
 #: Begins the names of preferences in conditions.
 PREFERENCE = "preference."
@@ -75,14 +76,14 @@ class Rows:
     def row(
         self, values: Sequence[Any], segments: AbstractSet[str], facts: Mapping[str, Any] = _NOBODY, *,
         channel: str | None = None, placement: str | None = None,
-        hour: int | None = None, weekday: int | None = None,
+        hour: int | None = None, weekday: int | None = None, machine: bool | None = None,
     ) -> list[Any]:  # fmt: skip
         """The row of a profile: hot values, segments, interests, context, and what the facts declare."""
         row = [*values, segments, with_declared(self.interests(values), facts) if facts else self.interests(values)]
         if channel is None and placement is None and hour is None and weekday is None:
             row += _NOWHERE
         else:
-            row += (channel, placement, hour, weekday)
+            row += (channel, placement, hour, weekday, machine)
         if facts:
             row += [declared_value(facts, one) for one in self._read]
             row.append(frozenset(declared_values(facts, self._preferences)))

@@ -83,7 +83,7 @@ VERDICT = _table("verdict", "first:int last:int data:blob")
 RUN = _table("run", "kind:text level:int seq:int data:blob", 3)
 #: Clocks of devices that were wrong once (collect.device_clock.DeviceClock), and when they were last heard of.
 DEVICE_CLOCK = _table("device_clock", "device:text seen:int data:blob", 1, "seen")
-#: Corrected times of events by the log record that holds them (flow.timing.Found by index), until the log forgets it.
+#: Corrected times and verdicts of events by their log record (flow.timing.Found by index), until the log forgets it.
 TIMED = _table("timed", "offset:int data:blob")
 #: Facts of the shop, by kind and what each is about: the last that was told (flow.shop_facts).
 SHOP_FACT = _table(

@@ -91,7 +91,9 @@ def decide(
             continue
         # Of equal scores the offer that stands first in the definitions.
         best = max(candidates, key=scores.__getitem__) if bests is None else bests[place]
-        chosen = arbitrate(candidates, best, exploration=placement.exploration, draw=draw(seed, placement.id))
+        # Nothing is learned from what a machine does with a choice.
+        exploration = 0.0 if facts.hot.machine else placement.exploration
+        chosen = arbitrate(candidates, best, exploration=exploration, draw=draw(seed, placement.id))
         taken.add(chosen.offer)
         slots.append(Slot(placement.id, chosen, candidates))
     return Decided(slots, bytes(codes), unknown, seed, closed)
@@ -107,6 +109,10 @@ def _pass_gates(table: OfferTable, plan: Plan, facts: Facts) -> tuple[bytearray,
         for at in table.personal:
             if codes[at] not in _NOT_NOW:
                 codes[at] = Gate.RESTRICTED
+    if facts.hot.machine:
+        for at in table.of_people:
+            if codes[at] not in _NOT_NOW:
+                codes[at] = Gate.MACHINE
     _pass_wishes(table, facts, codes)
     unknown = _pass_stock(plan, facts, codes)
     _pass_limit(plan, facts, codes)
@@ -185,4 +191,5 @@ def row_of(table: OfferTable, facts: Facts, placement: str | None = None, channe
         placement=placement,
         hour=hour,
         weekday=weekday,
+        machine=hot.machine,
     )

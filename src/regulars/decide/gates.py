@@ -28,6 +28,7 @@ class Gate(IntEnum):
     PER_PLACEMENT = 7  # eligibility reads the placement, so that it has a code for each placement
     NOT_WANTED = 9  # the customer said so: not again
     TOO_CLOSE = 10  # the customer said so: it, or what it rests on, came too close
+    MACHINE = 11  # a machine asks: nothing but what everybody gets
     RESTRICTED = 8  # the customer does not want to be profiled: nothing but what everybody gets
 
 
@@ -50,6 +51,11 @@ def schedule_gate(offer: Offer, today: date) -> Suppression | None:
 def restriction_gate(offer: Offer, *, restricted: bool) -> Suppression | None:
     """Suppress whatever is not for everybody where the person does not want to be profiled."""
     return Suppression(offer.id, "restricted") if restricted and is_personal(offer) else None
+
+
+def machine_gate(offer: Offer, *, machine: bool, of_people: bool) -> Suppression | None:
+    """Suppress what is meant for somebody where a machine asks."""
+    return Suppression(offer.id, "machine") if machine and of_people else None
 
 
 def unwanted_gate(offer: Offer, unwanted: Unwanted, category: str = "", brand: str = "") -> Suppression | None:

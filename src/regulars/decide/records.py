@@ -54,6 +54,7 @@ def to_record(
         ],
         candidates=[_listed(slot.chosen, len(slot.candidates)) for slot in decided.slots],
         gates=pack_codes(decided.codes),
+        machine=hot.machine,
     )
 
 

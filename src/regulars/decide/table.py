@@ -81,6 +81,8 @@ class OfferTable:
         self.kinds = {one.name: one.kind for one in definitions.traits}
         self._interests = tuple(one.name for one in definitions.traits if one.interest)
         self.personal = tuple(at for at, offer in enumerate(self.offers) if is_personal(offer))
+        #: Those that ask more than what the moment is: a machine gets none of them.
+        self.of_people = tuple(at for at in self.personal if not _asks_the_moment(self.offers[at], self.conditions[at]))
         #: Offers whose condition reads the placement: they have a code for each placement, after those of all offers.
         self.per_placement = tuple(
             at for at, condition in enumerate(self.conditions) if condition and condition.names & OF_THE_PLACEMENT
@@ -175,6 +177,13 @@ class OfferTable:
                 f"placement {name!r} is asked for twice; ask once", field=f"placements[{place}]", expected="each once"
             )
         return placement
+
+
+def _asks_the_moment(offer: Offer, condition: Condition | None) -> bool:
+    """Whether an offer rests on the contract and asks nothing but where and when it is."""
+    if offer.purpose != CONTRACT or condition is None:
+        return False
+    return not condition.segments and not condition.interests and all(n.startswith("context.") for n in condition.names)
 
 
 def _standing(offer: Offer, showing: set[str], today: date) -> Gate:

@@ -69,6 +69,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "This, or what it rests on, felt too close to the customer",
         "de": "Das, oder worauf es beruht, kam dem Kunden zu nahe",
     },
+    "gate.machine": {"en": "A machine asks, not a customer", "de": "Es fragt eine Maschine, kein Kunde"},
     "gate.restricted": {"en": "The customer does not want to be profiled", "de": "Der Kunde möchte kein Profil"},
     "gate.eligibility": {"en": "The condition does not hold: {detail}", "de": "Die Bedingung gilt nicht: {detail}"},
     "gate.stock": {"en": "Product {detail} is out of stock", "de": "Artikel {detail} ist nicht auf Lager"},

@@ -11,6 +11,7 @@ from regulars.collect.tracking import Arrivals, Counts
 from regulars.core.definitions import EventType
 from regulars.core.event import DECISION_SHOWN, GROUP, PAGE, SCREEN, Event, FailedEvent
 from regulars.core.identifier import is_person
+from regulars.core.machine import VERDICT, is_machine
 from regulars.core.state import COUNTER, Changes, Key, Row, StateReader
 from regulars.core.verdict import DUPLICATE
 from regulars.flow.counts import UNLISTED
@@ -24,10 +25,12 @@ EMPTY = "arrived_empty"  # hour, source, event, property
 FAILING = "arrived_failed"  # hour, source, event, reason, property
 REPEATED = "arrived_again"  # hour, source
 NAMED = "arrived_named"  # hour, source: events with an identifier of a person
+MACHINES = "arrived_machine"  # hour, source: events of machines, which are in no other of these counters
+SKEWED = "arrived_skewed"  # hour, source: events whose time was corrected, for their device's clock is wrong
 #: By day, of the order: source, who told it (both, server, browser).
 TOLD, TOLD_MONEY = "order_told", "order_told_money"
 #: Counters of what came, which follow from what was taken in and not from what is.
-COUNTED = frozenset({ARRIVED, EMPTY, FAILING, REPEATED, NAMED})
+COUNTED = frozenset({ARRIVED, EMPTY, FAILING, REPEATED, NAMED, MACHINES, SKEWED})
 SEPARATOR = "\x1f"
 GOAL = "goal:"
 #: Days that are counted and kept: eight weeks to compare with, and this one. Of what fails or is empty, fewer.
@@ -37,6 +40,8 @@ KEEP_DETAIL_DAYS = 15
 MOST_FIELDS = 40
 _QUARTER_MS = 900_000
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+#: What was done to the time of an event whose device's clock is wrong.
+_SKEWED = frozenset({"device", "order", "receipt"})
 #: Come whether or not the plan lists them.
 _WELL_KNOWN = frozenset({PAGE, SCREEN, GROUP, DECISION_SHOWN})
 
@@ -63,6 +68,7 @@ class Watcher:
         groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
         again: dict[tuple[int, str], int] = {}
         named: dict[tuple[int, str], int] = {}
+        machines: dict[tuple[int, str], int] = {}
         for event in events:
             quarter = event.time // _QUARTER_MS
             hour = hours.get(quarter)
@@ -73,6 +79,10 @@ class Watcher:
             if codes[event.offset].codes[event.index] == DUPLICATE:
                 place = hour, event.source
                 again[place] = again.get(place, 0) + 1
+                continue
+            if VERDICT in event.context and is_machine(event):
+                place = hour, event.source
+                machines[place] = machines.get(place, 0) + 1
                 continue
             key = hour, event.source, event.name
             mine = groups.get(key)
@@ -85,9 +95,37 @@ class Watcher:
                 named[place] = named.get(place, 0) + 1
         for (hour, source, name), properties in groups.items():
             self._note_group(hour, self._listed(source), name, properties, day, changes)
-        for counter, found in ((REPEATED, again), (NAMED, named)):
+        for counter, found in ((REPEATED, again), (NAMED, named), (MACHINES, machines)):
             for (hour, source), count in found.items():
                 changes.add(counter, hour // 24, _key(hour, self._listed(source)), count)
+
+    def note_found(
+        self,
+        pairs: Iterable[tuple[Event, Event]],
+        judged: Mapping[int, Mapping[int, object]],
+        *,
+        day: int,
+        changes: Changes,
+    ) -> None:
+        """Count what only the fold finds: machines, by place, that were counted as people, and wrong clocks.
+
+        `pairs` are events as they were counted and as they were folded.
+        """
+        low, high = (day - KEEP_DAYS) * 24, (day + 2) * 24
+        for counted, event in pairs:
+            clock = event.context.get("clock")
+            skewed = clock is not None and clock["by"] in _SKEWED
+            found = event.index in judged.get(event.offset, ())
+            if not (skewed or found):
+                continue
+            hour, source = self._calendar.hour(counted.time), self._listed(event.source)
+            if not low <= hour < high:
+                continue
+            if skewed:
+                changes.add(SKEWED, hour // 24, _key(hour, source), 1)
+            if found:
+                self._note_group(hour, source, event.name, [event.properties], day, changes, sign=-1)
+                changes.add(MACHINES, hour // 24, _key(hour, source), 1)
 
     def note_failed(self, failed: FailedEvent, *, day: int, changes: Changes) -> None:
         """Count an event that failed, in the hour in which it came."""
@@ -101,20 +139,28 @@ class Watcher:
         changes.add(FAILING, hour // 24, key, 1)
 
     def _note_group(
-        self, hour: int, source: str, name: str, properties: list[dict[str, Any]], day: int, changes: Changes
+        self,
+        hour: int,
+        source: str,
+        name: str,
+        properties: list[dict[str, Any]],
+        day: int,
+        changes: Changes,
+        *,
+        sign: int = 1,
     ) -> None:
         known = name if self._knows(name) else UNLISTED
-        changes.add(ARRIVED, hour // 24, _key(hour, source, known), len(properties))
+        changes.add(ARRIVED, hour // 24, _key(hour, source, known), sign * len(properties))
         if hour // 24 > day - KEEP_DETAIL_DAYS:
             for field in self._fields.get(name, ()):
                 missing = [one.get(field) for one in properties]
                 empty = sum(not value and value in _EMPTY for value in missing)
                 if empty:
-                    changes.add(EMPTY, hour // 24, _key(hour, source, name, field), empty)
+                    changes.add(EMPTY, hour // 24, _key(hour, source, name, field), sign * empty)
         for goal, test in self._goals.get(name, ()):
             met = sum(test(one) for one in properties)
             if met:
-                changes.add(ARRIVED, hour // 24, _key(hour, source, goal), met)
+                changes.add(ARRIVED, hour // 24, _key(hour, source, goal), sign * met)
 
     def _knows(self, name: str) -> bool:
         return self._plans(name) or name in _WELL_KNOWN
@@ -150,6 +196,7 @@ def read(state: StateReader, *, day: int) -> Arrivals:
     by_counter: tuple[tuple[str, dict[Any, Counts], int], ...] = (
         (ARRIVED, found.arrived, KEEP_DAYS), (EMPTY, found.empty, KEEP_DETAIL_DAYS),
         (FAILING, found.failed, KEEP_DETAIL_DAYS), (REPEATED, found.again, KEEP_DAYS), (NAMED, found.named, KEEP_DAYS),
+        (MACHINES, found.machines, KEEP_DAYS), (SKEWED, found.skewed, KEEP_DAYS),
     )  # fmt: skip
     for name, into, days in by_counter:
         for row in _rows(state, name, since=day - days, until=day):

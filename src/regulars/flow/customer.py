@@ -152,7 +152,7 @@ class Customers:
             # Built with other definitions, a back-fill is under way: consent stands, what was measured does not fit.
             blank = fold.new(hot.anchor, hot.first_seen, day)
             blank.consent, blank.facts, blank.last_seen = hot.consent, hot.facts, hot.last_seen
-            blank.lapses, blank.restricted = hot.lapses, hot.restricted
+            blank.lapses, blank.restricted, blank.paces = hot.lapses, hot.restricted, hot.paces
             hot = blank
             found = {at: one for at, one in found.items() if at & 15 in (HOT, PERSON, PURCHASES, REACH)}
         parts: Parts = {id_ & 15: fold.decode_part(one) for id_, one in found.items() if id_ & 15 not in (HOT, PERSON)}

@@ -15,6 +15,7 @@ from regulars.core.state import CLOCK, ERASING, LATE, SEALED, VERDICT, Row, Stat
 from regulars.core.verdict import unpack
 from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
+from regulars.flow.machines import with_hindsight
 from regulars.flow.timing import Times
 from regulars.profile.assignment import IdRow, profile_of
 
@@ -93,6 +94,7 @@ class History:
                 found[owner].append(event)
         for some in found.values():
             some.sort(key=lambda event: (event.time, event.message_id))
+            with_hindsight(some)
         return {
             number: Past(number, sorted(keys), some, found[number], rows, unsealed)
             for number, (keys, some) in mine.items()

@@ -48,7 +48,7 @@ class Intake:
         self._state = state
         self._seen = seen
         self._tail = tail
-        self._watcher = Watcher(engine)
+        self.watcher = Watcher(engine)
         self._decoded: dict[int, _Decoded] = {}  # ahead of time, by offset
         #: What the records that were read last say about the clocks of devices, by offset.
         self.said: dict[int, Said] = {}
@@ -90,7 +90,7 @@ class Intake:
                         codes.codes[result.index] = FAILED
                         _keep_failed(result, changes)
                         add("failed", day_of(result.received_at), result.reason, 1)
-                        self._watcher.note_failed(result, day=day, changes=changes)
+                        self.watcher.note_failed(result, day=day, changes=changes)
             elif record.kind == kinds.PRODUCTS:
                 products.append(record)
             elif record.kind == kinds.ACCESS:
@@ -130,7 +130,7 @@ class Intake:
             else:
                 fresh.append(event)
         note_came(fresh, self.engine, changes)
-        self._watcher.note(events, verdicts, day=day, changes=changes)
+        self.watcher.note(events, verdicts, day=day, changes=changes)
         if self.engine.policy.limits:
             fresh = [event for event in fresh if not self._refused(event, verdicts, changes)]
         if not fresh:

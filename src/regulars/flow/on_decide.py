@@ -30,6 +30,7 @@ from regulars.decide.table import OfferTable, Plan
 from regulars.flow import generation
 from regulars.flow.customer import Asking, Customer, Customers, asking
 from regulars.flow.engine import Engine
+from regulars.flow.machines import asks_as_machine
 from regulars.flow.models import Serving
 from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_reasons
 from regulars.flow.shelf import Shelf
@@ -106,8 +107,13 @@ class OnDecide:
         self._prepared: deque[_Compiled] = deque()  # by whichever thread, used by the one that decides
         self._use(self._compile())
 
-    def decide(self, call: Call, source: Source, *, now: int, record: bool = True, explain: bool = False) -> Outcome:
-        """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look."""
+    def decide(
+        self, call: Call, source: Source, *, now: int, agent: str = "", record: bool = True, explain: bool = False
+    ) -> Outcome:
+        """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look.
+
+        `agent` is what called over HTTP, by its own words.
+        """
         self._keep_up()
         vouched, refused = self._vouched(call, source, now)
         who = asking(
@@ -126,6 +132,9 @@ class OnDecide:
         customer = self.customers.read(
             who, riding, now=now, day=day, purchases=recommends, reach=bool(plan.limited)
         )  # fmt: skip
+        hot = customer.hot
+        hot.machine = asks_as_machine(call, source, agent, who, riding, hot, now=now)
+        hot.paces = None
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         answer = self._answer(identifier, customer, plan, call.products(), riding, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
@@ -141,9 +150,9 @@ class OnDecide:
             riding=[event.message_id for event in riding],
         )
         items = [[one.item for one in row.items] for row in answer.rows]
-        packed = pack(to_record(answer.decided, about, customer.hot, self._encode(customer.hot), items))
+        packed = pack(to_record(answer.decided, about, hot, self._encode(hot), items))
         records.append(NewRecord(DECISION, source.id, "", now, packed))
-        limited = self._limited(answer.decided)
+        limited = [] if hot.machine else self._limited(answer.decided)
         reservation = None
         if limited:
             reservation = self.reservations.reserve(customer.number, identifier, limited, time=now)
@@ -222,7 +231,7 @@ class OnDecide:
             row = self._rows.of(
                 placement,
                 shopper or Shopper(),
-                allowed=not hot.restricted and allows(hot.consent, placement.purpose, now),
+                allowed=not (hot.restricted or hot.machine) and allows(hot.consent, placement.purpose, now),
                 day=day,
                 shown=shown,
                 wishes=Wishes(refused, close, too_close_reasons(close, self.table.kinds)),

@@ -80,6 +80,9 @@ def _count_decision(
 ) -> None:
     definitions = engine.definitions
     day = engine.calendar.day(record.time)
+    if record.machine:
+        changes.add("decided_machine", day, "", 1)
+        return
     if record.configuration != configuration_of(definitions):
         changes.add("decided", day, "", 1)  # its indexes speak of other definitions
         return

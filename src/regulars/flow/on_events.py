@@ -12,6 +12,7 @@ from regulars.collect.tail import TailIndex
 from regulars.core import state as tables
 from regulars.core.event import CONSENT, ORDER_EVENTS, Event
 from regulars.core.log import Record
+from regulars.core.machine import is_machine
 from regulars.core.record import PERSON
 from regulars.core.state import ORDER, VERDICT, Changes, Row, StateReader
 from regulars.core.verdict import ADMITTED
@@ -24,12 +25,13 @@ from regulars.flow.facts import TELLING, learn_facts, now_known, preferences_of
 from regulars.flow.generation import Tables
 from regulars.flow.history import History
 from regulars.flow.intake import Codes, Intake
+from regulars.flow.machines import Judge
 from regulars.flow.mended import tell_mended
 from regulars.flow.on_decision import concerns, on_decisions
 from regulars.flow.people import Placed, anchor_of, apply_effects, place
 from regulars.flow.refold import refold
 from regulars.flow.shop_facts import ShopFacts
-from regulars.flow.timing import Clocks
+from regulars.flow.timing import Clocks, note_machines
 from regulars.profile import consent, orders
 from regulars.profile.hearing import SPEAKING
 from regulars.profile.orders import Change, Order
@@ -69,6 +71,7 @@ class OnEvents:
         self._intake = Intake(engine, state, seen, tail)
         self._history = history
         self._facts = ShopFacts(state, engine.calendar.day)
+        self.judge = Judge(engine.definitions)
         self._clocks = Clocks(state, engine.definitions.identity.device)
         self._tables = tables or Tables()
 
@@ -91,19 +94,24 @@ class OnEvents:
         last = records[-1].offset
         seen: list[tuple[int, Event]] = []
         if live:
-            live = list(self._clocks.correct(live, self._intake.said, changes))
-            live = self._facts.take(live, changes)
+            pairs = list(zip(live, corrected := self._clocks.correct(live, self._intake.said, changes), strict=True))
+            live = self._facts.take(list(corrected), changes)
         if live:
             placed = place(live, self.engine, self._state, changes)
             desk = Desk(self.engine, self._state, changes, self._tables)
             batch = _Batch(self, desk, placed, live, verdicts, day)
             batch.fold()
             folding.refolds = batch.refolded
+            note_machines(batch.judged, changes)
+            self._intake.watcher.note_found(pairs, batch.judged, day=day, changes=changes)
             desk.store(last)
             seen = [
                 (number, event)
                 for event, number in zip(live, placed.numbers, strict=True)
-                if concerns(event) and verdicts[event.offset].codes[event.index] == ADMITTED
+                if concerns(event)
+                and verdicts[event.offset].codes[event.index] == ADMITTED
+                and event.index not in batch.judged.get(event.offset, ())
+                and not is_machine(event)
             ]
         on_decisions(self.engine, self._state, changes, records, seen, self._tables.part)
         tell_mended(records, verdicts, changes)
@@ -138,6 +146,8 @@ class _Batch:
         self._state = flow._state  # noqa: SLF001 - one unit in two classes
         self._history = flow._history  # noqa: SLF001
         self._keys: dict[int, list[str]] | None = None
+        self._judge = flow.judge
+        self.judged: dict[int, dict[int, Event]] = {}  # events of machines, by place
 
     def fold(self) -> None:
         """Apply identity, consent and the events, in this order."""
@@ -248,6 +258,7 @@ class _Batch:
             admitted = [event for event in events if codes[event.offset].codes[event.index] == ADMITTED]
         if not admitted and not changes and not working.new:
             return
+        admitted = self._judge.judge(hot, admitted, self.judged)
         if len(admitted) > 1:
             admitted.sort(key=lambda event: (event.time, event.message_id))
         parts: set[int] = set()

@@ -5,6 +5,7 @@ from typing import cast
 
 import msgspec
 
+from regulars.collect.pace import joined
 from regulars.core.event import Event
 from regulars.core.record import PERSON, REACH, profile_number
 from regulars.core.state import IDENTIFIER, LINK, ORDER, REDIRECT, Changes, StateReader
@@ -162,6 +163,7 @@ def _merge(source: int, target: int, desk: Desk, state: StateReader, *, day: int
     ours.admitted = {purpose: max(ours.admitted[purpose], theirs.admitted[purpose]) for purpose in both}
     hot.first_seen = min(hot.first_seen, theirs.hot.first_seen)
     hot.last_seen = max(hot.last_seen, theirs.hot.last_seen)
+    hot.paces = joined(hot.paces, theirs.hot.paces)
     hot.facts = now_known(mine.facts)
     desk.drop(source)
     _point_orders(source, target, desk.changes, state)

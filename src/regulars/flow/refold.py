@@ -50,6 +50,7 @@ def refold(
     old = working.hot
     hot = engine.fold.new(anchor_of(number, keys) or old.anchor, past[0].time if past else old.first_seen, day)
     engine.agree(hot, statements, day)
+    hot.paces = old.paces
     if past:
         hot.last_seen = past[-1].time
     admitted = admitted_of(engine, hot.consent, past)

@@ -288,7 +288,7 @@ class Replay:
         if PERSON in stored:
             working.person = _person(stored[PERSON])
         hot = target.fold.new(old.anchor, old.first_seen, day)
-        hot.last_seen, hot.facts = old.last_seen, old.facts
+        hot.last_seen, hot.facts, hot.paces = old.last_seen, old.facts, old.paces
         if working.person is not None:
             working.person.facts = without_unwanted(working.person.facts, target.unwanted)
             hot.facts = now_known(working.person.facts)

@@ -1,4 +1,4 @@
-"""When events happened: the device's clock is corrected once, when an event is folded, and that stands.
+"""What folding finds of an event, once: when it happened, by its device's clock, and whether a machine did it.
 
 What was found is kept by the event's place in the log (table `timed`), for whoever reads the log again; sealed events
 have it in themselves. The clocks of devices that were wrong once are kept in the table `device_clock`.
@@ -12,6 +12,7 @@ import msgspec
 from regulars.collect.clock import AHEAD_MS, Said
 from regulars.collect.device_clock import DOUBT, FORGOTTEN_MS, MARKS, RECEIPT, DeviceClock, usual
 from regulars.core.event import Event
+from regulars.core.machine import VERDICT
 from regulars.core.state import DEVICE_CLOCK, IDENTIFIER, TIMED, Changes, Row, StateReader
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -181,3 +182,16 @@ def _with(event: Event, found: Found) -> Event:
     if found.mark:
         context["clock"] = {"by": MARKS[found.mark], "stated": found.stated}
     return msgspec.structs.replace(event, time=found.time, context=context)
+
+
+def note_machines(judged: Mapping[int, Mapping[int, Event]], changes: Changes) -> None:
+    """Keep the verdicts on events of machines, by log offset and index, beside the times that their batch found."""
+    pending = changes.puts.get(TIMED.name, {})
+    for offset, events in judged.items():
+        row = pending.get(offset)
+        entries = {} if row is None else _found(cast(bytes, row[1]))
+        for index, event in events.items():
+            known = entries.get(index) or Found(event.time, event.time, 0)
+            noted = {**(known.noted or {}), VERDICT: event.context[VERDICT]}
+            entries[index] = msgspec.structs.replace(known, noted=noted)
+        changes.put(TIMED, (offset, _encode(entries)))

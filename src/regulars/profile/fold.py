@@ -16,6 +16,7 @@ import msgspec
 from regulars.core.calendar import Calendar
 from regulars.core.definitions import CONTRACT, Definitions, Trait
 from regulars.core.event import ORDER_EVENTS, Event
+from regulars.core.machine import VERDICT, counts
 from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
 from regulars.core.sensitive import detector
 from regulars.profile import groups, purchases
@@ -188,14 +189,15 @@ class Fold:
         """Add admitted events of one profile, and the changes of its orders, as of local day `day`.
 
         `events` includes the order events themselves; tallies of orders ignore them and take the changes. An
-        event counts for a trait when `since` has the trait's purpose, at or before the event's time.
+        event counts for a trait when `since` has the trait's purpose, at or before the event's time, and no machine
+        did it.
         """
         dirty: set[int] = set()
         written: set[int] = set()
         steps_by_name = self._steps
         limits = self._limits
         day_of = self._day
-        for event in events:
+        for event in [one for one in events if VERDICT not in one.context or counts(one)]:
             time = event.time
             if time > hot.last_seen:  # noqa: PLR1730 - a call of max costs more than the fold of a count
                 hot.last_seen = time

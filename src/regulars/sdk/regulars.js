@@ -303,6 +303,12 @@
       search: scrub(location.search), title: scrub(document.title) };
   }
 
+  // Whether somebody is there: mouse, keys or screen were used. Nothing of what they did is kept.
+  let hand = false;
+  for (const name of ["pointerdown", "pointermove", "touchstart", "keydown", "wheel"]) {
+    window.addEventListener(name, (event) => { hand = hand || event.isTrusted; }, { passive: true, capture: true });
+  }
+
   function context() {
     /** @type {Facts} */
     const campaign = {};
@@ -310,7 +316,7 @@
       if (name.startsWith("utm_")) campaign[name === "utm_campaign" ? "name" : name.slice(4)] = scrub(value);
     });
     return { library: { name: "regulars.js", version: VERSION }, page: pageFacts(), userAgent: navigator.userAgent,
-      locale: navigator.language, campaign: Object.keys(campaign).length ? campaign : undefined };
+      webdriver: navigator.webdriver || undefined, hand, locale: navigator.language, campaign: Object.keys(campaign).length ? campaign : undefined };
   }
 
   /** @param {Call} one */

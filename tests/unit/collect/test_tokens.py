@@ -20,6 +20,7 @@ from regulars.collect.tokens import LONGEST, MOST_OF_RECORD, REASONS, Tokens, Vo
 from regulars.core.definitions import Definitions, Identity, Shop, Source, TokenKey
 from regulars.core.event import VOUCHED_BY, Event
 from regulars.core.log import EVENTS, Record
+from regulars.core.machine import VERDICT
 from tests.tokens import ED, ES, FOREIGN, pem, signed
 
 NOW = 1_700_000_000_000
@@ -157,7 +158,7 @@ def test_claims_that_a_token_covers_are_verified_and_the_others_stay_claims() ->
     (event,) = decode(login(traits={"email": "ben@example.org"}))
     assert (event.subject, set(event.identifiers)) == ("user_id:ana", {"user_id:ana", "anonymous_id:c1"})
     assert event.claims == ("email:ben@example.org",)
-    assert event.context == {VOUCHED_BY: "k1"}
+    assert event.context == {VOUCHED_BY: "k1", VERDICT: {"verdict": "human", "why": ["signed_in"]}}
     (claimed,) = decode(login(None))
     assert (claimed.identifiers, claimed.claims) == (("anonymous_id:c1",), ("user_id:ana",))
 

@@ -69,12 +69,13 @@ def order_lines(
     since: int | None = None,
     until: int | None = None,
     except_sources: Sequence[str] = (),
+    except_machines: bool = False,
 ) -> Table:
     """(subject, order_id, product_id, time, day, quantity, price): one row per line, each order id once.
 
     The last "Order Completed" of an order id counts. `price` is that of one unit, NULL where it was not told;
     `quantity` as `profile.orders` reads it: 1 where it was not told, at least 1 for goods sold by weight. Orders
-    of which one of `except_sources` told are left out.
+    of which one of `except_sources` told are left out, with `except_machines` also those that only machines told.
     """
     placed = events.filter(events.name == COMPLETED)
     placed = placed.mutate(order_id=_text(placed, "order_id"), spoken=_text(placed, "currency"))
@@ -82,6 +83,8 @@ def order_lines(
     if except_sources:
         limited = named.mutate(limited=named.source.isin(except_sources).any().over(group_by="order_id"))
         named = limited.filter(~limited.limited)
+    if except_machines:
+        named = _told_by_people(named, events)
     latest = named.mutate(
         rank=ibis.row_number().over(
             group_by="order_id", order_by=[named.time.desc(), named.message_id.desc(), named.source]
@@ -111,15 +114,24 @@ def order_lines(
 
 
 def product_events(
-    events: Table, *, since: int | None = None, until: int | None = None, except_sources: Sequence[str] = ()
+    events: Table,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    except_sources: Sequence[str] = (),
+    except_machines: bool = False,
 ) -> Table:
     """(subject, time, day, message_id, kind, product_id): what was viewed (kind 0), added (1), bought (2).
 
-    One row per product of an order and per view or addition to a basket, those of `except_sources` left out.
+    One row per product of an order and per view or addition to a basket, those of `except_sources` left out, with `except_machines` those of
+    machines, too.
     """
     done = _between(events.filter(events.name.isin([VIEWED, ADDED, COMPLETED])), since, until)
     if except_sources:
         done = done.filter(~done.source.isin(except_sources))
+    if except_machines:
+        judged = _judged(done, events)
+        done = judged.filter(~judged.by_machine)
     one = done.filter(done.name != COMPLETED)
     single = one.select(
         "subject", "time", "day", "message_id",
@@ -138,6 +150,26 @@ def product_events(
     )  # fmt: skip
     both = single.union(several)
     return both.filter(both.product_id.notnull()).order_by("subject", "time", "message_id", "product_id")
+
+
+def _told_by_people(orders: Table, events: Table) -> Table:
+    """Without orders that only machines told."""
+    judged = _judged(orders, events)
+    told = judged.mutate(only_machines=judged.by_machine.all().over(group_by="order_id"))
+    return told.filter(~told.only_machines)
+
+
+def _judged(some: Table, events: Table) -> Table:
+    """With `by_machine`: by an event's own verdict, or because its device was found out sometime."""
+    verdict = json_extract_string(events.context, "$.machine.verdict")
+    why: Any = json_extract_string(events.context, "$.machine.why")
+    declared = why.contains('"agent:') | why.contains('"webdriver"')
+    # The text is looked for first: few events hold it, and parsing all of them costs more.
+    found = events.filter(events.context.contains('"verdict":"machine"'), verdict == "machine", ~declared)
+    machines = found.select(machine_subject=found.subject).distinct()
+    joined = some.left_join(machines, some.subject == machines.machine_subject)
+    own: Any = json_extract_string(joined.context, "$.machine.verdict") == "machine"
+    return joined.mutate(by_machine=own.fill_null(False) | joined.machine_subject.notnull())
 
 
 def timeline(events: Table, *, subjects: Sequence[str], limit: int = 50, before: int | None = None) -> Table:

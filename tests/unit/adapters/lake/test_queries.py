@@ -8,6 +8,7 @@ import pytest
 from regulars.adapters.lake.parquet import ParquetLake
 from regulars.core.event import Event
 from regulars.core.lake import PartFile
+from regulars.core.machine import marked
 
 DAY_MS = 86_400_000
 
@@ -93,6 +94,26 @@ def test_order_lines_are_the_products_of_each_order_once(shop: Shop) -> None:
         ("user_id:ana", "a", "milk", 3 * DAY_MS + 2, 3, 1, None),
         ("user_id:ana", "a", "oats", 3 * DAY_MS + 2, 3, 2, 199),
     ]
+
+
+def test_lines_of_orders_that_only_machines_told_can_be_left_out(shop: Shop) -> None:
+    bot, scraper = "anonymous_id:bot", "anonymous_id:scraper"
+
+    def sold(number: int, order: str, subject: str = "user_id:ana") -> Event:
+        return event(number, "Order Completed", 3, subject, order_id=order, products=[{"product_id": order}])
+
+    shop.sells(
+        sold(1, "mine"),
+        marked(sold(2, "crawled", bot), ["agent:seo"]),
+        marked(sold(3, "both", bot), ["agent:seo"]), sold(4, "both"),  # the till told it, too
+        sold(5, "before", scraper), marked(event(6, "Page Viewed", 4, scraper), ["fast", "steady"]),
+        sold(7, "tested"), marked(event(8, "Page Viewed", 4), ["webdriver"]),
+    )  # fmt: skip
+    learned = shop.ask("order_lines", currency="EUR", except_machines=True)
+    assert sorted({row[1] for row in learned}) == ["both", "mine", "tested"]
+    assert len({row[1] for row in shop.ask("order_lines", currency="EUR")}) == 5
+    bought = shop.ask("product_events", except_machines=True)
+    assert sorted({row[5] for row in bought}) == ["both", "mine", "tested"]
 
 
 def test_a_timeline_shows_the_newest_first_and_goes_on_where_it_ended(shop: Shop) -> None:
