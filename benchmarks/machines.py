@@ -6,6 +6,9 @@ Run: python benchmarks/machines.py [--devices N]
 import argparse
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
 
 from benchmarks.machine_traffic import KINDS, devices
 from benchmarks.report import emit

@@ -287,9 +287,7 @@ class Decoder:
                 subject, keys, claims = better
                 context[VOUCHED_BY] = vouched.key
         if call.context is not None and record.source not in self._counting:
-            said = _sender(call.context, public=public, signed_in=VOUCHED_BY in context)
-            if said is not None:
-                context[VERDICT] = said
+            _judge_sender(call.context, context, public=public)
         stated = _stated(call)
         time = event_time(stated, record.time)
         if self._hears_clocks:
@@ -373,12 +371,14 @@ class _Door:
         return token in self._seen
 
 
-def _sender(context: Context, *, public: bool, signed_in: bool) -> dict[str, Any] | None:
-    """What a call says of who or what sent it."""
-    agent, webdriver, hand = context.user_agent, context.webdriver, context.hand
+def _judge_sender(said: Context, context: dict[str, Any], *, public: bool) -> None:
+    """Add to the context what a call says of who or what sent it."""
+    agent, webdriver, hand, signed_in = said.user_agent, said.webdriver, said.hand, VOUCHED_BY in context
     if agent is None and webdriver is None and hand is None and not signed_in:
-        return None
-    return said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
+        return
+    found = said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
+    if found is not None:
+        context[VERDICT] = found
 
 
 def _stated(call: Call) -> str | int | float | None:

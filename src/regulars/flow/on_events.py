@@ -93,6 +93,7 @@ class OnEvents:
         folding = Folding(changes, list(steps), len(live))
         last = records[-1].offset
         seen: list[tuple[int, Event]] = []
+        pairs: list[tuple[Event, Event]] = []
         if live:
             pairs = list(zip(live, corrected := self._clocks.correct(live, self._intake.said, changes), strict=True))
             live = self._facts.take(list(corrected), changes)
