@@ -286,8 +286,7 @@ class Decoder:
             if vouched is not None and better is not None:
                 subject, keys, claims = better
                 context[VOUCHED_BY] = vouched.key
-        if call.context is not None and record.source not in self._counting:
-            _judge_sender(call.context, context, public=public)
+        self._judge_sender(record.source, call, context, public=public)
         stated = _stated(call)
         time = event_time(stated, record.time)
         if self._hears_clocks:
@@ -307,6 +306,18 @@ class Decoder:
             offset=record.offset,
             index=index,
         )
+
+    def _judge_sender(self, source: str, call: Call, context: dict[str, Any], *, public: bool) -> None:
+        """Add to the context what a call says of who or what sent it."""
+        said = call.context
+        if said is None or source in self._counting:
+            return
+        agent, webdriver, hand, signed_in = said.user_agent, said.webdriver, said.hand, VOUCHED_BY in context
+        if agent is None and webdriver is None and hand is None and not signed_in:
+            return
+        found = said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
+        if found is not None:
+            context[VERDICT] = found
 
     def _vouched(self, record: Record, index: int, token: str, call: Call, door: "_Door") -> Vouched | None:
         if door.looks_at(token):
@@ -369,16 +380,6 @@ class _Door:
         if len(self._seen) < MOST_OF_RECORD:
             self._seen.add(token)
         return token in self._seen
-
-
-def _judge_sender(said: Context, context: dict[str, Any], *, public: bool) -> None:
-    """Add to the context what a call says of who or what sent it."""
-    agent, webdriver, hand, signed_in = said.user_agent, said.webdriver, said.hand, VOUCHED_BY in context
-    if agent is None and webdriver is None and hand is None and not signed_in:
-        return
-    found = said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
-    if found is not None:
-        context[VERDICT] = found
 
 
 def _stated(call: Call) -> str | int | float | None:

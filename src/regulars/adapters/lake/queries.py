@@ -123,8 +123,8 @@ def product_events(
 ) -> Table:
     """(subject, time, day, message_id, kind, product_id): what was viewed (kind 0), added (1), bought (2).
 
-    One row per product of an order and per view or addition to a basket, those of `except_sources` left out, with `except_machines` those of
-    machines, too.
+    One row per product of an order and per view or addition to a basket, those of `except_sources` left out,
+    with `except_machines` those of machines, too.
     """
     done = _between(events.filter(events.name.isin([VIEWED, ADDED, COMPLETED])), since, until)
     if except_sources:
