@@ -246,7 +246,7 @@ class _Blanker:
         if found.anchor not in self._who.keys or found.offset >= self._who.offset:
             return None
         empty = msgspec.structs.replace(
-            found, profile=0, anchor="", seed=0, hot=b"", riding=[], chosen=[], candidates=[], gates=b""
+            found, profile=0, anchor="", seed=0, hot=b"", riding=[], chosen=[], candidates=[], gates=b"", rows=[]
         )
         return msgspec.msgpack.encode(empty), 1
 

@@ -19,6 +19,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "products": ("product_ids", "about_products"),
     "interests": ("about_interests", "tags_interest"),
     "active": ("published", "enabled", "aktiv"),
+    "cost": ("cost_price", "purchase_price", "cost_of_goods_sold", "einkaufspreis", "ek"),
+    "since": ("in_range_since", "launch_date", "release_date", "available_from", "im_sortiment_seit"),
 }
 #: The same for a variant of a product.
 VARIANT_ALIASES: dict[str, tuple[str, ...]] = {

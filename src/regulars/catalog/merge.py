@@ -21,4 +21,6 @@ def merged(known: CatalogItem | None, row: ProductRow) -> CatalogItem:
         changes["attributes"] = {name: value for name, value in both.items() if value is not None}
     if "currency" in changes and before.currency not in ("", changes["currency"]) and "price" not in changes:
         changes["price"] = None  # an amount of the old currency would be a wrong one in the new
+    if "currency" in changes and before.currency not in ("", changes["currency"]) and "cost" not in changes:
+        changes["cost"] = None
     return msgspec.structs.replace(before, **changes)

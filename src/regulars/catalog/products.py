@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from functools import lru_cache
 from typing import Any, get_args
 
@@ -78,7 +79,7 @@ def parse(row: Mapping[str, Any], *, currency: str, empty_is_absent: bool = Fals
     item_id = _text("id", said.pop("id"))
     money = _currency(said, currency)
     changes = {field: _READ[field](field, value, money) for field, value in said.items() if field != "currency"}
-    if "price" in changes or "variants" in changes or "currency" in said:
+    if "price" in changes or "variants" in changes or "cost" in changes or "currency" in said:
         changes["currency"] = money
     if extra:
         attributes = {k: v for k, v in extra.items() if v not in ("", None)}
@@ -192,6 +193,15 @@ def _active(field: str, value: object, _: str) -> bool:
     return word in _TRUE
 
 
+def _since(field: str, value: object, _: str) -> str:
+    if value in (None, ""):
+        return ""
+    try:
+        return date.fromisoformat(str(value).strip()[:10]).isoformat()
+    except ValueError:
+        raise _wrong(field, "a date as 2024-05-31", value) from None
+
+
 def _names(field: str, value: object, _: str) -> tuple[str, ...]:
     if value is None:
         return ()
@@ -282,4 +292,6 @@ _READ: dict[str, Callable[[str, Any, str], Any]] = {
     "products": _names,
     "interests": _names,
     "active": _active,
+    "cost": _price,
+    "since": _since,
 }

@@ -34,6 +34,8 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     products: tuple[str, ...] = ()  # content: the products it is about
     interests: tuple[str, ...] = ()  # content: the interests it serves
     active: bool = True
+    cost: int | None = None  # what the shop pays, minor units of `currency`; told to nobody outside
+    since: str = ""  # ISO date on which it came into the range; "": not known
 
     def in_stock(self) -> bool | None:
         """True, False, or None when nobody told."""

@@ -42,6 +42,18 @@ class Choice(msgspec.Struct, frozen=True, array_like=True):
     note: str = ""  # why nothing, or less than asked
 
 
+class RowRecord(msgspec.Struct, frozen=True, array_like=True):
+    """How a row of items came about: enough to fill it again by other rules."""
+
+    place: int  # among the placements of the call
+    personal: bool  # whether the customer's own history was used
+    store: str  # where the customer is, "" when nobody told
+    propensities: list[int]  # millionths, by slot: how likely this item was to stand there; empty: certain
+    moved: list[list[int]]  # by slot, the places of the rules that moved the item; empty: none
+    notes: list[str]  # codes
+    pool: bytes  # what the models named, best first, with what rules look at (flow.pools)
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, array_like=True):
     """The compact record in the log: enough to recompute the decision; at most 2 KB at 300 offers."""
 
@@ -61,3 +73,4 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True):
     candidates: list[list[tuple[int, float]]]  # per placement: (offer index, propensity)
     gates: bytes  # one code per offer of the configuration: the gate that removed it, 0 = passed (see decide.gates)
     machine: bool = False  # a machine asked: nothing was explored, reserved or counted
+    rows: list[RowRecord] = []  # of the placements that recommend

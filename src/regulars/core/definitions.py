@@ -8,6 +8,7 @@ import msgspec
 
 from regulars.core.event import ALWAYS_KEPT
 from regulars.core.mend import Mend
+from regulars.core.merchandising import AttributeType, Objective, Recommend, Rule
 
 TraitKind = Literal["count", "sum", "last", "first", "max", "distinct", "days_since", "affinity", "lifecycle"]
 Normaliser = Literal["trim", "lower", "upper", "email", "phone", "digits", "uuid"]
@@ -268,8 +269,13 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     title: dict[str, str] = {}
     channel: str = "web"
     offers: bool = True
-    recommend: str = ""  # "blend", "bought_together", "popular", "trending", "buy_again"; "" = no items
+    recommend: Recommend = ""  # a model, or a chain of models (core.merchandising.steps_of); "" = no items
     items: int = 10
+    filter: str = ""  # a condition over item, profile and context that every item has to fulfil
+    review: bool = True  # whether items may be shown that the customer viewed or bought already
+    objective: Objective = "click"
+    explore: float = 0.0  # share of the slots of a row that new and rarely shown items get
+    counts: Literal["shown", "decided"] = "shown"  # what is an exposure: to be seen, or to be decided (print, e-mail)
     exploration: float = 0.05  # share of decisions made at random among the candidates
     purpose: str = CONTRACT  # what recommendations from the person's history need; without it: popular
 
@@ -521,5 +527,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     retention: Retention = Retention()
     mends: tuple[Mend, ...] = ()  # standing ones: carried out on every event of their source before the plan looks
     goals: tuple[Goal, ...] = ()
+    rules: tuple[Rule, ...] = ()  # of merchandising, in the order of the files
+    attributes: dict[str, AttributeType] = {}  # of products, that rules read
     version: str = ""  # short hash over all files
     record_version: str = ""  # short hash over what profile records are built from: traits, segments, events, zone

@@ -1,17 +1,23 @@
-"""Reservations: decisions of this process that are not folded yet, so that caps hold under parallel calls."""
+"""Reservations: decisions of this process that are not folded yet, so that caps hold under parallel calls.
+
+Rows of items stand here, too, where a rule asks what was shown before.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from regulars.decide.reach import LAPSE_MS
+from regulars.decide.reach import LAPSE_MS, Row
 
 
 class Reservation:
-    """Limited offers of one decision."""
+    """Limited offers and rows of one decision."""
 
-    __slots__ = ("identifier", "offers", "offset", "profile", "time")
+    __slots__ = ("identifier", "offers", "offset", "profile", "rows", "time")
 
-    def __init__(self, profile: int, identifier: str, offers: Sequence[str], time: int) -> None:
+    def __init__(
+        self, profile: int, identifier: str, offers: Sequence[str], time: int, rows: Sequence[Row] = ()
+    ) -> None:
+        self.rows = rows
         self.profile = profile
         self.identifier = identifier
         self.offers = offers
@@ -29,9 +35,11 @@ class Reservations:
     def __len__(self) -> int:
         return len(self._order)
 
-    def reserve(self, profile: int, identifier: str, offers: Sequence[str], *, time: int) -> Reservation:
+    def reserve(
+        self, profile: int, identifier: str, offers: Sequence[str], *, time: int, rows: Sequence[Row] = ()
+    ) -> Reservation:
         """Note a decision made at `time` (ms); set `offset` of what is returned once its record is durable."""
-        entry = Reservation(profile, identifier, offers, time)
+        entry = Reservation(profile, identifier, offers, time, rows)
         self._by_profile.setdefault(profile, []).append(entry)
         self._order.append(entry)
         return entry
@@ -40,6 +48,10 @@ class Reservations:
         """(decision id, offer) of a profile."""
         entries = self._by_profile.get(profile)
         return () if not entries else [(entry.identifier, offer) for entry in entries for offer in entry.offers]
+
+    def rows_of(self, profile: int) -> list[Row]:
+        """Rows of a profile."""
+        return [row for entry in self._by_profile.get(profile, ()) for row in entry.rows]
 
     def forget(self, *, folded: int, now: int) -> None:
         """Drop what is folded up to an offset, and what has lapsed at `now` (ms). Call it before reading the state."""

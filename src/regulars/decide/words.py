@@ -5,7 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 LANGUAGES = ("en", "de")
-#: Reasons for items (as the recommendation models code them), then for offers, then notes, then gates.
+#: Notes that tell of the shop's own rules and data: for staff, not for customers.
+STAFF_NOTES = frozenset({"model_missing", "no_margin", "pin.lost", "pin.taken"})
+#: Reasons for items (as the recommendation models code them), then for offers, then notes, then rules, then gates.
 SENTENCES: dict[str, dict[str, str]] = {
     "bought_together.basket": {"en": "Goes well with {title} in your basket", "de": "Passt zu {title} im Warenkorb"},
     "bought_together.viewed": {"en": "Goes well with {title}", "de": "Passt zu {title}"},
@@ -21,6 +23,8 @@ SENTENCES: dict[str, dict[str, str]] = {
     "popular": {"en": "Popular", "de": "Beliebt"},
     "popular.category": {"en": "Popular in {category}", "de": "Beliebt in {category}"},
     "filled_up": {"en": "Also popular", "de": "Auch beliebt"},
+    "discover": {"en": "New for you to discover", "de": "Neu zu entdecken"},
+    "rule": {"en": "Our tip", "de": "Unser Tipp"},
     "best_offer": {"en": "The best of {count} offers", "de": "Das beste von {count} Angeboten"},
     "only_offer": {"en": "The only offer that fits", "de": "Das einzige passende Angebot"},
     "explored": {
@@ -61,6 +65,50 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "{count} of {asked} items: {model} has no more for this customer",
         "de": "{count} von {asked} Artikeln: {model} hat keine weiteren für diese Person",
     },
+    "short.rules": {
+        "en": "{count} of {asked} items: the shop's rules leave no more",
+        "de": "{count} von {asked} Artikeln: die Regeln des Shops lassen nicht mehr zu",
+    },
+    "model_missing": {
+        "en": "Model {model} is not trained yet: the next one of the chain fills the row",
+        "de": "Das Modell {model} ist noch nicht trainiert: das nächste der Kette füllt die Reihe",
+    },
+    "no_margin": {
+        "en": "No cost of any product is known: the row is chosen for clicks",
+        "de": "Von keinem Artikel ist der Einkaufspreis bekannt: die Reihe ist nach Klicks gewählt",
+    },
+    "pin.lost": {
+        "en": "Rule {rule} could not pin {item}: it may not be shown here",
+        "de": "Regel {rule} konnte {item} nicht festsetzen: der Artikel darf hier nicht gezeigt werden",
+    },
+    "pin.taken": {
+        "en": "Rule {rule} lost position {position}: it is taken, or lies beyond the row",
+        "de": "Regel {rule} verlor Platz {position}: er ist vergeben oder liegt hinter der Reihe",
+    },
+    "ruled.in_stock": {
+        "en": "{rule} took out what is not in stock: {items}",
+        "de": "{rule} nahm heraus, was nicht auf Lager ist: {items}",
+    },
+    "ruled.margin_floor": {
+        "en": "{rule} took out what earns too little: {items}",
+        "de": "{rule} nahm heraus, woran zu wenig verdient wird: {items}",
+    },
+    "ruled.exclude": {"en": "{rule} took out {items}", "de": "{rule} nahm heraus: {items}"},
+    "ruled.no_repeat": {
+        "en": "{rule} took out what was shown already: {items}",
+        "de": "{rule} nahm heraus, was schon gezeigt wurde: {items}",
+    },
+    "ruled.cool_down": {
+        "en": "{rule} took out what was bought a short time ago: {items}",
+        "de": "{rule} nahm heraus, was vor Kurzem gekauft wurde: {items}",
+    },
+    "ruled.no_returned": {
+        "en": "{rule} took out what went back: {items}",
+        "de": "{rule} nahm heraus, was zurückging: {items}",
+    },
+    "ruled.boost": {"en": "{rule} moved up {items}", "de": "{rule} schob nach vorn: {items}"},
+    "ruled.bury": {"en": "{rule} moved to the end {items}", "de": "{rule} schob ans Ende: {items}"},
+    "ruled.pin": {"en": "{rule} pinned {items}", "de": "{rule} setzte fest: {items}"},
     "gate.placement": {"en": "Not for this placement: {detail}", "de": "Nicht für diesen Platz: {detail}"},
     "gate.schedule": {"en": "Not its time ({detail})", "de": "Nicht in seinem Zeitraum ({detail})"},
     "gate.consent": {"en": "No consent for {detail}", "de": "Keine Einwilligung für {detail}"},

@@ -7,16 +7,17 @@ import msgspec
 
 from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Offer
+from regulars.core.merchandising import Rule
 from regulars.core.record import profile_name
 from regulars.decide.arbitration import propensities
 from regulars.decide.decide import Slot
 from regulars.decide.gates import Gate
 from regulars.decide.replay import suppressions
 from regulars.decide.table import OfferTable
-from regulars.decide.words import item_reason, sentence
+from regulars.decide.words import STAFF_NOTES, item_reason, sentence
 from regulars.flow.on_decide import Answer, OnDecide
 from regulars.flow.rows import ItemRow
-from regulars.recommend.model import Recommended
+from regulars.recommend.model import ReasonCode, Recommended
 
 #: Sentences and rows that are kept ready.
 _MOST_REASONS, _MOST_ROWS = 20_000, 200
@@ -75,13 +76,24 @@ class ToldSuppression(msgspec.Struct, frozen=True, omit_defaults=True):
     clauses: Any = None
 
 
+class ToldRule(msgspec.Struct, frozen=True):
+    """What a merchandising rule did to a row, for staff."""
+
+    rule: str
+    kind: str
+    items: list[str]
+    text: str
+
+
 class ToldSlot(msgspec.Struct, omit_defaults=True):
-    """One placement. Probabilities are for servers, `candidates` and `suppressions` for those who ask to explain."""
+    """One placement. Probabilities are for servers; candidates, suppressions and rules for those who ask to explain."""
 
     offer: msgspec.UnsetType | ToldOffer | None = msgspec.UNSET
     reasons: list[Reason] = []
     items: msgspec.UnsetType | list[ToldItem] = msgspec.UNSET
     notes: list[Reason] = []
+    item_propensities: msgspec.UnsetType | list[float] = msgspec.UNSET
+    rules: msgspec.UnsetType | list[ToldRule] = msgspec.UNSET
     propensity: msgspec.UnsetType | float = msgspec.UNSET
     explored: msgspec.UnsetType | bool = msgspec.UNSET
     candidates: msgspec.UnsetType | list[ToldCandidate] = msgspec.UNSET
@@ -116,11 +128,19 @@ class Teller:
             row = answer.rows[place]
             told = slots[slot.placement] = ToldSlot()
             if row.notes:
-                told.notes = [Reason(code, sentence(code, arguments, language)) for code, arguments in row.notes]
+                told.notes = [
+                    Reason(code, sentence(code, arguments, language))
+                    for code, arguments in row.notes
+                    if verified or code not in STAFF_NOTES
+                ]
             if placement.offers:
                 self._tell_offer(told, slot, answer, place, language)
             if placement.recommend:
                 told.items = self._items(row, language)
+                if verified and row.propensities:
+                    told.item_propensities = row.propensities
+                if verified and explain and (row.removed or row.moved):
+                    told.rules = self._ruled(row, language)
             if verified and placement.offers:
                 told.propensity, told.explored = slot.chosen.propensity, slot.chosen.explored
             if verified and explain and placement.offers:
@@ -178,6 +198,16 @@ class Teller:
             found.append(ToldSuppression(one.offer, one.gate, one.detail, text, clauses))
         return found
 
+    def _ruled(self, row: ItemRow, language: str) -> list[ToldRule]:
+        """What each rule did: what it took out, then what it moved."""
+        did: dict[int, list[str]] = {at: list(items) for at, items in row.removed.items() if at >= 0}
+        for one, rules in zip(row.items, row.moved, strict=True) if row.moved else ():
+            for at in rules:
+                did.setdefault(at, []).append(one.item)
+        return [
+            ruled(self._deciding.rules.rules[at].rule, items, language, self._languages) for at, items in did.items()
+        ]
+
     def _items(self, row: ItemRow, language: str) -> list[ToldItem]:
         """The items of a row. The row that everybody without consent gets is told once."""
         if not row.shared:
@@ -209,9 +239,19 @@ class Teller:
             for one in shown
         ]
 
+    def _rule_reason(self, rule: str, language: str) -> str:
+        """What the shop's rule says to customers."""
+        for one in self._deciding.rules.rules:
+            if one.rule.id == rule:
+                return in_language(one.rule.reason, language, self._languages)
+        return ""
+
     def _reason(self, code: str, arguments: Mapping[str, Any], titles: Mapping[str, str], language: str) -> Reason:
         """The reason in words; the same ones come again and again."""
         said = arguments.get("item")
+        if code == ReasonCode.RULE:
+            text = self._rule_reason(str(arguments.get("rule")), language)
+            return Reason(str(code), text or sentence(code, {}, language))
         key = (
             code,
             language,
@@ -225,6 +265,13 @@ class Teller:
                 self._reasons.clear()
             known = self._reasons[key] = Reason(str(code), item_reason(code, arguments, titles, language))
         return known
+
+
+def ruled(rule: Rule, items: Sequence[str], language: str, known: Sequence[str]) -> ToldRule:
+    """What a rule did to some items, in words for staff."""
+    name = in_language(rule.title, language, known) or rule.id
+    text = sentence(f"ruled.{rule.kind}", {"rule": name, "items": ", ".join(items)}, language)
+    return ToldRule(rule.id, rule.kind, list(items), text)
 
 
 def in_language(texts: Mapping[str, str], language: str, known: Sequence[str]) -> str:

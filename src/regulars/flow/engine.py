@@ -7,11 +7,12 @@ import msgspec
 from regulars.collect.identifiers import Identifiers
 from regulars.collect.segment import Decoder
 from regulars.core.calendar import Calendar
-from regulars.core.condition import Condition, compile_condition
+from regulars.core.condition import Condition, Schema, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Preference, Purpose
 from regulars.core.errors import Misconfigured
 from regulars.core.event import ALWAYS_KEPT, LOCATION, LOCATION_EVENTS, SHOP_FACTS, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
+from regulars.core.item_rows import ItemRows
 from regulars.core.lake import Drop
 from regulars.core.record import Hot, due_day
 from regulars.core.schema import Rows, thresholds
@@ -185,7 +186,12 @@ def with_record_definitions(current: Definitions, stored: Definitions) -> Defini
         record_version=stored.record_version,
     )
     rows = Rows(served)
-    return replace(served, offers=tuple(offer for offer in served.offers if _compiles(offer.when, rows)))
+    items = ItemRows(rows, served.attributes).schema if served.rules else rows.schema
+    return replace(
+        served,
+        offers=tuple(offer for offer in served.offers if _compiles(offer.when, rows.schema)),
+        rules=tuple(rule for rule in served.rules if _compiles(rule.when, items)),
+    )
 
 
 def _preferences_as_in(current: Definitions, stored: Definitions) -> tuple[Preference, ...]:
@@ -206,11 +212,11 @@ def _purposes_as_in(current: Definitions, stored: Definitions) -> tuple[Purpose,
     )
 
 
-def _compiles(when: str, rows: Rows) -> bool:
+def _compiles(when: str, schema: Schema) -> bool:
     if not when:
         return True
     try:
-        compile_condition(when, rows.schema)
+        compile_condition(when, schema)
     except Misconfigured:
         return False
     return True

@@ -8,29 +8,32 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from regulars.core.definitions import Source
+from regulars.core.definitions import Placement, Source
 from regulars.core.event import Event
 from regulars.core.identifier import is_person
 from regulars.core.log import DECISION, EVENTS, NewRecord, Record
 from regulars.core.preferences import too_close, unwanted
-from regulars.core.state import COUNTER, FOLDED, StateReader
+from regulars.core.state import CLOCK, COUNTER, FOLDED, StateReader
 from regulars.decide.call import LOGIN, Call
 from regulars.decide.decide import Decided, Facts, decide, row_of
 from regulars.decide.gates import allows
 from regulars.decide.identity import RANDOM_BYTES, decision_id
-from regulars.decide.reach import Tally
-from regulars.decide.records import Circumstances, pack, to_record
+from regulars.decide.reach import Tally, shown_items
+from regulars.decide.records import Circumstances, to_record
 from regulars.decide.reservations import Reservation, Reservations
 from regulars.decide.scoring import Responses, scores
 from regulars.decide.table import OfferTable, Plan
 from regulars.flow import generation
 from regulars.flow.customer import Asking, Customer, Customers, asking
 from regulars.flow.engine import Engine
+from regulars.flow.exposures import exposable, pack_within, row_records, seen_rows
+from regulars.flow.filling import Moment
 from regulars.flow.machines import asks_as_machine
+from regulars.flow.merchandise import Compilation, Merchandise
 from regulars.flow.models import Serving
 from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_reasons
 from regulars.flow.shelf import Shelf
@@ -41,6 +44,7 @@ OFFSET_MS, RESPONSES_MS = 50, 60_000
 #: After so long without a `refresh` a decision follows a switch of definitions by itself, while the old rows last; ms.
 FOLLOW_MS = 2_000
 SHOWN, ANSWERED = "offer_shown", "offer_answered"  # counters by offer
+_LONGEST_STORE = 100
 _VIEWED, _ADDED = "Product Viewed", "Product Added"
 
 
@@ -72,6 +76,7 @@ class _Compiled(msgspec.Struct, frozen=True):
     engine: Engine
     table: OfferTable
     customers: Customers
+    rules: Compilation
 
 
 class OnDecide:
@@ -80,6 +85,7 @@ class OnDecide:
     engine: Engine
     table: OfferTable
     customers: Customers
+    rules: Compilation
 
     def __init__(
         self,
@@ -90,11 +96,12 @@ class OnDecide:
         monotonic: Callable[[], int],
     ) -> None:
         self._serving = serving
-        self.shelf = Shelf(state)
+        self.merchandise = Merchandise(state)
+        self.shelf = Shelf(state, self.merchandise)
         self.reservations = Reservations()
         self._state = state
         self._models = models
-        self._rows = ItemRows(models, self.shelf)
+        self._rows = ItemRows(models, self.shelf, self.merchandise)
         self._monotonic = monotonic
         self._encode = msgspec.msgpack.Encoder().encode
         self._folded = 0
@@ -129,14 +136,14 @@ class OnDecide:
         folded = self._look_at_state(now)
         riding, body = self._riding(call, source, who, now)
         recommends = any(placement.recommend for placement in plan.placements)
-        customer = self.customers.read(
-            who, riding, now=now, day=day, purchases=recommends, reach=bool(plan.limited)
-        )  # fmt: skip
+        reads_reach = bool(plan.limited) or any(self.rules.reads_shown(placement) for placement in plan.placements)
+        customer = self.customers.read(who, riding, now=now, day=day, purchases=recommends, reach=reads_reach)
         hot = customer.hot
         hot.machine = asks_as_machine(call, source, agent, who, riding, hot, now=now)
         hot.paces = None
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
-        answer = self._answer(identifier, customer, plan, call.products(), riding, now=now, day=day, explain=explain)
+        visit = _Visit(call.products(), riding, _text(call.context.get("store")))
+        answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
         if not record:
             return Outcome(identifier, answer, records, token_refused=refused)
@@ -150,12 +157,14 @@ class OnDecide:
             riding=[event.message_id for event in riding],
         )
         items = [[one.item for one in row.items] for row in answer.rows]
-        packed = pack(to_record(answer.decided, about, hot, self._encode(hot), items))
+        record_of = to_record(answer.decided, about, hot, self._encode(hot), items)
+        packed = pack_within(record_of, row_records(answer.rows, visit.store))
         records.append(NewRecord(DECISION, source.id, "", now, packed))
         limited = [] if hot.machine else self._limited(answer.decided)
+        rows = exposable(identifier, plan, answer.rows) if self.rules.reads_exposures and not hot.machine else []
         reservation = None
-        if limited:
-            reservation = self.reservations.reserve(customer.number, identifier, limited, time=now)
+        if limited or rows:
+            reservation = self.reservations.reserve(customer.number, identifier, limited, time=now, rows=rows)
         return Outcome(identifier, answer, records, reservation, refused)
 
     def preview(self, number: int, placements: Sequence[str], *, now: int) -> Answer:
@@ -166,7 +175,7 @@ class OnDecide:
         self._look_at_state(now)
         customer = self.customers.of(number, True, "", (), now=now, day=day)
         return self._answer(
-            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, (), (), now=now, day=day, explain=True
+            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(), now=now, day=day, explain=True
         )
 
     def refresh(self) -> None:
@@ -176,8 +185,19 @@ class OnDecide:
             if self._serving.refresh():
                 self._prepared.append(self._compile())
         self._models.refresh()
+        if self._rules_of_now() or self.merchandise.passes_to(self._today()):
+            self.shelf.read_again()
         while self.shelf.refresh():
             pass
+        self.merchandise.refresh(self._models.trained, self._models.version)
+
+    def _rules_of_now(self) -> bool:
+        """Let products be looked at by the newest rules; whether all of them have to be read again for that."""
+        newest = self._prepared[-1].rules if self._prepared else self.rules
+        return self.merchandise.use(newest, self._today())
+
+    def _today(self) -> int:
+        return self.engine.calendar.day(cast(int, self._state.meta(CLOCK) or 0))
 
     def _keep_up(self) -> None:
         """Decide by what `refresh` has prepared; without it, or when it is late, follow a switch here and now."""
@@ -194,10 +214,12 @@ class OnDecide:
         """The definitions and the generation of records that serve now; some tenths of a second for many offers."""
         engine = Engine(self._serving.definitions)
         table = OfferTable(engine.definitions, engine.offers, engine.rows, engine.calendar)
-        return _Compiled(engine, table, Customers(engine, self._state, self._serving.tables.part))
+        rules = Compilation(engine.definitions, engine.rows)
+        return _Compiled(engine, table, Customers(engine, self._state, self._serving.tables.part), rules)
 
     def _use(self, compiled: "_Compiled") -> None:
         self.engine, self.table, self.customers = compiled.engine, compiled.table, compiled.customers
+        self.rules = compiled.rules
         self._scores = scores(self.table.offers, self._responses)
 
     # Steps ------------------------------------------------------------------------------------------------------
@@ -207,8 +229,7 @@ class OnDecide:
         identifier: str,
         customer: Customer,
         plan: Plan,
-        basket: Sequence[str],
-        riding: Sequence[Event],
+        visit: "_Visit",
         *,
         now: int,
         day: int,
@@ -223,11 +244,13 @@ class OnDecide:
         decided = decide(self.table, self._scores, plan, facts, identifier)
         rows: list[ItemRow] = []
         shopper: Shopper | None = None
+        moment = Moment(day)
         shown: list[str] = list(refused.products) if refused is not None else []
         for placement in plan.placements:
             if placement.recommend and shopper is None:
-                viewed, added = _products_in(riding)
-                shopper = shopper_of(customer.purchases, [*basket, *added], viewed)
+                viewed, added = _products_in(visit.events)
+                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed)
+                moment = self._moment(facts, customer, visit, decided.seed)
             row = self._rows.of(
                 placement,
                 shopper or Shopper(),
@@ -235,11 +258,37 @@ class OnDecide:
                 day=day,
                 shown=shown,
                 wishes=Wishes(refused, close, too_close_reasons(close, self.table.kinds)),
+                moment=moment,
             )
             shown += [one.item for one in row.items]
             rows.append(row)
         told = row_of(self.table, facts) if explain else None
         return Answer(identifier, customer, plan, decided, rows, self._scores, told)
+
+    def _moment(self, facts: Facts, customer: Customer, visit: "_Visit", seed: int) -> Moment:
+        """What rules look at. Of somebody who does not want to be profiled they see nothing personal."""
+        day = self.engine.calendar.day(facts.now)
+        hot = facts.hot
+        if not self.rules.needed:
+            return Moment(day, seed=seed, explores=not hot.machine)
+        if self.merchandise.standing is None and self._models.trained is not None:
+            self.refresh()  # nobody has looked yet: no row is made without the rules
+        if hot.restricted:
+            blank = msgspec.structs.replace(hot, values=[None] * len(hot.values), segments=[], facts={})
+            facts = msgspec.structs.replace(facts, hot=blank)
+        rows: dict[str, list[object]] = {}
+
+        def row(placement: Placement) -> list[object]:
+            if placement.id not in rows:
+                rows[placement.id] = row_of(self.table, facts, placement.id, placement.channel)
+            return rows[placement.id]
+
+        shown: list[tuple[str, str, int]] = []
+        if self.rules.reads_exposures:
+            own = self.reservations.rows_of(customer.number)
+            told = shown_items(customer.reach, own, seen_rows(visit.events))
+            shown = [(channel, item, day - self.engine.calendar.day(at)) for channel, item, at in told]
+        return Moment(day, row, facts.hot.facts, visit.store or None, shown, seed, explores=not hot.machine)
 
     def _look_at_state(self, now: int) -> int:
         """Note how far folding is, so that folded reservations count from the state; the offset, at most 50 ms old."""
@@ -307,6 +356,19 @@ class OnDecide:
         decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body))
         mine = [one for one in decoded if isinstance(one, Event) and not set(one.identifiers).isdisjoint(who.keys)]
         return mine, body
+
+
+class _Visit(NamedTuple):
+    """What is at hand of this visit: the basket, the riding events, the store."""
+
+    basket: Sequence[str] = ()
+    events: Sequence[Event] = ()
+    store: str = ""
+
+
+def _text(said: object) -> str:
+    """The store that a call names; anything but a short text says nothing."""
+    return said if isinstance(said, str) and len(said) <= _LONGEST_STORE else ""
 
 
 def _products_in(events: Sequence[Event]) -> tuple[list[str], list[str]]:

@@ -19,6 +19,8 @@ from regulars.decide import reach
 from regulars.decide.records import unpack
 from regulars.decide.table import configuration_of
 from regulars.flow.engine import Engine
+from regulars.flow.exposures import keeps_exposures, seen_rows
+from regulars.flow.merchandise import PUT_IN_ROWS
 from regulars.flow.on_decide import ANSWERED, SHOWN
 
 #: Reactions to an offer, as the Segment spec names them, with the `decision_id` that it was shown with.
@@ -30,8 +32,10 @@ _decode = msgspec.msgpack.Decoder(list[Any]).decode
 class Told(msgspec.Struct):
     """What a batch tells about one profile."""
 
-    decided: list[tuple[str, str]]
-    shown: list[tuple[str, str, int]]
+    decided: list[tuple[str, str]] = []
+    shown: list[tuple[str, str, int]] = []
+    rows: list[reach.Row] = []
+    seen: list[tuple[str, str, int]] = []
 
 
 def on_decisions(
@@ -49,6 +53,7 @@ def on_decisions(
     definitions = engine.definitions
     limited = {offer.id for offer in definitions.offers if offer.limit is not None}
     known = {offer.id for offer in definitions.offers}
+    keeps_rows = keeps_exposures(definitions)
     told: dict[int, Told] = {}
     erasing = {str(row[0]): cast(int, row[2]) for row in state.select(tables.ERASING)}
     for record in records:
@@ -57,7 +62,13 @@ def on_decisions(
             if decision.offset < erasing.get(decision.anchor, 0):
                 continue  # made from what was known of a person before the erasure
             _count_decision(decision, engine, limited, changes, told)
+            if not decision.machine:
+                _take_rows(decision, engine, changes, told, keeps=keeps_rows)
     for number, event in seen:
+        if keeps_rows:
+            for row in seen_rows((event,)):
+                for one in {number, profile_number(event.subject)}:
+                    told.setdefault(one, Told()).seen.append(row)
         identifier, offer = event.properties.get("decision_id"), event.properties.get("offer_id")
         if not isinstance(identifier, str) or offer not in known or not reach.believable(identifier, event.time):
             continue
@@ -65,7 +76,7 @@ def on_decisions(
         if event.name == DECISION_SHOWN and offer in limited:
             # Under the number of the profile, and of the device itself: a public key reads only that.
             for one in {number, profile_number(event.subject)}:
-                told.setdefault(one, Told([], [])).shown.append((identifier, offer, event.time))
+                told.setdefault(one, Told()).shown.append((identifier, offer, event.time))
     if told:
         _store(told, state, changes, part)
 
@@ -93,7 +104,23 @@ def _count_decision(
         offer = definitions.offers[at].id
         changes.add("decided", day, offer, 1)
         if offer in limited:
-            told.setdefault(record.profile, Told([], [])).decided.append((record.id, offer))
+            told.setdefault(record.profile, Told()).decided.append((record.id, offer))
+
+
+def _take_rows(record: DecisionRecord, engine: Engine, changes: Changes, told: dict[int, Told], *, keeps: bool) -> None:
+    """Rows that a rule may ask about later, and how often items were put into rows of placements that explore."""
+    placements = {one.id: one for one in engine.definitions.placements}
+    for row in record.rows:
+        name, items = record.chosen[row.place][0], record.chosen[row.place][4]
+        placement = placements.get(name)
+        if placement is None or not items:
+            continue
+        if placement.explore:
+            for item in items:
+                changes.add(PUT_IN_ROWS, 0, item, 1)
+        if keeps and row.personal:
+            one = (record.id, name, placement.channel, placement.counts == "decided", items)
+            told.setdefault(record.profile, Told()).rows.append(one)
 
 
 def _store(told: Mapping[int, Told], state: StateReader, changes: Changes, part: Table) -> None:
@@ -103,9 +130,11 @@ def _store(told: Mapping[int, Told], state: StateReader, changes: Changes, part:
     for number, one in told.items():
         # A device that became a person's keeps what its own public key reads; the person has it, too.
         for target in {number, moved[number]}:
-            whole = everywhere.setdefault(target, Told([], []))
+            whole = everywhere.setdefault(target, Told())
             whole.decided += one.decided
             whole.shown += one.shown
+            whole.rows += one.rows
+            whole.seen += one.seen
     ids = [part_id(number, REACH) for number in everywhere]
     stored = state.parts(ids, part)
     puts, deletes = changes.puts.get(part.name, {}), changes.deletes.get(part.name, set())
@@ -113,7 +142,7 @@ def _store(told: Mapping[int, Told], state: StateReader, changes: Changes, part:
         key = part_id(number, REACH)
         data = puts[key][1] if key in puts else (None if key in deletes else stored.get(key))
         before = [] if data is None else _decode(cast(bytes, data))
-        after = reach.fold(before, decided=one.decided, shown=one.shown)
+        after = reach.fold(before, decided=one.decided, shown=one.shown, rows=one.rows, seen=one.seen)
         changes.put(part, (key, _encode(after)))
 
 

@@ -1,4 +1,4 @@
-"""Rows of recommended items: from the trained models, from what is on the shelf, with a note when they are short."""
+"""Rows of recommended items: from the trained models, by the shop's rules, with a note when they are short."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,18 +7,22 @@ import msgspec
 import numpy as np
 
 from regulars.core.definitions import Placement
+from regulars.core.merchandising import Step, steps_of
 from regulars.core.preferences import TooClose, Unwanted, within
+from regulars.flow.filling import Asked, Filling, Moment
+from regulars.flow.merchandise import Merchandise, Standing
 from regulars.flow.models import Serving
 from regulars.flow.shelf import Shelf
 from regulars.profile.purchases import triples
-from regulars.recommend.blend import Blend
 from regulars.recommend.interactions import Catalogue
-from regulars.recommend.model import ReasonCode, Recommended, ScoringModel, Shopper
-from regulars.recommend.training import TrainedSet
+from regulars.recommend.model import ReasonCode, Recommended, Shopper
+from regulars.recommend.popular import Popular
 
 _MOST_ROWS = 200
 #: How often a row is filled again before it becomes everybody's.
 _ATTEMPTS = 6
+#: What everybody gets whose history may not be used.
+_POPULAR = (Step(((Popular.name, 1.0),)),)
 #: Kinds of trait -> reasons for items that say the same of a customer.
 _REASONS_OF: dict[str, tuple[str, ...]] = {
     "affinity": (ReasonCode.CATEGORY.value,),
@@ -32,11 +36,16 @@ _REASONS_OF: dict[str, tuple[str, ...]] = {
 
 
 class ItemRow(msgspec.Struct, frozen=True):
-    """Items of one placement, and the codes of notes about them."""
+    """Items of one placement, the codes of notes about them, and how they came there, for the record."""
 
     items: list[Recommended]
     notes: list[tuple[str, dict[str, Any]]]
     shared: bool = False  # the same list of items for many customers
+    personal: bool = False  # the customer's own history was used
+    moved: list[list[int]] = []  # by slot, the places of the rules that moved the item; empty: none
+    propensities: list[float] = []  # by slot; empty: certain
+    pool: bytes = b""
+    removed: dict[int, list[str]] = {}  # rule by its place (-1: the placement's filter) -> items that it took out
 
 
 NO_ROW = ItemRow([], [])
@@ -56,15 +65,18 @@ NO_WISHES = Wishes()
 class ItemRows:
     """Builds rows."""
 
-    def __init__(self, models: Serving, shelf: Shelf) -> None:
+    def __init__(self, models: Serving, shelf: Shelf, merchandise: Merchandise | None = None) -> None:
         self._models = models
         self._shelf = shelf
+        self._merchandise = merchandise
+        self._filling = Filling(shelf)
         self._everybodys: dict[tuple[Any, ...], ItemRow] = {}
 
     @property
     def version(self) -> str:
         """The version of the models that serve, "" without any."""
-        return self._models.version
+        standing = self._standing()
+        return self._models.version if standing is None else standing.models
 
     def of(
         self,
@@ -75,49 +87,57 @@ class ItemRows:
         day: int,
         shown: Collection[str],
         wishes: Wishes = NO_WISHES,
+        moment: Moment | None = None,
     ) -> ItemRow:
         """The row of a placement; `allowed`: the person's history may be used. None of `shown` is in it.
 
-        Nothing that the wishes declare away is in it, and no reason is given that came too close.
+        Nothing that the wishes declare away is in it, and no reason is given that came too close. `moment` is what
+        rules look at; without it they see a customer of whom nothing is known.
         """
         if not placement.recommend:
             return NO_ROW
-        trained = self._models.trained
+        standing = self._standing()
+        trained = self._models.trained if standing is None else standing.trained
         if trained is None:
             return ItemRow([], [("no_model", {})])
+        asked = Asked(placement, trained, standing, moment or Moment(day))
         if wishes == NO_WISHES:
-            return self._of(trained, placement, shopper, allowed=allowed, day=day, shown=shown)
-        return self._wanted(trained, placement, shopper, wishes, allowed=allowed, day=day, shown=shown)
+            return self._of(asked, shopper, allowed=allowed, shown=shown)
+        return self._wanted(asked, shopper, wishes, allowed=allowed, shown=shown)
+
+    def _standing(self) -> Standing | None:
+        return None if self._merchandise is None else self._merchandise.standing
 
     def _wanted(
-        self,
-        trained: TrainedSet,
-        placement: Placement,
-        shopper: Shopper,
-        wishes: Wishes,
-        *,
-        allowed: bool,
-        day: int,
-        shown: Collection[str],
+        self, asked: Asked, shopper: Shopper, wishes: Wishes, *, allowed: bool, shown: Collection[str]
     ) -> ItemRow:
         """A row filled again without what is not wanted; where that does not end, the one of everybody, cut."""
-        closed = wishes.close is not None and placement.id in wishes.close.placements
-        hidden = {*shown, *_of_categories(trained.catalogue, wishes.refused)}
+        closed = wishes.close is not None and asked.placement.id in wishes.close.placements
+        hidden = {*shown, *_of_categories(asked.trained.catalogue, wishes.refused)}
+        asked = asked._replace(moment=asked.moment._replace(refused=wishes.refused))
         personal = allowed and not closed
         row = NO_ROW
         for attempt in range(_ATTEMPTS + 1):
             personal = personal and attempt < _ATTEMPTS
             who = shopper if personal else Shopper()
-            row = self._of(trained, placement, who, allowed=allowed if personal else False, day=day, shown=hidden)
+            row = self._of(asked, who, allowed=allowed if personal else False, shown=hidden)
             out = self._unwanted(row.items, wishes.refused, wishes.reasons)
             if not out:
                 break
             hidden |= out
-        items = [one for one in row.items if one.item not in self._unwanted(row.items, wishes.refused, wishes.reasons)]
+        unwanted = self._unwanted(row.items, wishes.refused, wishes.reasons)
+        kept = [slot for slot, one in enumerate(row.items) if one.item not in unwanted]
         notes = [one for one in row.notes if not allowed or one[0] != "no_consent"]
         notes += [("too_close", {})] if allowed and not personal else []
         notes += [("not_wanted", {})] if wishes.refused is not None else []
-        return ItemRow(items, notes)
+        return msgspec.structs.replace(
+            row,
+            items=[row.items[slot] for slot in kept],
+            notes=notes,
+            shared=False,
+            moved=[row.moved[slot] for slot in kept] if row.moved else [],
+            propensities=[row.propensities[slot] for slot in kept] if row.propensities else [],
+        )
 
     def _unwanted(self, items: Sequence[Recommended], refused: Unwanted | None, codes: Collection[str]) -> set[str]:
         found = {one.item for one in items if any(reason.code in codes for reason in one.reasons)} if codes else set()
@@ -126,49 +146,50 @@ class ItemRows:
             found |= {one.item for one in items if refused.item(one.item, *goods.get(one.item, ()))}
         return found
 
-    def _of(
-        self,
-        trained: TrainedSet,
-        placement: Placement,
-        shopper: Shopper,
-        *,
-        allowed: bool,
-        day: int,
-        shown: Collection[str],
-    ) -> ItemRow:
+    def _of(self, asked: Asked, shopper: Shopper, *, allowed: bool, shown: Collection[str]) -> ItemRow:
         if allowed and (shopper.purchases or shopper.basket or shopper.viewed):
-            return self._row(trained, placement, shopper, day, shown)
+            return self._row(asked, shopper, shown, allowed=True)
         # Of whom nothing is known, or nothing may be used, not even the basket: they all get the same row.
-        key = (self._models.version, self._shelf.version, placement.id, allowed, day, frozenset(shown))
-        row = self._everybodys.get(key)
+        if not allowed:
+            asked = asked._replace(moment=asked.moment.without_history())
+        key = self._key(asked, allowed, shown)
+        row = None if key is None else self._everybodys.get(key)
         if row is None:
-            if len(self._everybodys) >= _MOST_ROWS:
-                self._everybodys.clear()
-            if allowed:
-                row = self._row(trained, placement, Shopper(), day, shown)
-            else:
-                row = self._popular(trained, placement, day, shown)
-            row = self._everybodys[key] = ItemRow(row.items, row.notes, shared=True)
+            row = self._row(asked, Shopper(), shown, allowed=allowed)
+            if key is not None:
+                if len(self._everybodys) >= _MOST_ROWS:
+                    self._everybodys.clear()
+                row = self._everybodys[key] = msgspec.structs.replace(row, shared=True)
         return row
 
-    def _row(
-        self, trained: TrainedSet, placement: Placement, shopper: Shopper, day: int, shown: Collection[str]
-    ) -> ItemRow:
-        asked = placement.items
-        mask = self._shelf.allowed(trained.catalogue)
-        model = _model(trained, placement.recommend)
-        if isinstance(model, Blend):
-            row = model.row(shopper, n=asked, day=day, exclude=shown, allowed=mask)
-            why = "" if row.shortfall is None else str(row.shortfall)
-            return ItemRow(row.items, _short(len(row.items), asked, why))
-        items = model.recommend(shopper, n=asked, day=day, exclude=shown, allowed=mask)
-        return ItemRow(items, _short(len(items), asked, "no_more", placement.recommend))
+    def _key(self, asked: Asked, allowed: bool, shown: Collection[str]) -> tuple[Any, ...] | None:  # noqa: FBT001
+        """What everybody's row depends on; None where rules look at this customer, or the row is drawn."""
+        place, standing = asked.placement, asked.standing
+        if place.explore or asked.moment.refused is not None:
+            return None
+        holding: tuple[Any, ...] = ()
+        if standing is not None:
+            found = self._filling.everybodys(place, standing, asked.moment)
+            if found is None:
+                return None
+            holding = (standing.version, *found)
+        models = self._models.version if standing is None else standing.models
+        return (models, self._shelf.version, place.id, allowed, asked.moment.day, frozenset(shown), *holding)
 
-    def _popular(self, trained: TrainedSet, placement: Placement, day: int, shown: Collection[str]) -> ItemRow:
-        mask = self._shelf.allowed(trained.catalogue)
-        items = trained.models.popular.recommend(Shopper(), n=placement.items, day=day, exclude=shown, allowed=mask)
-        notes: list[tuple[str, dict[str, Any]]] = [("no_consent", {"purpose": placement.purpose})]
-        return ItemRow(items, notes + _short(len(items), placement.items, "filtered"))
+    def _row(self, asked: Asked, shopper: Shopper, shown: Collection[str], *, allowed: bool) -> ItemRow:
+        place = asked.placement
+        steps = steps_of(place.recommend) if allowed else _POPULAR
+        filled = self._filling.fill(asked, shopper, steps, shown)
+        notes = filled.notes if allowed else [("no_consent", {"purpose": place.purpose}), *filled.notes]
+        return ItemRow(
+            filled.items,
+            notes,
+            personal=allowed,
+            moved=filled.moved,
+            propensities=filled.propensities,
+            pool=filled.pool,
+            removed=filled.removed,
+        )
 
 
 def too_close_reasons(close: TooClose | None, kinds: Mapping[str, str]) -> frozenset[str]:
@@ -195,14 +216,3 @@ def _of_categories(catalogue: Catalogue, refused: Unwanted | None) -> set[str]:
 def shopper_of(purchases: Sequence[Any], basket: Sequence[str], viewed: Sequence[str]) -> Shopper:
     """The shopper of a PURCHASES part."""
     return Shopper(purchases=list(triples(purchases)), basket=tuple(basket), viewed=tuple(viewed))
-
-
-def _model(trained: TrainedSet, name: str) -> ScoringModel:
-    if name == "blend":
-        return trained.blend
-    model: ScoringModel = getattr(trained.models, name)  # names are checked when the shop folder is loaded
-    return model
-
-
-def _short(count: int, asked: int, why: str, model: str = "") -> list[tuple[str, dict[str, Any]]]:
-    return [(f"short.{why}", {"count": count, "asked": asked, "model": model})] if count < asked else []

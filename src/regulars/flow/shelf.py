@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from regulars.catalog.rows import from_row
 from regulars.core.catalog import CatalogItem
 from regulars.core.state import CLOCK, FOLDED, PRODUCT, Cell, Row, StateReader
+from regulars.flow.merchandise import Merchandise
 from regulars.recommend.interactions import Catalogue
 
 #: Rows of one read while the whole catalogue is looked through.
@@ -41,8 +42,10 @@ _availability = msgspec.msgpack.Decoder(_Availability).decode
 class Shelf:
     """Answers at once what it has seen; `refresh` looks for changes, some rows at a time."""
 
-    def __init__(self, state: StateReader) -> None:
+    def __init__(self, state: StateReader, merchandise: Merchandise | None = None) -> None:
+        """`merchandise` is told of every product that is read."""
         self._state = state
+        self._merchandise = merchandise
         self._unavailable: set[str] = set()
         self._items: dict[str, CatalogItem | None] = {}
         self._after = ""  # the last id seen, where rows are read list by list
@@ -80,6 +83,16 @@ class Shelf:
             self._again.append(self._newest)
             self._whole = clock > self._newest + SETTLED_MS
         return self._look_again()
+
+    @property
+    def unavailable(self) -> set[str]:
+        """Products that cannot be bought; replaced whole when one changes."""
+        return self._unavailable
+
+    def read_again(self) -> None:
+        """Look through the whole catalogue once more with the next refreshes."""
+        self._complete, self._after, self._newest = False, "", -1
+        self._again.clear()
 
     def items(self, ids: Iterable[str]) -> dict[str, CatalogItem]:
         """Those of the items that the catalogue has."""
@@ -142,7 +155,10 @@ class Shelf:
     def _read(self, where: Mapping[str, Cell], at_least: Mapping[str, Cell], order: str, most: int) -> list[Row]:
         rows = self._state.select(PRODUCT, where, at_least=at_least, order=(order,), limit=most)
         if rows:
-            self._take((cast(str, row[0]), cast(bytes, row[3])) for row in rows)
+            read = [(cast(str, row[0]), cast(bytes, row[3])) for row in rows]
+            self._take(read)
+            if self._merchandise is not None:
+                self._merchandise.take(read)
         return rows
 
     def _take(self, rows: Iterable[tuple[str, bytes]]) -> None:

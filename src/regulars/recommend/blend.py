@@ -83,7 +83,7 @@ class Blend(ScoringModel):
         self.models = models
         self.weights = weights  # one per feature, then the intercept
         self._features = FeatureBuilder(catalogue, models)
-        self._quick = QuickBlend(catalogue, models, weights, self._features)
+        self.quick = QuickBlend(catalogue, models, weights, self._features)
 
     def score(self, visit: Visit) -> Scored:
         """Candidates of all models with their chance to be in the next basket."""
@@ -101,12 +101,12 @@ class Blend(ScoringModel):
         self, shopper: Shopper, *, n: int, day: int, exclude: Collection[str] = (), allowed: Mask | None = None
     ) -> Row | None:
         """The row of a shopper of few items; None for others, and where the models' candidates do not fill it."""
-        bought = self._quick.bought(shopper, day)
+        bought = self.quick.bought(shopper, day)
         if bought is None:
             return None
         position = self.catalogue.position
         hidden = {*bought.basket, *(position[one] for one in exclude if one in position)}
-        picks = self._quick.best(bought, n, hidden, allowed)
+        picks = self.quick.best(bought, n, hidden, allowed)
         if len(picks) < n:
             return None
         ids = self.catalogue.ids

@@ -88,6 +88,16 @@ class BoughtTogether(ScoringModel):
         part = slice(int(self._start[item]), int(self._start[item + 1]))
         return Scored(self._item[part], self._lift[part].astype(np.float64))
 
+    def follow_up(self, share: Float64, worth: Float64) -> Float64:
+        """For each item what its neighbours in the same basket are worth on average.
+
+        `share` is how many of all baskets hold an item: of those with item i, about share_j * lift_ij hold j.
+        """
+        seeds = np.repeat(np.arange(len(self._start) - 1), np.diff(self._start))
+        chance = np.minimum(np.exp(self._lift.astype(np.float64)) * share[self._item], 1.0)
+        weights = chance * worth[self._item]
+        return np.bincount(seeds, weights=weights, minlength=len(self._start) - 1).astype(np.float64)
+
     def score(self, visit: Visit) -> Scored:
         """Neighbours of the products at hand and of the own items; seeds may be among them."""
         return _summed(self._reach(*self._join(visit)))

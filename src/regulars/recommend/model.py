@@ -28,6 +28,8 @@ class ReasonCode(StrEnum):
     TRENDING = "trending"  # growth: recent rate over the usual rate
     POPULAR = "popular"  # category ("" = the whole shop)
     FILLED_UP = "filled_up"  # model: the fall-back that filled the row
+    DISCOVER = "discover"  # drawn: it is new, or was rarely shown
+    RULE = "rule"  # rule: the merchandising rule that put it there
 
 
 class Reason(msgspec.Struct, frozen=True):

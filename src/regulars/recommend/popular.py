@@ -44,8 +44,17 @@ class Popular(ScoringModel):
 
     name: ClassVar[str] = "popular"
 
-    def __init__(self, catalogue: Catalogue, rate: Float32, leaders: Int32, start: Int64, by_category: Int32) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        rate: Float32,
+        leaders: Int32,
+        start: Int64,
+        by_category: Int32,
+        per_day: float = 0.0,
+    ) -> None:
         self.catalogue = catalogue
+        self.per_day = per_day  # baskets a day, old ones counting less; 0: not known
         self.rate = rate
         self.leaders = leaders
         self._start = start
@@ -57,7 +66,8 @@ class Popular(ScoringModel):
         check_items(interactions, catalogue)
         rate = basket_rate(interactions, len(catalogue), settings.half_life_days)
         start, by_category = _best_by_category(rate, catalogue, settings.kept_per_category)
-        return cls(catalogue, rate.astype(np.float32), _best(rate, settings.kept), start, by_category)
+        per_day = baskets_per_day(interactions, settings.half_life_days)
+        return cls(catalogue, rate.astype(np.float32), _best(rate, settings.kept), start, by_category, per_day)
 
     def score(self, visit: Visit) -> Scored:
         """The shop's most popular items, whoever asks."""
@@ -93,7 +103,13 @@ class Popular(ScoringModel):
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of the model."""
-        return {"rate": self.rate, "leaders": self.leaders, "start": self._start, "by_category": self._by_category}
+        return {
+            "rate": self.rate,
+            "leaders": self.leaders,
+            "start": self._start,
+            "by_category": self._by_category,
+            "per_day": np.asarray([self.per_day]),
+        }
 
     @classmethod
     def restore(cls, catalogue: Catalogue, columns: Mapping[str, Column]) -> Self:
@@ -104,6 +120,7 @@ class Popular(ScoringModel):
             columns["leaders"].astype(np.int32, copy=False),
             columns["start"].astype(np.int64, copy=False),
             columns["by_category"].astype(np.int32, copy=False),
+            float(columns["per_day"][0]) if "per_day" in columns else 0.0,  # sets trained before it was kept
         )
 
 
@@ -180,6 +197,17 @@ def basket_rate(interactions: Interactions, items: int, half_life_days: float) -
     counts = np.bincount(item, weights=np.exp2(-age / half_life_days), minlength=items)
     seen_days = last - int(interactions.day.min()) + 1
     return counts / float(np.exp2(-np.arange(seen_days) / half_life_days).sum())
+
+
+def baskets_per_day(interactions: Interactions, half_life_days: float) -> float:
+    """Baskets per day on the last day, older ones counting less: what the rates of items are shares of."""
+    if not len(interactions):
+        return 0.0
+    day_of = np.full(int(interactions.basket.max()) + 1, -1, np.int64)
+    day_of[interactions.basket] = interactions.day
+    age = (interactions.last_day - day_of[day_of >= 0]).astype(np.float64)
+    seen_days = interactions.last_day - int(interactions.day.min()) + 1
+    return float(np.exp2(-age / half_life_days).sum() / np.exp2(-np.arange(seen_days) / half_life_days).sum())
 
 
 def _best(rate: Float64, kept: int) -> Int32:

@@ -120,12 +120,22 @@ class QuickBlend:
 
     def best(self, bought: Bought, n: int, hidden: Collection[int], allowed: Mask | None) -> list[Pick]:
         """At most `n` items that are not hidden, best first."""
-        seeds = self._seeds(bought)
-        scores = self._scores(bought, seeds, n, hidden, allowed)
+        ranked = self.ranked(bought, n, hidden, allowed)
+        evidence = self.evidence(bought, [item for item, _ in ranked])
+        return [Pick(item, chance, why) for (item, chance), why in zip(ranked, evidence, strict=True)]
+
+    def ranked(self, bought: Bought, n: int, hidden: Collection[int], allowed: Mask | None) -> list[tuple[int, float]]:
+        """The same without reasons: items with their chance."""
+        scores = self._scores(bought, self._seeds(bought), n, hidden, allowed)
         ranked = sorted((-score, item) for item, score in scores.items() if item not in hidden)
         if allowed is not None:
             ranked = [one for one in ranked if allowed[one[1]]]
-        return [Pick(item, _chance(-score), self._reasons(bought, seeds, item)) for score, item in ranked[:n]]
+        return [(item, _chance(-score)) for score, item in ranked[:n]]
+
+    def evidence(self, bought: Bought, items: Sequence[int]) -> list[Reasons]:
+        """The reasons for items."""
+        seeds = self._seeds(bought)
+        return [self._reasons(bought, seeds, item) for item in items]
 
     # Scores -----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from regulars.core.condition import Condition, InvalidCondition, Schema, compile
 from regulars.core.condition.schema import INTERESTS_COLUMN, PREFERENCES_COLUMN, SEGMENTS_COLUMN
 from regulars.core.condition.tokens import CONSTANTS, FUNCTIONS, KEYWORDS
 from regulars.core.definitions import PREFERENCES, Definitions, Segment, Trait
+from regulars.core.item_rows import ItemRows
 from regulars.core.schema import Rows
 from regulars.shop.draft import Draft
 from regulars.shop.preference_rules import with_built_in
@@ -21,7 +22,8 @@ def check_conditions(draft: Draft) -> None:
     """Report every mistake of every condition to its file."""
     for name in draft.named["traits"] & TAKEN:
         draft.report("traits", name, "", f"{name!r} is a word of the condition language; choose another name")
-    schema = _schema(draft)
+    rows = _rows(draft)
+    schema = rows.schema
     segments: dict[str, Condition] = {}
     for segment in draft.segments.values():
         condition = _checked(draft, "segments", segment.id, segment.when, schema)
@@ -36,6 +38,12 @@ def check_conditions(draft: Draft) -> None:
         draft.report("segments", circle[0], "when", f"segments go in a circle: {' -> '.join([*circle, circle[0]])}")
     for offer in draft.offers.values():
         _checked(draft, "offers", offer.id, offer.when, schema)
+    if draft.rules or any(placement.filter for placement in draft.placements.values()):
+        of_items = ItemRows(rows, draft.attributes).schema
+        for rule in draft.rules.values():
+            _checked(draft, "rules", rule.id, rule.when, of_items)
+        for placement in draft.placements.values():
+            _checked(draft, "placements", placement.id, placement.filter, of_items, "filter")
 
 
 def circles(uses: Mapping[str, frozenset[str]]) -> Iterator[list[str]]:
@@ -63,7 +71,7 @@ def circles(uses: Mapping[str, frozenset[str]]) -> Iterator[list[str]]:
                 trail.append(iter(sorted(uses.get(name, ()))))
 
 
-def _schema(draft: Draft) -> Schema:
+def _rows(draft: Draft) -> Rows:
     """What conditions may speak of; entries with mistakes of their own count as existing."""
     stand_ins = tuple(
         Trait(name=name, kind="count", events=()) for name in sorted(draft.named["traits"] - set(draft.traits) - TAKEN)
@@ -74,10 +82,10 @@ def _schema(draft: Draft) -> Schema:
         segments=tuple(Segment(id=name, when="") for name in sorted(draft.named["segments"])),
         preferences=with_built_in(draft.preferences.values()) if draft.named["preferences"] else PREFERENCES,
     )
-    return Rows(definitions).schema
+    return Rows(definitions)
 
 
-def _checked(draft: Draft, table: str, name: str, when: str, schema: Schema) -> Condition | None:
+def _checked(draft: Draft, table: str, name: str, when: str, schema: Schema, key: str = "when") -> Condition | None:
     if not when.strip():
         return None
     try:
@@ -90,5 +98,5 @@ def _checked(draft: Draft, table: str, name: str, when: str, schema: Schema) -> 
                 place = f"at line {mistake.line}, " if mistake.line > 1 else "at "
                 expected = f"; expected {mistake.expected}" if mistake.expected else ""
                 message = f"{place}character {mistake.column}: {mistake.message}{expected}"
-                draft.report(table, name, "when", message, mistake.suggestion or "")
+                draft.report(table, name, key, message, mistake.suggestion or "")
         return None

@@ -20,6 +20,7 @@ from regulars.core.definitions import (
     Trait,
 )
 from regulars.core.mend import Mend
+from regulars.core.merchandising import AttributeType, Rule
 from regulars.shop.reading import TomlFile
 
 
@@ -43,6 +44,8 @@ class Draft(msgspec.Struct):
     preferences: dict[str, Preference] = {}
     mends: dict[str, Mend] = {}
     goals: dict[str, Goal] = {}
+    rules: dict[str, Rule] = {}
+    attributes: dict[str, AttributeType] = {}
     named: dict[str, set[str]] = {}  # table -> ids that the folder mentions, right or wrong
     places: dict[tuple[str, str], TomlFile] = {}  # (table, id) -> its file
 

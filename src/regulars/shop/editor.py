@@ -7,8 +7,10 @@ import msgspec
 from regulars.core.definitions import Linking, Offer, Placement, Purpose, Retention, Segment, Shop, Source, Trait
 from regulars.core.errors import Rejected
 from regulars.core.mend import Mend
+from regulars.core.merchandising import Rule
 from regulars.shop.identity import IdentityEntry, SharedEntry, TypeEntry
 from regulars.shop.load import BESIDE
+from regulars.shop.merchandising_rules import ATTRIBUTE_TYPES
 from regulars.shop.plan import EventEntry
 from regulars.shop.reading import entry_type
 
@@ -21,9 +23,10 @@ _ENTRIES: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "offers": ("offers", entry_type(Offer, "id")),
     "events": ("events", entry_type(EventEntry)),
     "mends": ("mends", entry_type(Mend, "id")),
+    "rules": ("rules", entry_type(Rule, "id")),
 }
 _SINGLE: dict[str, type[msgspec.Struct]] = {"shop": entry_type(Shop)}
-#: Kinds of file: the name without ".toml", and "offers" for any file in offers/.
+#: Kinds of file: the name without ".toml"; "offers" for any file in offers/, "rules" for any in rules/, too.
 FILE_KINDS = (*_SINGLE, "identity", *_ENTRIES)
 
 
@@ -67,6 +70,9 @@ def schema(file_kind: str) -> dict[str, Any]:
         extra = msgspec.json.schema(Retention)
         properties["retention"] = {"$ref": extra["$ref"]}
         content["$defs"] |= extra["$defs"]
+    if file_kind == "rules":
+        kinds = {"enum": list(ATTRIBUTE_TYPES)}
+        properties["attributes"] = {"type": "object", "additionalProperties": kinds}
     if file_kind == "events":
         properties["strict_plan"] = {"type": "boolean", "default": True}
     return {

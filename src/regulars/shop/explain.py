@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from regulars.core.definitions import CONTRACT, Definitions, IdentifierType, Offer, Trait
+from regulars.core.definitions import CONTRACT, Definitions, IdentifierType, Offer, Placement, Trait
+from regulars.core.merchandising import Rule, steps_of
 
 
 def explain(definitions: Definitions, language: str = "en") -> str:
@@ -16,6 +17,7 @@ def explain(definitions: Definitions, language: str = "en") -> str:
         ("Traits", [_trait(trait) for trait in definitions.traits]),
         ("Segments", [f"{s.id}: {s.when}" for s in definitions.segments]),
         ("Placements", list(_placements(definitions))),
+        ("Rules", [_rule(rule) for rule in definitions.rules]),
         ("Offers", [_offer(offer) for offer in definitions.offers]),
         ("Identifiers", [_identifier(identity.by_id[name]) for name in identity.ranks]),
         ("Linking", [_linking(definitions)]),
@@ -74,8 +76,23 @@ def _placements(definitions: Definitions) -> Iterator[str]:
         count = sum(placement.id in offer.placements for offer in definitions.offers)
         shows = [f"one of {count} offers"] if placement.offers else []
         if placement.recommend:
-            shows.append(f"{placement.items} items by {placement.recommend}, {_admitted(placement.purpose)}")
+            shows.append(f"{placement.items} items by {_models(placement)}, {_admitted(placement.purpose)}")
         yield f"{placement.id} ({placement.channel}): {' and '.join(shows)}"
+
+
+def _models(placement: Placement) -> str:
+    chain = [
+        " with ".join(f"{name} x {weight:g}" if len(step.models) > 1 else name for name, weight in step.models)
+        for step in steps_of(placement.recommend)
+    ]
+    return ", else ".join(chain)
+
+
+def _rule(rule: Rule) -> str:
+    where = ", ".join((*rule.placements, *rule.channels)) or "everywhere"
+    when = f" when {rule.when}" if rule.when else ""
+    dates = "".join(f", {word} {day}" for word, day in (("from", rule.starts), ("to", rule.ends)) if day)
+    return f"{rule.id}: {rule.kind} {where}{when}{dates}"
 
 
 def _offer(offer: Offer) -> str:

@@ -28,17 +28,19 @@ from regulars.core.definitions import (
 )
 from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.mend import Mend
+from regulars.core.merchandising import Rule
 from regulars.core.sensitive import EDITION
 from regulars.shop.conditions import check_conditions
 from regulars.shop.draft import Draft
 from regulars.shop.identity import read_identity
+from regulars.shop.merchandising_rules import read_attributes
 from regulars.shop.mistake import Mistake, nearest
 from regulars.shop.plan import EventEntry, json_schema
 from regulars.shop.preference_rules import with_built_in
 from regulars.shop.reading import S, TomlFile
 from regulars.shop.rules import check_draft, check_shop
 
-#: File -> the table whose entries it holds. Offers stand in the folder offers/, any number in a file.
+#: File -> the table whose entries it holds. Offers stand in the folder offers/, any number in a file; rules may.
 FILES = {
     "sources.toml": "sources",
     "events.toml": "events",
@@ -49,7 +51,10 @@ FILES = {
     "preferences.toml": "preferences",
     "mends.toml": "mends",
     "goals.toml": "goals",
+    "rules.toml": "rules",
 }
+#: Folders of files, any number of which hold entries of one table.
+FOLDERS = {"offers": "offers", "rules": "rules"}
 KNOWN = ("shop.toml", "identity.toml", *FILES)
 #: What consent.toml holds beside purposes.
 BESIDE: dict[str, type[msgspec.Struct]] = {"signals": Signals, "sensitive": Sensitive}
@@ -63,6 +68,7 @@ _KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "offers": (Offer, "id"),
     "mends": (Mend, "id"),
     "goals": (Goal, "id"),
+    "rules": (Rule, "id"),
 }
 
 
@@ -82,7 +88,7 @@ def check(folder: Path | str) -> list[Mistake]:
 
 
 def read_folder(folder: Path | str) -> dict[str, bytes]:
-    """The TOML files of a shop folder by name, offers/*.toml included."""
+    """The TOML files of a shop folder by name, offers/*.toml and rules/*.toml included."""
     root = Path(folder)
     if not root.is_dir():
         raise Rejected(
@@ -90,7 +96,7 @@ def read_folder(folder: Path | str) -> dict[str, bytes]:
             expected="a folder",
             got=str(root),
         )
-    paths = sorted([*root.glob("*.toml"), *root.glob("offers/*.toml")])
+    paths = sorted([*root.glob("*.toml"), *(path for name in FOLDERS for path in root.glob(f"{name}/*.toml"))])
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
@@ -101,9 +107,8 @@ def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]
     for name, file in opened.items():
         if "/" not in name and name not in KNOWN:
             near = nearest(name, (*KNOWN, "offers/"))
-            file.mistakes.append(
-                Mistake(name, None, "", f"unknown file; known are {', '.join(KNOWN)}, offers/*.toml", near)
-            )
+            known = ", ".join((*KNOWN, *(f"{folder}/*.toml" for folder in FOLDERS)))
+            file.mistakes.append(Mistake(name, None, "", f"unknown file; known are {known}", near))
     if "shop.toml" not in opened:
         missing.append(Mistake("shop.toml", None, "", "missing; every shop folder has one, with [shop] and its name"))
     draft = _draft(opened)
@@ -136,14 +141,17 @@ def _draft(opened: Mapping[str, TomlFile]) -> Draft:
     for table in (*FILES.values(), "offers"):
         draft.named[table] = set()
     for name, file in opened.items():
-        table = "offers" if name.startswith("offers/") else FILES.get(name, "")
+        table = FOLDERS.get(name.partition("/")[0], "") if "/" in name else FILES.get(name, "")
         if table == "events":
             _read_events(draft, file)
         elif table:
-            file.only(table, *(BESIDE if table == "purposes" else ()))
+            beside = BESIDE if table == "purposes" else ("attributes",) if table == "rules" else ()
+            file.only(table, *beside)
             _read_entries(draft, table, file)
             if table == "purposes":
                 _read_beside(draft, file)
+            elif table == "rules":
+                read_attributes(draft, file)
     return draft
 
 
@@ -242,6 +250,8 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         retention=draft.retention,
         mends=tuple(draft.mends.values()),
         goals=tuple(draft.goals.values()),
+        rules=tuple(draft.rules.values()),
+        attributes=draft.attributes,
         version=whole.hexdigest(),
         record_version=_record_version(draft),
     )

@@ -12,6 +12,7 @@ from regulars.core.event import BUILT_IN_EVENTS
 from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import Draft
 from regulars.shop.mend_rules import check_mends
+from regulars.shop.merchandising_rules import check_row, check_rules
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.preference_rules import check_preferences
 from regulars.shop.reading import TomlFile
@@ -21,7 +22,6 @@ from regulars.shop.source_rules import check_policies
 from regulars.shop.token_keys import check_token_keys
 from regulars.shop.tracking_rules import check_tracking
 
-RECOMMENDERS = ("blend", "bought_together", "popular", "trending", "buy_again")
 #: What a key may do. A browser's key is public, so it can only collect and decide.
 SCOPES = {"browser": ("collect", "decide"), "server": ("collect", "decide", "profiles", "catalog", "privacy", "admin")}
 #: Lifecycle is computed from the rhythm of orders and takes its events from there.
@@ -78,6 +78,7 @@ def check_draft(draft: Draft) -> None:
     check_tracking(draft)
     for placement in draft.placements.values():
         _check_placement(draft, placement)
+    check_rules(draft)
 
 
 def _check_names(draft: Draft) -> None:
@@ -221,9 +222,7 @@ def _date(draft: Draft, offer: str, key: str, text: str | None) -> date | None:
 def _check_placement(draft: Draft, placement: Placement) -> None:
     name = placement.id
     _known(draft, "placements", name, "purpose", placement.purpose, "purposes")
-    if placement.recommend and placement.recommend not in RECOMMENDERS:
-        message = f"unknown recommender {placement.recommend!r}; known are {listed(RECOMMENDERS)}"
-        draft.report("placements", name, "recommend", message, nearest(placement.recommend, RECOMMENDERS))
+    check_row(draft, placement)
     if not placement.offers and not placement.recommend:
         draft.report("placements", name, "offers", "shows neither offers nor recommendations; set one of them")
     _within(draft, "placements", name, "items", placement.items, 1, 100)

@@ -73,16 +73,17 @@ DEFINITIONS = Definitions(
 class Running:
     """A shop in memory: what is decided goes through the log into the state."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, definitions: Definitions = DEFINITIONS) -> None:
+        self.definitions = definitions
         self.log, self.state = MemoryLog(), SqliteState(":memory:")
-        self.updater = Updater(DEFINITIONS, self.log, self.state)
+        self.updater = Updater(definitions, self.log, self.state)
         self.moment = 0
         self.models = folder
         self.deciding = self.begin()
 
     def begin(self) -> OnDecide:
         """A process that decides, just started."""
-        serving = generation.Serving(self.state, DEFINITIONS)
+        serving = generation.Serving(self.state, self.definitions)
         return OnDecide(serving, self.state, Serving(self.models), monotonic=self._tick)
 
     def _tick(self) -> int:

@@ -44,7 +44,7 @@ def merged(folder: Folder, parts: Sequence[PartFile]) -> Iterator[tuple[int, pa.
     kind = kinds.pop()
     total = sum(part.rows for part in parts)
     if total < layout.SPLIT_ROWS:
-        table = _once(pa.concat_tables([read(folder, part) for part in parts]), kind)
+        table = _once(_joined([read(folder, part) for part in parts]), kind)
         if table.num_rows:
             yield ALL_BUCKETS, table
         return
@@ -70,7 +70,12 @@ def _by_bucket(folder: Folder, parts: Sequence[PartFile], buckets: range) -> Ite
                 pieces[bucket].append(table.filter(pa.array(numbers == bucket)))
     for bucket in buckets:
         if bucket in pieces:
-            yield bucket, pa.concat_tables(pieces.pop(bucket))
+            yield bucket, _joined(pieces.pop(bucket))
+
+
+def _joined(pieces: Sequence[pa.Table]) -> pa.Table:
+    """All rows; a column that older parts do not have is empty there."""
+    return pa.concat_tables(pieces, promote_options="default")
 
 
 def _pieces(parts: Sequence[PartFile]) -> int:

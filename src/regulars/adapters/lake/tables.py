@@ -46,6 +46,10 @@ _DECISION: list[tuple[str, pa.DataType]] = [
     ("candidates", pa.string()),  # JSON, one list per placement
     ("gates", pa.binary()),
     ("offset", pa.int64()),
+    (
+        "rows",
+        pa.binary(),
+    ),  # msgpack of core.decision.RowRecord, a list; parts from before it was kept have no such column
 ]
 
 EVENT_SCHEMA, DECISION_SCHEMA = pa.schema(_EVENT), pa.schema(_DECISION)
@@ -63,6 +67,7 @@ DICTIONARY = {
 }
 
 _JSON = msgspec.json.Encoder()
+pack_rows = msgspec.msgpack.Encoder().encode
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 _EMPTY = b"{}"
 
@@ -123,6 +128,7 @@ def decision_table(decisions: Sequence[LoggedDecision], days: Sequence[int]) -> 
             "candidates": encode(d.record.candidates).decode(),
             "gates": d.record.gates,
             "offset": d.offset,
+            "rows": pack_rows(d.record.rows) if d.record.rows else None,
         }
         for d, day in zip(decisions, days, strict=True)
     ]

@@ -1,0 +1,97 @@
+"""What a merchant says about rows of recommended items: which models fill a placement, and the rules that they obey."""
+
+from typing import Literal
+
+import msgspec
+
+#: Names of models that a placement may ask for, in the order that pages list them.
+MODELS = ("blend", "bought_together", "popular", "trending", "buy_again")
+RuleKind = Literal[
+    "in_stock",
+    "margin_floor",
+    "exclude",
+    "boost",
+    "bury",
+    "pin",
+    "diversity",
+    "no_repeat",
+    "cool_down",
+    "no_returned",
+]
+#: Kinds that take items out of a row; the others move items, or bound how many are alike.
+FILTERS: tuple[str, ...] = ("in_stock", "margin_floor", "exclude", "no_repeat", "cool_down", "no_returned")
+#: What the items of a row are chosen for.
+Objective = Literal["click", "order", "margin", "session_margin"]
+AttributeType = Literal["number", "text", "boolean"]
+
+
+class ModelShare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model with its weight among those that fill a row together."""
+
+    model: str
+    weight: float = 1.0
+
+
+Recommend = str | tuple[str | ModelShare, ...]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One link of a fall-back chain: the models that fill the row together, with their weights."""
+
+    models: tuple[tuple[str, float], ...]
+
+
+def steps_of(recommend: Recommend) -> tuple[Step, ...]:
+    """The chain that fills a row: names follow one another, models with weights side by side are blended.
+
+    >>> [step.models for step in steps_of(("bought_together", "popular"))]
+    [(('bought_together', 1.0),), (('popular', 1.0),)]
+    >>> steps_of((ModelShare(model="blend", weight=2), ModelShare(model="trending"), "popular"))[0].models
+    (('blend', 2.0), ('trending', 1.0))
+    """
+    if isinstance(recommend, str):
+        return (Step(((recommend, 1.0),)),) if recommend else ()
+    found: list[Step] = []
+    shares: list[tuple[str, float]] = []
+    for one in recommend:
+        if isinstance(one, ModelShare):
+            shares.append((one.model, float(one.weight)))
+            continue
+        if shares:
+            found.append(Step(tuple(shares)))
+            shares = []
+        found.append(Step(((one, 1.0),)))
+    if shares:
+        found.append(Step(tuple(shares)))
+    return tuple(found)
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchandising rule. It holds where its condition is true: for an item, a customer, a moment."""
+
+    id: str
+    kind: RuleKind
+    when: str = ""  # a condition over item, profile and context; empty: always
+    placements: tuple[str, ...] = ()  # none: all that recommend
+    channels: tuple[str, ...] = ()  # of the placements; none: any
+    starts: str | None = None  # local date, inclusive
+    ends: str | None = None  # local date, inclusive
+    title: dict[str, str] = {}  # what staff read
+    reason: dict[str, str] = {}  # what customers read beside an item that the rule moved; nothing without it
+    factor: float = 2.0  # boost: as if the item were so many times as likely
+    share: float | None = None  # margin_floor: at least this share of the price
+    amount: int | None = None  # margin_floor: at least so many minor units
+    items: tuple[str, ...] = ()  # pin: the first of these that may be shown
+    position: int = 1  # pin: counted from 1
+    most: int = 1  # diversity: items of a row that are alike
+    per: str = ""  # diversity, no_repeat, cool_down, no_returned: what makes two items alike
+    level: int = 0  # of a category path: so many names from the root; 0: the whole path
+    days: int | None = None  # no_repeat, cool_down, no_returned: how long; no_returned: None is for ever
+    seen_on: tuple[str, ...] = ()  # no_repeat: channels whose exposures count; none: all
+    match: dict[str, str] = {}  # in_stock: attribute of a variant -> where the wanted value comes from
+    unknown: Literal["pass", "remove"] = "pass"  # in_stock, margin_floor: items of which nobody told
+
+    @property
+    def alike(self) -> str:
+        """What makes two items alike."""
+        return self.per or ("item" if self.kind != "diversity" else "category")
