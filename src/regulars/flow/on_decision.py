@@ -62,13 +62,10 @@ def on_decisions(
             if decision.offset < erasing.get(decision.anchor, 0):
                 continue  # made from what was known of a person before the erasure
             _count_decision(decision, engine, limited, changes, told)
-            if not decision.machine:
-                _take_rows(decision, engine, changes, told, keeps=keeps_rows)
+            _take_rows(decision, engine, changes, told, keeps=keeps_rows)
     for number, event in seen:
-        if keeps_rows:
-            for row in seen_rows((event,)):
-                for one in {number, profile_number(event.subject)}:
-                    told.setdefault(one, Told()).seen.append(row)
+        for row in seen_rows((event,)) if keeps_rows else ():
+            _see(row, {number, profile_number(event.subject)}, told)
         identifier, offer = event.properties.get("decision_id"), event.properties.get("offer_id")
         if not isinstance(identifier, str) or offer not in known or not reach.believable(identifier, event.time):
             continue
@@ -107,8 +104,15 @@ def _count_decision(
             told.setdefault(record.profile, Told()).decided.append((record.id, offer))
 
 
+def _see(row: tuple[str, str, int], profiles: Iterable[int], told: dict[int, Told]) -> None:
+    for one in profiles:
+        told.setdefault(one, Told()).seen.append(row)
+
+
 def _take_rows(record: DecisionRecord, engine: Engine, changes: Changes, told: dict[int, Told], *, keeps: bool) -> None:
     """Rows that a rule may ask about later, and how often items were put into rows of placements that explore."""
+    if record.machine:
+        return
     placements = {one.id: one for one in engine.definitions.placements}
     for row in record.rows:
         name, items = record.chosen[row.place][0], record.chosen[row.place][4]
