@@ -1,6 +1,6 @@
 """Fuzz what reads strangers' bytes, led by coverage.
 
-`tools/fuzz.py [TARGET …] [--seconds N] [--list]` needs atheris, which has wheels for Linux alone and is not in the lock:
+`tools/fuzz.py [TARGET …] [--seconds N] [--list]` needs atheris, which has wheels for Linux alone, and is not locked:
 `.venv/bin/pip install "atheris>=3"`. What is found lies in `--corpus`; a crash ends with the bytes in a file and its
 traceback. The same targets run in `make test` without it (tests/property/test_fuzz_targets.py).
 """

@@ -126,7 +126,7 @@ TARGETS: dict[str, Target] = {
 _CALL = {
     "type": "track", "event": "Order Completed", "messageId": "m", "userId": "ana", "timestamp": "2026-03-01T10:00:00Z",
     "properties": {"order_id": "1", "total": 4.9, "products": [{"product_id": "p", "quantity": 2}]},
-    "context": {"consent": {"categoryPreferences": {"ads": True}}, "tcf": {"tc_string": "CPXx"}, "regulars_token": "a.b"},
+    "context": {"consent": {"categoryPreferences": {"ads": True}}, "tcf": {"tc_string": "CPXx"}, "regulars_token": "a"},
 }  # fmt: skip
 _SELF = '{"schema":"iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0","data":{}}'
 _SNOWPLOW = {"e": "ue", "aid": "shop", "duid": "d", "ue_pr": _SELF, "url": "https://shop.example/?utm_source=x"}

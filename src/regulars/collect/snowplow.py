@@ -43,6 +43,11 @@ class _Post(msgspec.Struct, gc=False):
     data: list[msgspec.Raw]
 
 
+class _Named(msgspec.Struct, gc=False):
+    data: list[_Aid]
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
 _decode_post = msgspec.json.Decoder(_Post).decode
 _decode_aid = msgspec.json.Decoder(_Aid).decode
 
@@ -56,7 +61,7 @@ class Snowplow:
 
     def opened(self, body: bytes) -> bytes:
         """A POST is JSON; what came as parameters of an address becomes a POST of one event."""
-        if body.lstrip()[:1] == b"{":
+        if body[:1] == b"{" or body.lstrip()[:1] == b"{":  # the second copies it
             return body
         try:
             given = dict(parse_qsl(body.decode(), max_num_fields=200, strict_parsing=True))
@@ -72,6 +77,12 @@ class Snowplow:
     def envelope(self, body: bytes) -> Envelope:
         """A tracker says in each event which application it is of."""
         body = self.opened(body)
+        try:
+            # One pass over the body where every event is an object, as trackers write them.
+            named = _decode_named(body).data
+            return Envelope((named[0].aid or "") if named else "", bounded(len(named)))
+        except UNREADABLE:
+            pass  # of some event, or of all: found out below
         try:
             raws = _decode_post(body).data
         except UNREADABLE as error:
