@@ -10,7 +10,6 @@ from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_n
 from regulars.collect.call import (
     UNREADABLE,
     Call,
-    Context,
     around,
     decode_batch,
     decode_call,

@@ -1,0 +1,103 @@
+"""How many requests and events a second are stored durably in each vendor's format, one at a time and in batches.
+
+The shape is that of RudderStack's table (their page on provisioning infrastructure, data of 2019): 1,700 requests a second
+on 2 cores to 3,000 on 8, with PostgreSQL on a machine of its own. That is their figure on their machines, not ours.
+The load generator and the updater use the same cores; every event is unique. `bytes` is one whole request.
+"""
+
+import argparse
+import base64
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from regulars.testing import Product
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
+
+from benchmarks.report import emit
+from benchmarks.serving import Load, new_shop
+
+BATCH = 20
+CONNECTIONS = {1: 64, BATCH: 32}
+#: Format of the events and where they go, by the name of the client.
+DOORS = {
+    "segment": ("segment", ("/v1/track", "/v1/batch")),
+    "rudderstack": ("segment", ("/v1/track", "/v1/batch")),
+    "jitsu": ("segment", ("/api/s/s2s/track", "/api/s/s2s/batch")),
+    "snowplow": ("snowplow", ("/com.snowplowanalytics.snowplow/tp2",) * 2),
+    "posthog": ("posthog", ("/batch/",) * 2),
+    "unomi": ("unomi", ("/cxs/eventcollector",) * 2),
+}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="2 s of each load instead of 10")
+    seconds = 2 if parser.parse_args().quick else 10
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="regulars-formats-") as folder:
+        key = new_shop(Path(folder, "shop"))
+        with Product(Path(folder, "shop"), Path(folder, "data"), key=key) as product:
+            for name, (form, paths) in DOORS.items():
+                for events, path in zip((1, BATCH), paths, strict=True):
+                    figures |= measured(product, key, name, form, path, events=events, seconds=seconds)
+    budgets = {"refused": "== 0", "errors": "== 0"}
+    for name in ("refused", "errors"):
+        figures[name] = sum(value for key, value in figures.items() if key.endswith(f"_{name}"))
+    told = {key: value for key, value in figures.items() if not key.endswith(("_refused", "_errors"))}
+    table(told)
+    return 0 if emit("formats", told, budgets) else 1
+
+
+def measured(
+    product: Product, key: str, name: str, form: str, path: str, *, events: int, seconds: int
+) -> dict[str, float]:
+    """One load."""
+    gateway = psutil.Process(product.pids()["gateway"])
+    before = sum(gateway.cpu_times()[:2])
+    load = generate(product, key, form, path, events=events, seconds=seconds, run=f"{name}{events}")
+    kind = f"{name}_{'single' if events == 1 else 'batch'}"
+    return {
+        f"{kind}_requests_per_second": load.per_second,
+        f"{kind}_events_per_second": load.per_second * events,
+        f"{kind}_p99_ms": load.p99_ms,
+        f"{kind}_cpu_us": (sum(gateway.cpu_times()[:2]) - before) / max(load.answered, 1) * 1e6,
+        f"{kind}_bytes": load.smallest_event_bytes,
+        f"{kind}_refused": load.refused,
+        f"{kind}_errors": load.errors,
+    }
+
+
+def generate(product: Product, key: str, form: str, path: str, *, events: int, seconds: int, run: str) -> Load:
+    """Load by `wrk`."""
+    script = str(Path(__file__).with_name("formats.lua"))
+    token = base64.b64encode(f"{key}:".encode()).decode()
+    command = ["wrk", "-t1", f"-c{CONNECTIONS[events]}", f"-d{seconds}s", "--timeout", "30s", "-s", script]
+    arguments = [product.address, "--", form, path, token, str(events), run]
+    done = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
+    found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"wrk said nothing that can be read:\n{done.stdout}\n{done.stderr}")
+    return msgspec.convert(json.loads(found[1]), Load)
+
+
+def table(figures: dict[str, float]) -> None:
+    """The figures for people, on standard error."""
+    columns = ("requests_per_second", "events_per_second", "p99_ms", "cpu_us", "bytes")
+    print(f"{'':24}" + "".join(f"{name.replace('_', ' '):>22}" for name in columns), file=sys.stderr)
+    for name in DOORS:
+        for kind in ("single", "batch"):
+            values = "".join(f"{figures[f'{name}_{kind}_{column}']:>22,.1f}" for column in columns)
+            print(f"{name + ' ' + kind:24}{values}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
