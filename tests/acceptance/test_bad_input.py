@@ -229,10 +229,11 @@ def test_products_come_from_csv(shop: Path, tmp_path: Path) -> None:
     [
         ("orders.xlsx", b"PK", "say it with --format"),
         ("orders.csv", b"", "no line with the names of its columns"),
-        ("orders.csv", HEAD.encode() + b"o1,J\xfcrgen,2026-03-01,p1,1,2\n", "save it as UTF-8"),
+        ("orders.csv", HEAD.encode() + b"\n" * 300_000 + b"o1,J\xfcrgen,\n", "save it as UTF-8"),
         ("orders.csv.gz", b"\x1f\x8b\x08\x00cut", "FILE"),
         ("orders.parquet", b"not parquet", "is not a whole Parquet file"),
     ],
+    ids=["format", "empty", "encoding", "gzip", "parquet"],
 )
 def test_a_file_that_cannot_be_read_says_why(shop: Path, tmp_path: Path, name: str, content: bytes, said: str) -> None:
     file = tmp_path / name

@@ -28,6 +28,7 @@ from regulars.api import (
     orders,
     profiles,
     rights,
+    rows,
     sdk,
     touchpoints,
     tracking,
@@ -57,6 +58,7 @@ HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
     vendor_settings.routes,
     webhooks.routes,
     touchpoints.routes,
+    rows.routes,
 )
 #: Handlers that Litestar serves and documents.
 HANDLERS: tuple[ControllerRouterHandler, ...] = (

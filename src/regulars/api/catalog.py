@@ -1,5 +1,6 @@
 """Products and content: read and upsert."""
 
+import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -10,8 +11,10 @@ from regulars.api.access import needs
 from regulars.api.asgi import inflate
 from regulars.api.problem import Problem
 from regulars.catalog import RowError, from_row, parse_rows
+from regulars.catalog.stock import Level, parse_level
 from regulars.core.catalog import CatalogItem
-from regulars.core.log import PRODUCTS, NewRecord
+from regulars.core.errors import Rejected
+from regulars.core.log import PRODUCTS, STOCK, NewRecord
 from regulars.core.state import PRODUCT
 from regulars.runtime import Services
 
@@ -32,6 +35,15 @@ class Stored(msgspec.Struct):
 
     success: bool
     items: int
+    offset: int
+
+
+class StockStored(msgspec.Struct):
+    """What setting levels did; `unknown` are the first products that the catalogue does not have."""
+
+    success: bool
+    levels: int
+    unknown: list[str]
     offset: int
 
 
@@ -82,35 +94,69 @@ async def upsert_one(request: Request[Any, Any, Any], item: str, services: Servi
     return await _store(msgspec.json.encode([{**row, "id": item}]), request.user.id, services)
 
 
+@post("/v1/catalog/stock", guards=[needs("catalog")], tags=["catalogue"], status_code=200, operation_id="SetStock")
+async def set_stock(request: Request[Any, Any, Any], services: Services) -> StockStored:
+    """Set levels: a JSON list of `{"id", "stock"}`, of a variant with `sku`, in one store with `store`.
+
+    Nothing is stored when one is wrong. Levels of products that the catalogue does not have become failed events.
+    """
+    body = inflate(await request.body(), BODY_BYTES)
+    rows = _decoded(body)
+    levels: list[Level] = []
+    wrong: list[RowError] = []
+    for place, row in enumerate(rows):
+        try:
+            levels.append(parse_level(row))
+        except Rejected as error:
+            wrong.append(RowError(place, error.field, error.expected, error.got))
+    if wrong:
+        raise _wrong_rows(wrong, len(rows), "levels")
+    if not levels:
+        return StockStored(success=True, levels=0, unknown=[], offset=services.log.head())
+    known = await asyncio.to_thread(services.state.many, PRODUCT, {level.id for level in levels})
+    unknown = sorted({level.id for level in levels} - known.keys())
+    offset = await services.append(NewRecord(PRODUCTS, request.user.id, STOCK, services.clock(), body))
+    return StockStored(success=True, levels=len(levels), unknown=unknown[:100], offset=offset)
+
+
 async def _store(body: bytes, source: str, services: Services) -> Stored:
     body = inflate(body, BODY_BYTES)
-    try:
-        rows = _ROWS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(error, "a list of objects") from None
-    if len(rows) > ITEMS:
-        raise Problem(413, f"{len(rows)} items in one request; send at most {ITEMS}", field="body", got=str(len(rows)))
+    rows = _decoded(body)
     parsed = parse_rows(enumerate(rows), currency=services.definitions.shop.currency)
     wrong = [row for row in parsed if isinstance(row, RowError)]
     if wrong:
-        raise Problem(
-            422,
-            f"{len(wrong)} of {len(rows)} items are wrong and nothing was stored; mend the fields named in `errors`",
-            field=f"[{wrong[0].line}].{wrong[0].field}",
-            expected=wrong[0].expected,
-            got=wrong[0].got,
-            errors=[
-                {"item": row.line, "field": row.field, "expected": row.expected, "got": row.got} for row in wrong[:100]
-            ],
-        )
+        raise _wrong_rows(wrong, len(rows), "items")
     if not rows:
         return Stored(success=True, items=0, offset=services.log.head())
     offset = await services.append(NewRecord(PRODUCTS, source, "items", services.clock(), body))
     return Stored(success=True, items=len(rows), offset=offset)
 
 
+def _decoded(body: bytes) -> list[dict[str, Any]]:
+    try:
+        rows = _ROWS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error, "a list of objects") from None
+    if len(rows) > ITEMS:
+        raise Problem(413, f"{len(rows)} items in one request; send at most {ITEMS}", field="body", got=str(len(rows)))
+    return rows
+
+
+def _wrong_rows(wrong: list[RowError], count: int, noun: str) -> Problem:
+    return Problem(
+        422,
+        f"{len(wrong)} of {count} {noun} are wrong and nothing was stored; mend the fields named in `errors`",
+        field=f"[{wrong[0].line}].{wrong[0].field}",
+        expected=wrong[0].expected,
+        got=wrong[0].got,
+        errors=[
+            {"item": row.line, "field": row.field, "expected": row.expected, "got": row.got} for row in wrong[:100]
+        ],
+    )
+
+
 def _malformed(error: Exception, expected: str) -> Problem:
     return Problem(400, f"the body is not {expected}: {error}", field="body", expected=expected, got=str(error))
 
 
-HANDLERS = (items, item, upsert, upsert_one)
+HANDLERS = (items, item, upsert, upsert_one, set_stock)

@@ -19,7 +19,7 @@ from regulars.core.log import EVENTS, NewRecord, Record
 from regulars.runtime import Services
 
 #: Bytes of a body. PostHog's servers' client sends more at once than others.
-BYTES = {"posthog": 4_000_000, "snowplow": 1_000_000, "unomi": 500_000, "ga4": 500_000}
+BYTES = {"posthog": 4_000_000, "snowplow": 1_000_000, "unomi": 500_000, "ga4": 500_000, "rows": 4_000_000}
 _TEXT: HeaderList = [(b"content-type", b"text/plain")]
 _GIF: HeaderList = [(b"content-type", b"image/gif"), (b"cache-control", b"no-store")]
 #: One transparent point.

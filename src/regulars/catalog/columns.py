@@ -21,6 +21,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "active": ("published", "enabled", "aktiv"),
     "cost": ("cost_price", "purchase_price", "cost_of_goods_sold", "einkaufspreis", "ek"),
     "since": ("in_range_since", "launch_date", "release_date", "available_from", "im_sortiment_seit"),
+    "sale_price": ("special_price", "aktionspreis", "angebotspreis"),
+    "sale_from": ("sale_start", "special_from_date"),
+    "sale_until": ("sale_end", "special_to_date"),
+    "variant": (),
+    "drop_variants": (),
+    "available": (),
 }
 #: The same for a variant of a product.
 VARIANT_ALIASES: dict[str, tuple[str, ...]] = {
@@ -28,6 +34,10 @@ VARIANT_ALIASES: dict[str, tuple[str, ...]] = {
     "attributes": ("options", "properties"),
     "price": ALIASES["price"],
     "stock": ALIASES["stock"],
+    "sale_price": ALIASES["sale_price"],
+    "sale_from": ALIASES["sale_from"],
+    "sale_until": ALIASES["sale_until"],
+    "available": (),
 }
 
 

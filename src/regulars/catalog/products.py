@@ -4,14 +4,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, get_args
 
 import msgspec
 
 from regulars.catalog.columns import ALIASES, VARIANT_ALIASES, field_of
-from regulars.core.catalog import ItemKind, Variant
+from regulars.core.catalog import ItemKind, Sale, Variant
 from regulars.core.errors import Rejected
 from regulars.core.money import to_minor
 
@@ -78,8 +78,10 @@ def parse(row: Mapping[str, Any], *, currency: str, empty_is_absent: bool = Fals
         raise Rejected("a product needs an id", field="id", expected="the id of the product", got="nothing")
     item_id = _text("id", said.pop("id"))
     money = _currency(said, currency)
-    changes = {field: _READ[field](field, value, money) for field, value in said.items() if field != "currency"}
-    if "price" in changes or "variants" in changes or "cost" in changes or "currency" in said:
+    changes = {field: _READ[field](field, value, money) for field, value in said.items() if field in _READ}
+    if not _SALE.isdisjoint(said):
+        changes["sale"] = _sale("", said, money)
+    if not _MONEY.isdisjoint(changes) or "currency" in said:
         changes["currency"] = money
     if extra:
         attributes = {k: v for k, v in extra.items() if v not in ("", None)}
@@ -135,6 +137,7 @@ def _currency(said: dict[str, Any], currency: str) -> str:
 def _price(field: str, value: object, currency: str) -> int | None:
     if value is None:
         return None
+    given = value
     if isinstance(value, str):
         text = re.sub(r"[^\d,.\-]", "", value)
         # A comma before the last one or two digits is the decimal sign of most of Europe.
@@ -146,7 +149,7 @@ def _price(field: str, value: object, currency: str) -> int | None:
     try:
         minor = to_minor(value, currency)
     except Rejected:
-        raise _wrong(field, "a price in major units as 12.50", value) from None
+        raise _wrong(field, "a price in major units as 12.50", given) from None
     if minor < 0:
         raise _wrong(field, "a price of 0 or more", value)
     return minor
@@ -249,12 +252,47 @@ def _variant(place: str, value: object, currency: str) -> Variant:
     if said.get("sku") in (None, ""):
         raise _wrong(f"{place}.sku", "the sku of the variant", said.get("sku"))
     attributes = _attributes(f"{place}.attributes", said.get("attributes"), "")
+    stock = _stock(f"{place}.stock", said.get("stock"), currency)
+    if said.get("available") is False:
+        stock = 0
     return Variant(
         sku=_text("id", said["sku"]),
         attributes={**extra, **{k: str(v) for k, v in attributes.items()}},
         price=_price(f"{place}.price", said.get("price"), currency),
-        stock=_stock(f"{place}.stock", said.get("stock"), currency),
+        stock=stock,
+        sale=_sale(f"{place}.", said, currency),
     )
+
+
+def _sale(place: str, said: Mapping[str, Any], currency: str) -> Sale | None:
+    price = _price(f"{place}sale_price", said.get("sale_price") or None, currency)
+    if price is None:
+        return None
+    since, until = (_instant(f"{place}{name}", said.get(name)) for name in ("sale_from", "sale_until"))
+    if since is not None and until is not None and until <= since:
+        raise _wrong(f"{place}sale_until", "a time after sale_from", said.get("sale_until"))
+    return Sale(price, since, until)
+
+
+def _instant(field: str, value: object) -> int | None:
+    """A time with its offset as UTC milliseconds; without one it is UTC."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**14:
+        return value
+    try:
+        found = datetime.fromisoformat(str(value).strip())
+        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise _wrong(field, "a time as 2026-11-27T00:00+01:00", value) from None
+
+
+def _one_variant(field: str, value: object, currency: str) -> Variant:
+    return _variant(field, value, currency)
+
+
+def _available(field: str, value: object, _: str) -> bool | None:
+    return None if value is None else _active(field, value, "")
 
 
 def _category(_: str, value: object, __: str) -> tuple[str, ...]:
@@ -294,4 +332,10 @@ _READ: dict[str, Callable[[str, Any, str], Any]] = {
     "active": _active,
     "cost": _price,
     "since": _since,
+    "variant": _one_variant,
+    "drop_variants": _names,
+    "available": _available,
 }
+_SALE = frozenset(("sale_price", "sale_from", "sale_until"))
+#: Changes that hold money.
+_MONEY = frozenset(("price", "variants", "variant", "sale", "cost"))

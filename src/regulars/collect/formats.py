@@ -6,6 +6,7 @@ import msgspec
 
 from regulars.collect.body import plain
 from regulars.collect.call import UNREADABLE
+from regulars.collect.files.format import RowsOfFiles
 from regulars.collect.files.touches import ROWS
 from regulars.collect.ga4 import GoogleAnalytics
 from regulars.collect.mended import Mended
@@ -18,7 +19,9 @@ from regulars.collect.webhook import ShopSystem
 from regulars.collect.wire import Format, bounded, decoded, unreadable
 from regulars.collect.woocommerce import WooCommerce
 
-FORMATS: dict[str, Format] = {one.route: one for one in (PostHog(), Snowplow(), Unomi(), GoogleAnalytics(), Mended())}
+FORMATS: dict[str, Format] = {
+    one.route: one for one in (PostHog(), Snowplow(), Unomi(), GoogleAnalytics(), Mended(), RowsOfFiles())
+}
 #: The webhooks of shop systems; the log keeps a delivery with what its headers said.
 SHOP_SYSTEMS: dict[str, ShopSystem] = {one.route: one for one in (Shopify(), WooCommerce(), Shopware())}
 

@@ -7,6 +7,26 @@ import msgspec
 ItemKind = Literal["product", "article", "tip", "video", "tutorial"]
 
 
+class Sale(msgspec.Struct, frozen=True, array_like=True):
+    """A reduced price, for a time or until further notice."""
+
+    price: int  # minor units
+    since: int | None = None  # ms
+    until: int | None = None  # ms, exclusive
+
+    def holds(self, now: int) -> bool:
+        """Whether it is in force."""
+        return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
+
+
+class PriceSpan(msgspec.Struct, frozen=True, array_like=True):
+    """What an item cost for a time."""
+
+    price: int  # minor units
+    since: int  # ms
+    until: int | None = None  # ms, exclusive; None: still
+
+
 class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A buyable version of a product."""
 
@@ -14,6 +34,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, str] = {}  # colour, size, ...
     price: int | None = None  # minor units; None: the product's
     stock: int | None = None  # None: unknown
+    stores: dict[str, int] = {}  # stock by store, where stores are told
+    sale: Sale | None = None
 
 
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,6 +58,15 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     active: bool = True
     cost: int | None = None  # what the shop pays, minor units of `currency`; told to nobody outside
     since: str = ""  # ISO date on which it came into the range; "": not known
+    stores: dict[str, int] = {}  # stock by store, where stores are told; `stock` is the sum
+    sale: Sale | None = None
+    prices: tuple[PriceSpan, ...] = ()  # of the last weeks, the oldest first (catalog.prices)
+
+    def price_at(self, now: int) -> int | None:
+        """What it costs, a sale heeded."""
+        if self.sale is None or not self.sale.holds(now):
+            return self.price
+        return self.sale.price if self.price is None else min(self.sale.price, self.price)
 
     def in_stock(self) -> bool | None:
         """True, False, or None when nobody told."""

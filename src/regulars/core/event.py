@@ -56,8 +56,13 @@ CONSENT = "Consent Updated"  # properties: {"purposes": {purpose: bool}, "method
 CORRECTED = "Fact Corrected"  # properties: {"facts": {fact: value or null}, "by": str, "reason": str}
 PREFERENCE = "Preference Declared"  # properties: {"preferences": {preference: value, list or null}}
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Refunded", "Order Cancelled")
+#: What became of an order afterwards, as an ERP and payment providers tell it.
+INVOICED = "Order Invoiced"  # properties: invoice_id, order_id, total, currency, due_date
+PAID = "Payment Received"  # properties: payment_id, order_id or invoice_id, amount, currency, method
+PAYMENT_FAILED, PAYMENT_REFUNDED = "Payment Failed", "Payment Refunded"
+BILLING_EVENTS = (INVOICED, PAID, PAYMENT_FAILED, PAYMENT_REFUNDED)
 #: What these events say belongs to the account and its proof; no consent is asked for keeping them.
-ALWAYS_KEPT = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS)
+ALWAYS_KEPT = (IDENTIFY, ALIAS, CONSENT, CORRECTED, PREFERENCE, *ORDER_EVENTS, *BILLING_EVENTS)
 DECISION_SHOWN = "Decision Shown"  # properties: {"decision_id": str, "placement": str, "offer_id": str}
 #: Facts of the shop, told by its servers: they are about nobody, so no profile and no consent is concerned.
 ADVERTISING = "Advertising Reported"  # cost, clicks of a day, channel and campaign
@@ -74,5 +79,5 @@ LOCATION = "location"
 #: Exist in every shop, whether its tracking plan lists them or not.
 BUILT_IN_EVENTS = (
     IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS, *SHOP_FACTS,
-    *LOCATION_EVENTS,
+    *LOCATION_EVENTS, *BILLING_EVENTS,
 )  # fmt: skip

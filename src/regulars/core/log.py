@@ -13,6 +13,11 @@ DECISION = "decision"  # body: msgpack of core.decision.DecisionRecord
 ACCESS = "access"  # body: JSON {"user", "action", "subject"}: who looked at whom
 PRODUCTS = "products"  # body: JSON list of products (catalogue upsert)
 
+#: The route of records of kind "events" that hold rows of files (collect.files.format).
+ROWS = "rows"
+#: The route of records of kind "products" that hold levels of stock (catalog.stock).
+STOCK = "stock"
+
 
 class NewRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A record to be appended."""

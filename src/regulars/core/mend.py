@@ -15,7 +15,7 @@ _PATH = re.compile(r"[^.\s][^.]{0,199}(\.[^.]{1,200}){0,9}\Z")
 #: Parts of a call that a mend may reach; who was meant and what happened, never what vouches for it.
 ROOTS = (
     "event", "name", "category", "messageId", "userId", "anonymousId", "previousId", "groupId", "properties", "traits",
-    "timestamp", "originalTimestamp", "context",
+    "timestamp", "originalTimestamp", "context", "rows",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from regulars.collect.tail import TailIndex, subject_hashes
 from regulars.core import log as kinds
 from regulars.core import state as tables
 from regulars.core.event import Event, FailedEvent
-from regulars.core.log import Record
+from regulars.core.log import ROWS, STOCK, Record
 from regulars.core.mend import MENDED, cause_of
 from regulars.core.state import ACCESS, Changes, StateReader
 from regulars.core.verdict import ADMITTED, DUPLICATE, FAILED, Verdict
@@ -88,21 +88,38 @@ class Intake:
                         events.append(result)
                     else:
                         codes.codes[result.index] = FAILED
-                        _keep_failed(result, changes)
-                        add("failed", day_of(result.received_at), result.reason, 1)
-                        self.watcher.note_failed(result, day=day, changes=changes)
+                        self._note_failed(result, changes, day)
             elif record.kind == kinds.PRODUCTS:
                 products.append(record)
             elif record.kind == kinds.ACCESS:
                 said = msgspec.json.decode(record.body)
                 row = (record.offset, record.time, str(said["user"]), str(said["action"]), str(said["subject"]))
                 changes.put(ACCESS, row)
-        if products:
-            currency = self.engine.definitions.shop.currency
-            for failure in upsert(products, self._state, changes, currency=currency):
-                _keep_failed(failure, changes)
-                add("failed", day_of(failure.received_at), failure.reason, 1)
+        self._take_products(products, changes)
         return events, verdicts
+
+    def _take_products(self, records: list[Record], changes: Changes) -> None:
+        if not records:
+            return
+        for failure in upsert(records, self._state, changes, currency=self.engine.definitions.shop.currency):
+            if failure.route != STOCK or not self._waits(failure, changes):
+                _keep_failed(failure, changes)
+                changes.add("failed", self.engine.calendar.day(failure.received_at), failure.reason, 1)
+
+    def _note_failed(self, failed: FailedEvent, changes: Changes, day: int) -> None:
+        if failed.route == ROWS and self._waits(failed, changes):
+            return
+        _keep_failed(failed, changes)
+        changes.add("failed", self.engine.calendar.day(failed.received_at), failed.reason, 1)
+        self.watcher.note_failed(failed, day=day, changes=changes)
+
+    def _waits(self, failed: FailedEvent, changes: Changes) -> bool:
+        """Whether this row of a file waits to be mended already: a file that is imported again changes nothing."""
+        wanted = failed.source, failed.message_id
+        where = {"message_id": failed.message_id, "source": failed.source}
+        if any((row[2], row[4]) == wanted for row in changes.puts.get(tables.FAILED.name, {}).values()):
+            return True
+        return bool(self._state.select(tables.FAILED, where, limit=1))
 
     def count_once(
         self,

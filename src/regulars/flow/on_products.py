@@ -6,14 +6,17 @@ from typing import Any
 import msgspec
 
 from regulars.catalog import ProductRow, from_row, merged, parse_rows, to_row
+from regulars.catalog.prices import noted
+from regulars.catalog.stock import Level, parse_level, with_level
 from regulars.collect.call import UNREADABLE
 from regulars.collect.formats import SHOP_SYSTEMS
 from regulars.collect.plan import Failure, failed
 from regulars.collect.webhook import delivered
 from regulars.collect.wire import Fields, Wrong
 from regulars.core.catalog import CatalogItem
+from regulars.core.errors import Rejected
 from regulars.core.event import FailedEvent
-from regulars.core.log import Record
+from regulars.core.log import STOCK, Record
 from regulars.core.state import PRODUCT, Changes, StateReader
 
 _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
@@ -22,27 +25,39 @@ UPDATED_AT = "updated_at"
 
 
 def upsert(records: Sequence[Record], state: StateReader, changes: Changes, *, currency: str) -> list[FailedEvent]:
-    """Apply product records in order; those of shop systems that cannot be used.
+    """Apply product records in order; those that cannot be used: of shop systems, and stock of what nobody sells.
 
     Other records were checked before they were logged: a row that is wrong now is none. What a shop system tells is of
-    a moment, and what it told of a later one before stays.
+    a moment, and what it told of a later one before stays. An item that is as it was is not written again.
     """
     failures: list[FailedEvent] = []
-    read: list[tuple[Record, ProductRow]] = []
+    read: list[tuple[Record, int, ProductRow | Level]] = []
     for record in records:
-        read += [(record, row) for row in _rows(record, currency, failures)]
-    known: dict[str, CatalogItem] = {
-        str(key): from_row(row) for key, row in state.many(PRODUCT, {row.id for _, row in read}).items()
+        rows: Iterator[ProductRow | Level] = (
+            _levels(record) if record.route == STOCK else _rows(record, currency, failures)
+        )
+        read += [(record, index, row) for index, row in enumerate(rows)]
+    stored: dict[str, CatalogItem] = {
+        str(key): from_row(row) for key, row in state.many(PRODUCT, {row.id for *_, row in read}).items()
     }
+    known = dict(stored)
     updated: dict[str, int] = {}
-    for record, row in read:
+    for record, index, row in read:
         before = known.get(row.id)
-        if before is not None and record.route in SHOP_SYSTEMS and _is_older(row, before):
+        if isinstance(row, Level):
+            after = None if before is None else with_level(before, row)
+            if after is None:
+                failures.append(_unknown(record, index, row, before))
+                continue
+        elif before is not None and record.route in SHOP_SYSTEMS and _is_older(row, before):
             continue
-        known[row.id] = merged(before, row)
+        else:
+            after = noted(before, merged(before, row), record.time)
+        known[row.id] = after
         updated[row.id] = record.time
     for identifier, time in updated.items():
-        changes.put(PRODUCT, to_row(known[identifier], time))
+        if known[identifier] != stored.get(identifier):
+            changes.put(PRODUCT, to_row(known[identifier], time))
     return failures
 
 
@@ -56,7 +71,7 @@ def _rows(record: Record, currency: str, failures: list[FailedEvent]) -> Iterato
     system = SHOP_SYSTEMS.get(record.route)
     if system is None:
         rows: list[Mapping[str, Any]] = list(_ROWS.decode(record.body))
-        yield from (row for row in parse_rows(enumerate(rows, 1), currency=currency) if isinstance(row, ProductRow))
+        yield from (row for row in parse_rows(enumerate(rows), currency=currency) if isinstance(row, ProductRow))
         return
     name = ""
     try:
@@ -74,6 +89,26 @@ def _rows(record: Record, currency: str, failures: list[FailedEvent]) -> Iterato
             yield row
         else:
             failures.append(_failed(record, Failure("invalid_value", row.field, row.expected, row.got), name))
+
+
+def _levels(record: Record) -> Iterator[Level]:
+    for row in _ROWS.decode(record.body):
+        try:
+            yield parse_level(row)
+        except Rejected:  # checked before it was logged
+            continue
+
+
+def _unknown(record: Record, index: int, level: Level, item: CatalogItem | None) -> FailedEvent:
+    """Stock of a product that the catalogue does not have, or of a variant that the product does not have."""
+    field, got = ("id", level.id) if item is None else ("sku", level.sku)
+    expected = "a product of the catalogue" if item is None else "a variant of the product"
+    found = failed(
+        Failure("invalid_value", field, expected, got), source=record.source, received_at=record.time,
+        offset=record.offset, index=index, message_id=f"stock-{level.id}-{level.sku}-{level.store}"[:256],
+        name=STOCK, body=msgspec.json.encode(level),
+    )  # fmt: skip
+    return msgspec.structs.replace(found, route=STOCK)
 
 
 def _failed(record: Record, why: Failure, name: str) -> FailedEvent:

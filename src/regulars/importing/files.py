@@ -1,16 +1,26 @@
-"""Rows of CSV, NDJSON and Parquet files with the line that each stands on."""
+"""Rows of files, in whatever format, with the line that each stands on."""
 
-import csv
-import gzip
-import io
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
+from regulars.core.errors import Rejected
+from regulars.importing.feed import read_feed
+from regulars.importing.journal import Given
+from regulars.importing.opening import Opened, encoding_of, opened
+from regulars.importing.row import BrokenRow, Row
+from regulars.importing.tables import read_csv, read_json
 
-from regulars.core.errors import Rejected, Unavailable
+#: Reads an unpacked stream; the path is for messages.
+Reader = Callable[[IO[bytes], Path], Iterator[Row]]
+#: Told how many bytes (Parquet: rows) of the file are read so far.
+Progress = Callable[[int], None]
 
+#: A format is a reader here and the endings of its files in SUFFIXES. Parquet reads its end first, and so is apart.
+READERS: dict[str, Reader] = {"csv": read_csv, "ndjson": read_json, "xml": read_feed}
+FORMATS = (*READERS, "parquet")
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -18,118 +28,95 @@ SUFFIXES = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".json": "ndjson",
+    ".xml": "xml",
+    ".rss": "xml",
+    ".atom": "xml",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_PACKED = (".gz", ".zip")
 _PARQUET_ROWS = 10_000  # read at a time
+#: Rows by which a file is recognised.
+_FIRST_ROWS = 20
+
+__all__ = [
+    "FORMATS",
+    "READERS",
+    "BrokenRow",
+    "Progress",
+    "Reader",
+    "Row",
+    "columns_of",
+    "format_of",
+    "read",
+    "total_of",
+]
 
 
-class BrokenRow(msgspec.Struct, frozen=True):
-    """A row that cannot even be read; the rows after it are not affected."""
-
-    line: int
-    expected: str
-    got: str
-
-
-Row = tuple[int, Mapping[str, Any]] | BrokenRow
-#: Reads an unpacked stream; the path is for messages.
-Reader = Callable[[IO[bytes], Path], Iterator[Row]]
-#: Told how many bytes (Parquet: rows) of the file are read so far.
-Progress = Callable[[int], None]
-
-
-def format_of(path: Path) -> str:
-    """The format by the file's name; raises Rejected when the name does not tell."""
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+def format_of(path: Path, name: str = "") -> str:
+    """The format by the file's name, or else by its first bytes."""
+    suffixes = [suffix.lower() for suffix in Path(name or path.name).suffixes if suffix.lower() not in _PACKED]
     found = SUFFIXES.get(suffixes[-1] if suffixes else "")
-    if found is None:
-        raise Rejected(
-            f"the name of {path} does not say what it holds; say it with --format",
-            field="--format",
-            expected=", ".join(FORMATS),
-            got=path.name,
-        )
-    return found
+    if found is not None:
+        return found
+    with opened(path, name or str(path)) as file:
+        head = file.head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head[:1] in (b"{", b"["):
+        return "ndjson"
+    if head.startswith((b"<?xml", b"<rss", b"<feed")):
+        return "xml"
+    if not suffixes and head[:1].isalnum() and b"\x00" not in head[:1000]:
+        return "csv"
+    raise Rejected(
+        f"neither name nor content of {name or path} says what it holds; say it with --format",
+        field="--format",
+        expected=", ".join(FORMATS),
+        got=name or path.name,
+    )
 
 
-def total_of(path: Path, kind: str) -> int:
+def total_of(given: Given) -> int:
     """What `Progress` counts up to."""
-    if kind == "parquet":
-        return int(_parquet(path).metadata.num_rows)
-    return path.stat().st_size
+    if given.format == "parquet":
+        return int(_parquet(given.path).metadata.num_rows)
+    return given.path.stat().st_size
 
 
-def read(path: Path, kind: str, progress: Progress = lambda _: None) -> Iterator[Row]:
+def read(given: Given, progress: Progress = lambda _: None) -> Iterator[Row]:
     """The rows of a file. A file that is none of its format is Rejected; a row that is broken is told as such."""
-    try:
-        if kind == "parquet":
-            yield from _read_parquet(path, progress)
-            return
-        with path.open("rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"
-            stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]  # an IO all the same
-            reader = READERS[kind]
-            for number, row in enumerate(reader(stream, path)):
-                if number % 1000 == 0:
-                    progress(raw.tell())
-                yield row
-        progress(path.stat().st_size)
-    except FileNotFoundError:
-        raise Rejected(f"{path} does not exist", field="FILE", expected="a file", got=str(path)) from None
-    except EOFError:
-        raise Rejected(f"{path} is cut off; copy it again", field="FILE", expected="a whole gzip file") from None
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror or error}") from error
+    if given.format == "parquet":
+        yield from _read_parquet(given.path, progress)
+        return
+    with opened(given.path, given.name) as file:
+        for number, row in enumerate(_reader(given, file)(file.stream, given.path)):
+            if number % 500 == 0:
+                progress(file.at())
+            yield row
+    progress(given.path.stat().st_size)
 
 
-def _read_csv(stream: IO[bytes], path: Path) -> Iterator[Row]:
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+def columns_of(given: Given) -> list[str]:
+    """The names of the columns: those of the first rows."""
+    found: dict[str, None] = {}
+    for row in islice(read(given), _FIRST_ROWS):
+        if not isinstance(row, BrokenRow) and isinstance(row[1], Mapping):
+            found.update(dict.fromkeys(str(name) for name in row[1]))
+    return list(found)
+
+
+def _reader(given: Given, file: Opened) -> Reader:
+    if given.format != "csv":
+        return READERS[given.format]
+    encoding = given.options.get("encoding") or encoding_of(file.head)
     try:
-        head = text.readline()
-        if not head.strip():
-            raise Rejected(
-                f"{path}:1: the file has no line with the names of its columns", field="FILE", expected="column names"
-            )
-        delimiter = max(",;\t|", key=head.count)
-        names = next(csv.reader([head], delimiter=delimiter))
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        while True:
-            line = reader.line_num + 2
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield BrokenRow(line, "a row of CSV", str(error))
-                continue
-            if not cells:
-                continue
-            if len(cells) != len(names):
-                yield BrokenRow(line, f"{len(names)} cells as in the first line", f"{len(cells)} cells")
-                continue
-            yield line, dict(zip(names, cells, strict=True))
-    except UnicodeDecodeError as error:
+        "".encode(encoding)
+    except LookupError:
         raise Rejected(
-            f"{path} is not UTF-8 text (byte {error.object[error.start]:#x}); save it as UTF-8",
-            field="FILE",
-            expected="UTF-8",
-            got="another encoding",
+            f"there is no encoding {encoding!r}", field="--set encoding", expected="utf-8, cp1252, …", got=encoding
         ) from None
-    finally:
-        text.detach()  # the file belongs to the caller, who closes it
-
-
-def _read_ndjson(stream: IO[bytes], _: Path) -> Iterator[Row]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    for line, text in enumerate(stream, 1):
-        if not text.strip():
-            continue
-        try:
-            yield line, decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            cut = "" if text.endswith(b"\n") else " (the last line is not complete)"
-            yield BrokenRow(line, "one JSON object on a line", f"{error}{cut}")
+    return partial(read_csv, encoding=encoding, head=file.head)
 
 
 def _read_parquet(path: Path, progress: Progress) -> Iterator[Row]:
@@ -148,12 +135,9 @@ def _parquet(path: Path) -> Any:
 
     try:
         return pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise Rejected(f"{path} does not exist", field="FILE", expected="a file", got=str(path)) from None
     except pa.ArrowInvalid as error:
         raise Rejected(
             f"{path} is not a whole Parquet file: {error}", field="FILE", expected="Parquet", got=path.name
         ) from None
-
-
-#: A format is a reader here and the endings of its files in SUFFIXES. Parquet reads its end first, and so is apart.
-READERS: dict[str, Reader] = {"csv": _read_csv, "ndjson": _read_ndjson}
-FORMATS = (*READERS, "parquet")

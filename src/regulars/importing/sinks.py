@@ -1,16 +1,18 @@
 """Where imported calls and products go: to the running server, or into log and state when none runs."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
 import msgspec
 
 from regulars.analyst.client import AnalystClient
+from regulars.catalog import from_row
 from regulars.core.definitions import Definitions, Source
 from regulars.core.errors import Rejected, Unavailable
-from regulars.core.log import EVENTS, PRODUCTS, TICK, NewRecord
+from regulars.core.log import EVENTS, PRODUCTS, ROWS, STOCK, TICK, NewRecord
+from regulars.core.state import PRODUCT, Row, State
 from regulars.flow.updater import Updater
 from regulars.runtime import DataFolder, Settings
 from regulars.runtime.build import open_log, open_state
@@ -28,6 +30,18 @@ class Sink(Protocol):
 
     def products(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows of the catalogue that were checked."""
+        ...
+
+    def stock(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Levels of stock that were checked."""
+        ...
+
+    def rows(self, body: bytes) -> None:
+        """The body of a `/v1/import/rows`: rows that wait to be mended."""
+        ...
+
+    def items(self) -> Iterator[Mapping[str, Any]]:
+        """The catalogue: id, kind, active and variants of each item."""
         ...
 
     def clock(self, instant: int) -> None:
@@ -52,6 +66,27 @@ class HttpSink:
     def products(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Post the rows as one upsert."""
         self._post("/v1/catalog/items", msgspec.json.encode(rows))
+
+    def stock(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Post the levels."""
+        self._post("/v1/catalog/stock", msgspec.json.encode(rows))
+
+    def rows(self, body: bytes) -> None:
+        """Post the rows."""
+        self._post("/v1/import/rows", body)
+
+    def items(self) -> Iterator[Mapping[str, Any]]:
+        """Ask page by page."""
+        after: str | None = ""
+        while after is not None:
+            answer = self._http.get("/v1/catalog/items", params={"after": after, "limit": 1_000})
+            if answer.status_code != 200:
+                raise Unavailable(
+                    f"the server does not tell its catalogue: {_problem(answer).get('detail', answer.text)}"
+                )
+            page = msgspec.json.decode(answer.content, type=dict[str, Any])
+            yield from page["items"]
+            after = page["next"]
 
     def clock(self, instant: int) -> None:
         """Post a tick. The log keeps the order; the updater always has what comes next waiting."""
@@ -107,6 +142,19 @@ class LocalSink:
         """Append and fold."""
         self._append(PRODUCTS, "items", time.time_ns() // 1_000_000, msgspec.json.encode(rows))
 
+    def stock(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append and fold."""
+        self._append(PRODUCTS, STOCK, time.time_ns() // 1_000_000, msgspec.json.encode(rows))
+
+    def rows(self, body: bytes) -> None:
+        """Append and fold."""
+        self._append(EVENTS, ROWS, time.time_ns() // 1_000_000, body)
+
+    def items(self) -> Iterator[Mapping[str, Any]]:
+        """Read the state."""
+        for row in scan_items(self._state):
+            yield msgspec.to_builtins(from_row(row))
+
     def clock(self, instant: int) -> None:
         """Append and fold a tick."""
         self._append(TICK, "", instant, b"")
@@ -120,6 +168,16 @@ class LocalSink:
     def _append(self, kind: str, route: str, instant: int, body: bytes) -> None:
         self._log.append([NewRecord(kind, self._source, route, instant, body)])
         self._updater.run()
+
+
+def scan_items(state: State) -> Iterator[Row]:
+    """All items of the catalogue, a page in memory at a time."""
+    after = ""
+    while rows := [
+        row for row in state.select(PRODUCT, at_least={"id": after}, order=("id",), limit=1_001) if row[0] != after
+    ]:
+        yield from rows
+        after = str(rows[-1][0])
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 What a kind is, and how one is added, stands in `collect.files.kind`; the line that adds it is here.
 """
 
-from regulars.collect.files import customers, events, google_analytics, orders
+from regulars.collect.files import billing, customers, events, google_analytics, orders, receipts
 from regulars.collect.files.kind import FileKind
 from regulars.collect.files.touch import file_kind
 from regulars.collect.files.touches import TOUCHES
@@ -13,6 +13,9 @@ KINDS: dict[str, FileKind] = {
     for kind in (
         orders.ORDERS,
         orders.ORDER_LINES,
+        receipts.KIND,
+        billing.INVOICES,
+        billing.PAYMENTS,
         events.KIND,
         customers.KIND,
         google_analytics.KIND,

@@ -16,17 +16,17 @@ def is_empty(value: object) -> bool:
 
 
 def number(field: str, value: object) -> int | float:
-    """A number; text may use a decimal comma and a currency sign.
+    """A number; text may use a decimal comma and a currency sign. Three digits after a comma are thousands.
 
-    >>> number("price", "1.234,50 €"), number("quantity", "3")
-    (1234.5, 3)
+    >>> number("price", "1.234,50 €"), number("quantity", "3"), number("weight", "0,350"), number("total", "1,350")
+    (1234.5, 3, 0.35, 1350)
     """
     if type(value) is int and -1e15 < value < 1e15:
         return value
     given = value
     if isinstance(value, str):
         text = re.sub(r"[^\d,.\-]", "", value)
-        if re.search(r",\d{1,2}$", text):
+        if re.search(r",\d{1,2}$|,\d{4,}$|^-?0,\d+$", text):
             text = text.replace(".", "").replace(",", ".")
         try:
             value = float(text.replace(",", "")) if re.fullmatch(r"[\d\s.,\-+€$£A-Z]+", value.strip()) else math.nan
@@ -52,11 +52,28 @@ def ident(field: str, value: object) -> str:
     return str(value).strip()
 
 
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ ,T]+(\d{1,2}:\d{2}(?::\d{2})?))?\Z")
+
+
+def _written(text: str) -> datetime | None:
+    """ISO 8601, or the day first with points, as it is written in Germany."""
+    named = _DAY_FIRST.match(text)
+    if named:
+        text = f"{named[3]}-{int(named[2]):02}-{int(named[1]):02}" + (f"T{named[4]}" if named[4] else "")
+        text = re.sub(r"T(\d):", r"T0\1:", text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def moment(field: str, value: object, zone: ZoneInfo) -> str:
     """A time as ISO 8601 in UTC; one without an offset is the shop's local time.
 
     >>> moment("timestamp", "2017-01-01 11:53:26", ZoneInfo("America/New_York"))
     '2017-01-01T16:53:26+00:00'
+    >>> moment("timestamp", "1.7.2017 9:05", ZoneInfo("Europe/Berlin"))
+    '2017-07-01T07:05:00+00:00'
     """
     found: datetime | None = None
     if isinstance(value, datetime):
@@ -64,10 +81,7 @@ def moment(field: str, value: object, zone: ZoneInfo) -> str:
     elif isinstance(value, date):
         found = datetime(value.year, value.month, value.day, tzinfo=zone)
     elif isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value.strip())
-        except ValueError:
-            found = None
+        found = _written(value.strip())
     elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
         found = datetime.fromtimestamp(value / 1000 if value >= 1e11 else value, UTC)
     if found is None:
@@ -76,6 +90,22 @@ def moment(field: str, value: object, zone: ZoneInfo) -> str:
         return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC).isoformat()
     except (OverflowError, ValueError):
         raise wrong(field, "a time as 2017-11-30T10:00:00", value) from None
+
+
+_YES = frozenset(("true", "yes", "y", "ja", "j", "1", "x", "wahr", "on", "granted", "opt-in"))
+_NO = frozenset(("false", "no", "n", "nein", "0", "falsch", "off", "denied", "opt-out", "widerrufen"))
+
+
+def yes_or_no(field: str, value: object) -> bool:
+    """What somebody said; anything that is neither is wrong, for a consent is never guessed.
+
+    >>> yes_or_no("consent:mail", "Ja"), yes_or_no("consent:mail", 0)
+    (True, False)
+    """
+    word = str(int(value) if isinstance(value, bool | float) else value).strip().lower()
+    if word not in _YES and word not in _NO:
+        raise wrong(field, "yes or no (ja, nein, 1, 0)", value)
+    return word in _YES
 
 
 def plain(field: str, value: Any) -> Any:

@@ -76,15 +76,17 @@ class Columns:
         self._names: dict[str, str] = {}
         for field, others in aliases.items():
             for name in (field, *others):
-                self._names.setdefault(_squashed(name), field)
+                self._names.setdefault(squashed(name), field)
         self._known: dict[str, str | None] = {}
 
     def field(self, column: str) -> str | None:
-        """The field of a column; None when it is none of the known ones."""
+        """The field of a column; None when it is none of the known ones, "" when it is mapped to nothing."""
         if column not in self._known:
-            self._known[column] = self._mapping.get(column) or self._names.get(_squashed(column))
+            mapped = self._mapping.get(column)
+            self._known[column] = self._names.get(squashed(column)) if mapped is None else mapped
         return self._known[column]
 
 
-def _squashed(column: str) -> str:
+def squashed(column: str) -> str:
+    """A column's name without case, blanks and punctuation."""
     return re.sub(r"[\W_]+", "", column.lower())

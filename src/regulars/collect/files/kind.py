@@ -45,6 +45,7 @@ class About(msgspec.Struct, frozen=True, omit_defaults=True):
     time_zone: str = "UTC"
     now: int = 0  # ms
     types: tuple[str, ...] = ()  # of identifiers of a person
+    purposes: tuple[str, ...] = ()
     mapping: dict[str, str] = {}  # column -> field
     options: dict[str, str] = {}  # of the kind, by name
 
@@ -55,6 +56,7 @@ class Call(msgspec.Struct, frozen=True):
     line: int  # the first one
     rows: int
     payload: Payload
+    part: int = 0  # which of the functions of `per_row`
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -76,7 +78,7 @@ class BadRow(msgspec.Struct, frozen=True):
 
 
 class FileKind(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of file whose rows become events."""
+    """A kind of file."""
 
     name: str  # as in --kind
     title: str  # what a row of it is
@@ -88,6 +90,9 @@ class FileKind(msgspec.Struct, frozen=True, kw_only=True):
     calls: Callable[[Rows, About], Iterator[Call | BadRow]]
     formats: tuple[str, ...] = ()  # that are of this kind alone, as gpx; none: tables
     options: Mapping[str, str] = {}  # of `--set NAME=VALUE`: name -> what it says
+    keeps_others: bool = True  # columns that are no field go in under their own name
+    others: str = ""  # what a column may be mapped to besides the fields
+    into: str = "events"  # where the payloads go: see `importing.sinks`
     check: Callable[[About], None] | None = None  # raises Rejected where the shop's files lack something
 
     def likeness(self, columns: Iterable[str], mapping: Mapping[str, str]) -> int:
@@ -112,7 +117,7 @@ def per_row(
                     yield BadRow(line, error.field, error.expected, error.got, ((line, row),), part)
                     continue
                 if payload is not None:
-                    yield Call(line, 1, identified(payload))
+                    yield Call(line, 1, identified(payload), part)
 
     return calls
 
@@ -126,6 +131,8 @@ def said_of(row: object, columns: Columns) -> Said:
         if is_empty(value):
             continue
         field = columns.field(str(column))
+        if field == "":
+            continue
         said.setdefault(field if field is not None else str(column).removeprefix("properties."), value)
     return said
 
