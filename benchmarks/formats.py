@@ -1,7 +1,7 @@
 """How many requests and events a second are stored durably in each vendor's format, one at a time and in batches.
 
-The shape is that of RudderStack's table (their page on provisioning infrastructure, data of 2019): 1,700 requests a second
-on 2 cores to 3,000 on 8, with PostgreSQL on a machine of its own. That is their figure on their machines, not ours.
+The shape is that of RudderStack's table (their page on provisioning infrastructure, data of 2019): 1,700 requests
+a second on 2 cores to 3,000 on 8, with PostgreSQL on a machine of its own. Those are theirs, on their machines.
 The load generator and the updater use the same cores; every event is unique. `bytes` is one whole request.
 """
 
