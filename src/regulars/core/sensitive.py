@@ -54,13 +54,11 @@ class Detector:
         self._naming = _pattern(_NAMING)
         self._categories = tuple(_plain(category) for category in shop.categories)
         self._known: dict[str, bool] = {}
-        forms = " ".join(kinds.values()).split()
-        first = [_plain(form.rstrip("*")).partition(" ")[0] for form in forms]
+        first = [_plain(form.rstrip("*")).partition(" ")[0] for form in " ".join(kinds.values()).split()]
         first += [category.partition(" ")[0] for category in self._categories]
-        #: How the first word of everything listed begins: where no word of a text does, nothing needs to be searched.
+        #: How the first word of everything listed begins; a text without any of it needs no search.
         heads = frozenset(word[:_HEAD] for word in first)
-        short = any(len(_plain(form.rstrip("*"))) < _HEAD and form.endswith("*") for form in forms)
-        self._begins = None if short else heads.isdisjoint
+        self._begins = None if any(len(head) < _HEAD for head in heads) else heads.isdisjoint
 
     def category(self, text: str) -> str:
         """The kind of what a category path or a value tells of; "" when of nothing sensitive."""
@@ -77,8 +75,8 @@ class Detector:
         if found is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            words = _plain(text).split()
-            nothing = self._begins is not None and self._begins([word[:_HEAD] for word in words])
+            low = text.casefold()
+            nothing = self._begins is not None and self._begins([low[at : at + _HEAD] for at in range(len(low) - 2)])
             found = self._known[text] = not nothing and bool(self.category(text))
         return found
 
