@@ -8,31 +8,27 @@ a value may change without an event (0: never); `evaluate`, given all parts of t
 values stand after any `fold` as long as `hot.due` is 0 or lies after the day; otherwise `evaluate` brings the rest.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from regulars.core.calendar import Calendar
-from regulars.core.definitions import CONTRACT, Definitions, Trait
+from regulars.core.definitions import CONTRACT, Definitions
 from regulars.core.event import ORDER_EVENTS, Event
 from regulars.core.machine import VERDICT, counts
 from regulars.core.record import FIRST_GROUP, PURCHASES, Hot
 from regulars.core.sensitive import detector
 from regulars.profile import groups, purchases
 from regulars.profile.keeping import Keeper, keeper, with_term
-from regulars.profile.monoid import Computed, Monoid, Tally, Thresholds
+from regulars.profile.monoid import Computed, Thresholds
 from regulars.profile.orders import Change, Order
 from regulars.profile.placements import Placements
 from regulars.profile.policy import Policy
-from regulars.profile.tallies import measured
-from regulars.profile.traits import compile_trait, is_tally
+from regulars.profile.steps import Slot, Step, is_timed, order_steps, steps_of
+from regulars.profile.traits import compile_trait
 
 Parts = dict[int, list[Any]]
-_Add = Callable[[Any, Event, int], Any]
-_Absorb = Callable[[Any, Mapping[str, Any], int], Any]
-_Place = Callable[[Any, int, str, int], Any]
-_Measured = Callable[[Mapping[str, Any]], int | None]
 
 
 class Folded(NamedTuple):
@@ -40,35 +36,6 @@ class Folded(NamedTuple):
 
     slots: set[int]
     parts: set[int]
-
-
-class _Step(NamedTuple):
-    """What one event name does under one purpose to one part."""
-
-    purpose: str | None  # None: contract, always allowed
-    part: int
-    adds: tuple[tuple[int, _Add], ...]  # place in the part, what adds
-    slots: tuple[int, ...]
-
-
-class _OrderStep(NamedTuple):
-    """What an order does under one purpose to one part."""
-
-    purpose: str | None  # None: contract, always allowed
-    part: int
-    totals: tuple[tuple[int, int, int, _Place], ...]  # place in the part, slot, index of the measure, what adds
-    absorbs: tuple[tuple[int, int, _Absorb], ...]  # place in the part, slot, what takes the order in
-
-
-class _Slot(NamedTuple):
-    """Where a trait lives."""
-
-    slot: int
-    part: int
-    place: int
-    monoid: Monoid
-    trait: Trait
-    timed: bool  # its value may change without an event
 
 
 _HOT_DECODER = msgspec.msgpack.Decoder(Hot)
@@ -108,7 +75,7 @@ class Fold:
         known = thresholds or {}
         unwanted = None if unfiltered else detector(definitions.sensitive).unwanted
         explicit = {purpose.id for purpose in definitions.purposes if purpose.sensitive}
-        self._at: list[_Slot] = []
+        self._at: list[Slot] = []
         for at, members in enumerate(self.groups):
             for place, slot in enumerate(members):
                 monoid = compile_trait(
@@ -118,7 +85,7 @@ class Fold:
                     thresholds=known.get(traits[slot].name, ()),
                     unwanted=None if traits[slot].purpose in explicit else unwanted,
                 )
-                self._at.append(_Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot], _is_timed(traits[slot])))
+                self._at.append(Slot(slot, FIRST_GROUP + at, place, monoid, traits[slot], is_timed(traits[slot])))
         self._by_slot = sorted(self._at)
         #: By slot, the traits that forget after a term.
         self._keepers: dict[int, Keeper] = {
@@ -131,14 +98,14 @@ class Fold:
         partners = self._policy.partners
         ours = [at for at in self._by_slot if at.trait.purpose not in partners]
         names = {name for trait in traits for name in (*trait.events, *ORDER_EVENTS)}
-        self._steps: dict[str, tuple[_Step, ...]] = {name: _steps_of(name, ours) for name in names}
+        self._steps: dict[str, tuple[Step, ...]] = {name: steps_of(name, ours) for name in names}
         #: What a partner's events do: they feed the traits of the partner's purpose, and nothing else feeds those.
-        self._partner_steps: dict[str, dict[str, tuple[_Step, ...]]] = {}
+        self._partner_steps: dict[str, dict[str, tuple[Step, ...]]] = {}
         for purpose in partners:
             theirs = [at for at in self._by_slot if at.trait.purpose == purpose]
-            self._partner_steps[purpose] = {name: _steps_of(name, theirs) for name in names}
+            self._partner_steps[purpose] = {name: steps_of(name, theirs) for name in names}
         self._of_orders = [at for at in ours if groups.takes_orders(at.trait)]
-        self._order_steps, self._measures = _order_steps(self._of_orders)
+        self._order_steps, self._measures = order_steps(self._of_orders)
         self._touched = {name: self._parts_of(name) for name in self._steps}
 
     def _parts_of(self, name: str) -> tuple[int, ...]:
@@ -226,7 +193,7 @@ class Fold:
             self._apply(parts, change, since, dirty, written)
         return Folded(self._project(hot, parts, dirty, day), written)
 
-    def _limited(self, event: Event, since: Mapping[str, int]) -> tuple[tuple[_Step, ...] | None, Mapping[str, int]]:
+    def _limited(self, event: Event, since: Mapping[str, int]) -> tuple[tuple[Step, ...] | None, Mapping[str, int]]:
         """What an event of a source with a policy does, and under which consent."""
         partner = self._limits[event.source].partner
         steps = self._partner_steps[partner] if partner else self._steps
@@ -442,43 +409,6 @@ class Fold:
     def encode(record: Hot | list[Any]) -> bytes:
         """The bytes of a hot record or a part."""
         return _ENCODER.encode(record)
-
-
-def _steps_of(name: str, slots: Iterable[_Slot]) -> tuple[_Step, ...]:
-    found: dict[tuple[str | None, int], list[_Slot]] = {}
-    for at in slots:
-        if name in at.trait.events and not (name == groups.ORDERED and is_tally(at.trait)):
-            purpose = None if at.trait.purpose == CONTRACT else at.trait.purpose
-            found.setdefault((purpose, at.part), []).append(at)
-    return tuple(
-        _Step(purpose, part, tuple((at.place, at.monoid.add) for at in ats), tuple(at.slot for at in ats))
-        for (purpose, part), ats in found.items()
-    )
-
-
-def _order_steps(of_orders: Iterable[_Slot]) -> tuple[tuple[_OrderStep, ...], tuple[_Measured, ...]]:
-    """The steps of a new order, and what they measure: of traits that measure the same, one does."""
-    totals: dict[tuple[str | None, int], list[tuple[int, int, int, _Place]]] = {}
-    absorbs: dict[tuple[str | None, int], list[tuple[int, int, _Absorb]]] = {}
-    measures: dict[str, tuple[int, _Measured]] = {}
-    for slot, part, place, monoid, trait, _ in of_orders:
-        step = (None if trait.purpose == CONTRACT else trait.purpose, part)
-        totals.setdefault(step, [])
-        absorbs.setdefault(step, [])
-        tally = cast(Tally, monoid)
-        total = measured(tally)
-        if total is not None:
-            at, _ = measures.setdefault(total[0], (len(measures), total[1]))
-            totals[step].append((place, slot, at, tally.place))
-        else:
-            absorbs[step].append((place, slot, tally.absorb))
-    steps = tuple(_OrderStep(*step, tuple(totals[step]), tuple(absorbs[step])) for step in totals)
-    return steps, tuple(measure for _, measure in measures.values())
-
-
-def _is_timed(trait: Trait) -> bool:
-    windowed = trait.window_days is not None and trait.kind in {"count", "sum", "distinct", "affinity"}
-    return windowed or trait.kind in {"days_since", "lifecycle"} or trait.keep_days is not None
 
 
 def _sooner(one: int, other: int) -> int:
