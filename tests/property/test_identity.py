@@ -17,9 +17,10 @@ from regulars.core.record import profile_number
 from regulars.profile import links as links_module
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of, profile_of
 from regulars.profile.effects import cut_refolds
+from regulars.profile.evidence import Facts
 from regulars.profile.identity import explain, resolve
 from regulars.profile.links import FOREVER, REVOKED, SLOT_MS, Link, links_in, links_of
-from regulars.profile.settlement import Facts, Settlement, settle, wanted
+from regulars.profile.settlement import Settlement, settle, wanted
 
 IDENTITY = Identity()
 SMALL = Identity(max_component=3)

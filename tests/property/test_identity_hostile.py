@@ -17,10 +17,11 @@ from regulars.core.identifier import usable
 from regulars.core.log import EVENTS, Record
 from regulars.profile import settlement as settlement_module
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of
+from regulars.profile.evidence import Facts
 from regulars.profile.identity import BURNED_KEY, CONFLICT, LIMIT, SHARED_DEVICE, TOO_MANY
 from regulars.profile.links import is_burned
 from regulars.profile.reasons import CODES, reason_in_words
-from regulars.profile.settlement import MAX_REFERENCES, MAX_STEPS, REACH, Facts, settle, wanted
+from regulars.profile.settlement import MAX_REFERENCES, MAX_STEPS, REACH, settle, wanted
 from tests.property.test_identity import make_event
 
 IDENTITY = Identity()

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.cli._server import ask
 from regulars.flow.generation import LOOK_SECONDS
-from regulars.flow.replay import progress_of
+from regulars.flow.progress import progress_of
 from regulars.runtime.build import existing_folder, read_state
 from regulars.shop import load
 

@@ -28,8 +28,9 @@ from regulars.flow.engine import Engine
 from regulars.flow.identity_plan import MOST_KEYS, links_of_key, named_at_shared
 from regulars.flow.people import Placed, apply_effects, store_settlement
 from regulars.profile.assignment import Assignment, IdRow
+from regulars.profile.evidence import Facts
 from regulars.profile.links import Link, holding_in, is_burned, ties_in
-from regulars.profile.settlement import Facts, Settlement, reached_from, settle, wanted
+from regulars.profile.settlement import Settlement, reached_from, settle, wanted
 
 APPLY = "identity_apply"  # META: Applying
 SETTLED = "identity_settled"  # META: the rules by which all of the ledger was settled last; unset: those that serve

@@ -18,8 +18,9 @@ from regulars.flow.reaches import merge_reach
 from regulars.profile import consent
 from regulars.profile.assignment import Assignment, IdRow, assign, holders_of, keys_of
 from regulars.profile.effects import cut_refolds
+from regulars.profile.evidence import Facts
 from regulars.profile.links import Link
-from regulars.profile.settlement import Facts, Settlement, settle, wanted
+from regulars.profile.settlement import Settlement, settle, wanted
 
 
 class Placed(msgspec.Struct):

@@ -36,7 +36,6 @@ from regulars.core.state import (
     Key,
     Row,
     State,
-    StateReader,
     Table,
 )
 from regulars.core.verdict import unpack
@@ -47,10 +46,10 @@ from regulars.flow.generation import Tables
 from regulars.flow.history import History, Past
 from regulars.flow.next_counters import PREFIX, discard, install, only_next
 from regulars.flow.on_tick import due_profiles, pass_time
+from regulars.flow.progress import REPLAY, Progress
 from regulars.flow.refold import admitted_of, fold_anew
 from regulars.profile import orders
 
-REPLAY = "replay"  # META: Progress
 #: How long the old generation's rows stay after a switch, for readers that have not looked yet; seconds.
 KEEP_SECONDS = 5.0
 #: Profiles whose history is asked for at once; it adapts to how long that takes. Portions to fold begin at one.
@@ -62,28 +61,6 @@ LONGEST = 2.0
 _ROWS = 2_000  # rows read or deleted in one piece
 _person = msgspec.msgpack.Decoder(Person).decode
 _part = msgspec.msgpack.Decoder(list[Any]).decode
-
-
-class Progress(msgspec.Struct):
-    """How far a back-fill is; in META under "replay", for everybody to read."""
-
-    phase: str = "done"  # clear, build, carry, rebuild, sweep, done
-    done: int = 0  # profiles built
-    total: int = 0
-    definitions: str = ""  # record_version that is being built
-    again: bool = False  # asked for although no definition changed
-    cursor: str = ""  # last identifier (build) or part id (carry) that was looked at
-
-    @property
-    def building(self) -> bool:
-        """Whether the switch is still to come."""
-        return self.phase in ("clear", "build", "carry", "rebuild")
-
-
-def progress_of(reader: StateReader) -> Progress:
-    """The progress of the running or the last back-fill."""
-    stored = reader.meta(REPLAY)
-    return Progress() if stored is None else msgspec.convert(stored, Progress)
 
 
 class _Pending(msgspec.Struct):

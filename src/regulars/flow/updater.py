@@ -19,7 +19,8 @@ from regulars.flow.inactivity import STEP, inactive, let_go
 from regulars.flow.on_command import Context, on_command
 from regulars.flow.on_events import OnEvents
 from regulars.flow.on_tick import due_profiles, pass_time
-from regulars.flow.replay import REPLAY, Progress, Replay, progress_of
+from regulars.flow.progress import REPLAY, Progress, progress_of
+from regulars.flow.replay import Replay
 from regulars.flow.retention import forget
 
 #: How long a back-fill goes on after a batch of live records, and while there are none; seconds.

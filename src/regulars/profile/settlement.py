@@ -21,22 +21,20 @@ from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person, is_reference
 from regulars.core.record import profile_number
-from regulars.profile.assignment import Assignment, IdRow, profile_of
+from regulars.profile.assignment import IdRow, profile_of
 from regulars.profile.effects import Effects, compare
+from regulars.profile.evidence import Evidence, Facts, Want
 from regulars.profile.identity import SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect
 from regulars.profile.links import (
     BURNED,
     COMMANDED,
     REVOKED,
     SHARED,
-    Holding,
     Link,
     Tie,
-    hold,
     holding_in,
     holding_out,
     is_burned,
-    links_of,
     ties_in,
     ties_out,
 )
@@ -47,53 +45,6 @@ REACH = 5
 MAX_STEPS = 64
 #: So many orders that several identifiers named are looked at.
 MAX_REFERENCES = 2_000
-#: A profile of more identifiers than this takes no further devices.
-MAX_MEMBERS = 5_000
-
-
-class Want(msgspec.Struct, frozen=True):
-    """What must still be fetched: rows by key, and all rows of profiles."""
-
-    keys: frozenset[str]
-    profiles: frozenset[int]
-
-
-class Facts:
-    """What is known around the unresolved events. A key that has no row is known to have none."""
-
-    def __init__(self, rows: Mapping[str, IdRow], assignment: Assignment, events: Sequence[Event]) -> None:
-        self.assignment = assignment
-        self._evidence: _Evidence | None = None
-        self.rows: dict[str, IdRow | None] = {key: None for event in events for key in event.identifiers}
-        self.rows.update(rows)
-        # A login that repeats the holder is as good as stored; new visitors of this batch touch nothing here.
-        self.rows.update((key, row) for key, row in assignment.puts.items() if key in rows)
-        self.members: dict[int, list[str]] = {}
-        #: To be settled although nothing new is said of them, and those of them that identify nobody any more.
-        self.touched: frozenset[str] = frozenset()
-        self.nobody: frozenset[str] = frozenset()
-        self.most: int | None = None  # so many persons' keys around one are looked at; None: as usual
-
-    def evidence(self, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> "_Evidence":
-        """What the batch says: read once, however many rounds it takes to fetch what it concerns."""
-        if self._evidence is None:
-            self._evidence = _Evidence(self.assignment, events, given, identity, self.touched)
-        return self._evidence
-
-    def add(self, want: Want, rows: Mapping[str, IdRow], members: Mapping[int, Iterable[IdRow]]) -> None:
-        """Take in the answers to `want`."""
-        for key in want.keys:
-            self.rows.setdefault(key, rows.get(key))
-        for number in want.profiles:
-            self.members[number] = []
-            for row in members.get(number, ()):
-                self.members[number].append(row[0])
-                self.rows.setdefault(row[0], row)
-
-    def owners(self, key: str) -> bytes:
-        """The `owners` of a key, empty when it has no row."""
-        row = self.rows.get(key)
-        return row[3] if row else b""
 
 
 class Settlement(Effects, kw_only=True):
@@ -104,68 +55,6 @@ class Settlement(Effects, kw_only=True):
     links: list[Link]  # rows of the ledger to put
     links_replaced: list[Link]  # rows of the ledger to delete: an earlier evidence took their place
     refused: list[Link]  # those of `links` that were not followed
-
-
-class _Evidence:
-    """What the unresolved events and the given say."""
-
-    def __init__(
-        self,
-        assignment: Assignment,
-        events: Sequence[Event],
-        given: Iterable[Link],
-        identity: Identity,
-        touched: Iterable[str] = (),
-    ) -> None:
-        self.identity = identity
-        self.seen: dict[str, int] = {}
-        self.ties: dict[Pair, list[Link]] = {}
-        self.logins: dict[str, list[Link]] = {}
-        self.given = list(given)
-        links = self.given[:]
-        for place in assignment.unresolved:
-            event = events[place]
-            for key in event.identifiers:
-                if is_person(key, identity) or is_device(key, identity):
-                    self.seen[key] = min(self.seen.get(key, event.time), event.time)
-            links += links_of(event, identity)
-        for link in links:
-            if is_person(link.b, identity):
-                self.ties.setdefault((link.a, link.b), []).append(link)
-            else:
-                self.logins.setdefault(link.b, []).append(link)
-        self.keys = {*self.seen, *touched}
-        self.keys.update(key for link in self.given for key in (link.a, link.b))
-        self.persons = {key for key in self.keys if is_person(key, identity)}
-        self.devices = {key for key in self.keys if is_device(key, identity)}
-        self.holdings: dict[str, Holding | None] = {}  # None: burned
-        self.turned_away: list[Link] = []
-
-    def weigh(self, facts: Facts) -> None:
-        """The holdings of the devices with what is new."""
-        self.turned_away = []
-        listed = self.identity.shares[1]
-        for device in self.devices:
-            owners = facts.owners(device)
-            self.holdings[device] = None
-            if not is_burned(owners):
-                if (
-                    device in listed
-                    or device in facts.nobody
-                    or any(link.status == SHARED for link in self.logins.get(device, ()))
-                ):
-                    continue
-                stored = holding_in(owners)
-                holding = hold(stored, [x for x in self.logins.get(device, ()) if self._may_hold(x, stored, facts)])
-                self.holdings[device] = None if holding.shared() else holding
-
-    def _may_hold(self, link: Link, stored: Holding, facts: Facts) -> bool:
-        """A person of thousands of devices is a robot or a test: it gets no more, and settling stays bounded."""
-        row = facts.rows.get(link.a)
-        if row is None or link.a in stored.keys or len(facts.members.get(row[1], ())) <= MAX_MEMBERS:
-            return True
-        self.turned_away.append(link)
-        return False
 
 
 def wanted(facts: Facts, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> Want | None:
@@ -185,7 +74,7 @@ def wanted(facts: Facts, events: Sequence[Event], given: Iterable[Link], identit
     return Want(frozenset(), frozenset(missing_numbers)) if missing_numbers else None
 
 
-def _around(facts: Facts, evidence: _Evidence) -> tuple[set[str], set[str]]:
+def _around(facts: Facts, evidence: Evidence) -> tuple[set[str], set[str]]:
     """The person keys tied to those of the batch, refused ties included; and the batch's keys that have too many."""
     found: set[str] = set()
     beyond: set[str] = set()
@@ -225,7 +114,7 @@ def reached_from(start: str, facts: Facts, identity: Identity) -> set[str] | Non
     return None
 
 
-def _numbers(facts: Facts, evidence: _Evidence, around: Iterable[str]) -> set[int]:
+def _numbers(facts: Facts, evidence: Evidence, around: Iterable[str]) -> set[int]:
     """The stored profiles that may change."""
     keys = set(around) | evidence.devices
     firsts = (holding.first() for holding in evidence.holdings.values() if holding)
@@ -285,7 +174,7 @@ def _with_their_holders(
 class _Ties:
     """The ties around the batch with what is new, the groups that they make, and their stored form."""
 
-    def __init__(self, facts: Facts, evidence: _Evidence, around: set[str], beyond: set[str]) -> None:
+    def __init__(self, facts: Facts, evidence: Evidence, around: set[str], beyond: set[str]) -> None:
         identity = evidence.identity
         self.stored: dict[Pair, Tie] = {}
         self.ties: dict[Pair, Tie] = {}
@@ -331,7 +220,7 @@ def _namers(ties: Iterable[Pair], identity: Identity) -> dict[str, int]:
 
 
 def _rows(
-    facts: Facts, evidence: _Evidence, groups: list[list[str]], numbers: Iterable[int], owners: Mapping[str, bytes]
+    facts: Facts, evidence: Evidence, groups: list[list[str]], numbers: Iterable[int], owners: Mapping[str, bytes]
 ) -> dict[str, IdRow]:
     """The rows of everybody concerned, with their profiles."""
     identity = evidence.identity
@@ -376,7 +265,7 @@ def _numbers_of(facts: Facts, after: Mapping[str, IdRow]) -> dict[str, int]:
     return numbers
 
 
-def _ledger(facts: Facts, evidence: _Evidence, book: _Ties) -> tuple[list[Link], list[Link], list[Link]]:
+def _ledger(facts: Facts, evidence: Evidence, book: _Ties) -> tuple[list[Link], list[Link], list[Link]]:
     """The rows to put, those of them that are refused, and the rows that they replace."""
     links: list[Link] = [link for link in evidence.given if link.status in COMMANDED]
     replaced: list[Link] = []

@@ -30,6 +30,7 @@ from regulars.core.state import ANSWER, SEALED, VERDICT, Changes
 from regulars.core.verdict import unpack
 from regulars.flow import generation, replay
 from regulars.flow.engine import Engine, with_record_definitions
+from regulars.flow.progress import Progress, progress_of
 from regulars.flow.updater import Updater
 
 DAY = 86_400_000
@@ -174,11 +175,11 @@ def test_a_process_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
             updater.step(replay_seconds=0)
         corner.state.close()
         corner.state = SqliteState(tmp_path / "state.db")
-    assert 0 < replay.progress_of(corner.state).done < 10
+    assert 0 < progress_of(corner.state).done < 10
     built = len(corner.asked)
     corner.start(EDITED).run()
     assert corner.values("c9")["revenue"] == 120_000
-    assert replay.progress_of(corner.state) == replay.Progress("done", 10, 10, "2")
+    assert progress_of(corner.state) == Progress("done", 10, 10, "2")
     assert len(corner.asked) - built < 10, "profiles that were built before the kill are not built again"
     corner.state.close()
 
@@ -189,7 +190,7 @@ def test_the_progress_says_how_many_profiles_are_built() -> None:
     told = []
     while updater.replaying:
         updater.step(replay_seconds=0)
-        progress = replay.progress_of(corner.state)
+        progress = progress_of(corner.state)
         told.append((progress.done, progress.total))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (10, 10)

@@ -8,9 +8,10 @@ from regulars.core.identifier import subject_of
 from regulars.core.record import profile_number
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of
 from regulars.profile.effects import cut_refolds
+from regulars.profile.evidence import MAX_MEMBERS, Facts
 from regulars.profile.identity import explain, resolve
 from regulars.profile.links import FOREVER, MAX_HOLDERS, REVOKED, SLOT_MS, Link, links_of
-from regulars.profile.settlement import MAX_MEMBERS, Facts, Settlement, settle, wanted
+from regulars.profile.settlement import Settlement, settle, wanted
 
 IDENTITY = Identity()
 ANA, BEN, COOKIE = "user_id:ana", "user_id:ben", "anonymous_id:c1"
