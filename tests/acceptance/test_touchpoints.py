@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +15,7 @@ import pytest
 
 from regulars.testing import Product
 from tests.acceptance.shop import FILES, SERVER_KEY, WRITE_KEY, make_shop
+from tests.fit_files import fit_file
 
 SECRET = "ga-secret-of-the-shop"
 MEASUREMENT = "G-SHOP1"
@@ -32,6 +36,28 @@ EVENTS = (
 
     [events."Call Received"]
     purpose = "contract"
+
+    [events."Zone Entered"]
+    title = { en = "Zone entered" }
+
+    [events."Activity Recorded"]
+    purpose = "analytics"
+
+    [events."Chat Ended"]
+    purpose = "contract"
+
+    [events."Product Reviewed"]
+    purpose = "contract"
+    """
+)
+CONSENT = (
+    FILES["consent.toml"]
+    + """
+    [purposes.location]
+    title = { en = "Where you are" }
+
+    [purposes.conversations]
+    title = { en = "What you wrote to us" }
     """
 )
 TRAITS = (
@@ -40,6 +66,24 @@ TRAITS = (
     [traits.calls]
     kind = "count"
     events = ["Call Received"]
+
+    [traits.visits]
+    kind = "count"
+    events = ["Zone Entered"]
+    purpose = "location"
+
+    [traits.spent]
+    kind = "sum"
+    events = ["Zone Left"]
+    of = "dwell_seconds"
+    purpose = "location"
+
+    [traits.moved]
+    kind = "sum"
+    events = ["Activity Recorded"]
+    of = "distance_m"
+    where = { plausible = true }
+    purpose = "analytics"
     """
 )
 
@@ -48,7 +92,7 @@ TRAITS = (
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """A shop that all of them report to."""
     root = tmp_path_factory.mktemp("touchpoints")
-    folder = make_shop(root / "shop", sources=SOURCES, events=EVENTS, traits=TRAITS)
+    folder = make_shop(root / "shop", sources=SOURCES, events=EVENTS, traits=TRAITS, consent=CONSENT)
     with Product(folder, root / "data", key=SERVER_KEY) as started:
         yield started
 
@@ -190,3 +234,132 @@ def test_rows_are_for_servers_and_a_bad_one_fails_alone(shop: Product) -> None:
     assert profile(shop, "phone:+491709998887")["traits"]["calls"] == 1
     causes = shop.http.get("/v1/failed").json()
     assert "user_id" in json.dumps(causes)
+
+
+def consent(shop: Product, identifier: str, purposes: dict[str, bool]) -> None:
+    kind, _, value = identifier.partition(":")
+    call = {
+        "type": "track", "event": "Consent Updated", "context": {"externalIds": [{"type": kind, "id": value}]},
+        "timestamp": iso(datetime.now(UTC) - timedelta(days=2)), "properties": {"purposes": purposes},
+    }  # fmt: skip
+    assert shop.http.post("/v1/track", json=call).status_code == 200
+
+
+def test_sightings_count_for_those_who_agreed_to_tell_where_they_are(shop: Product) -> None:
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    consent(shop, "beacon_device:tag-yes", {"location": True})
+    rows = [
+        {"beacon": tag, "zone": "shoes", "store": "Bonn", "event": what, "time": iso(start + timedelta(seconds=after))}
+        for tag in ("tag-yes", "tag-no")
+        for what, after in (("entered", 0), ("left", 40), ("entered", 70), ("left", 300))
+    ]
+    assert send(shop, "sightings", rows) == 200
+    assert send(shop, "sightings", rows) == 200
+    agreed = profile(shop, "beacon_device:tag-yes")["traits"]
+    assert (agreed["visits"], agreed["spent"]) == (1, 300)
+    other = shop.http.get("/v1/profiles/beacon_device:tag-no")
+    assert other.status_code == 404 or not other.json()["traits"]["visits"]
+    timeline = shop.http.get("/v1/profiles/beacon_device:tag-no/timeline")
+    assert timeline.status_code == 404 or timeline.json()["events"] == []
+
+
+def test_a_sighting_with_a_position_is_refused_before_it_is_stored(shop: Product) -> None:
+    row = {"beacon": "tag-yes", "zone": "shoes", "time": iso(datetime.now(UTC)), "Latitude": 50.7, "lon": 7.1}
+    answer = shop.http.post("/v1/touchpoints/sightings", json=[row])
+    assert (answer.status_code, answer.json()["field"]) == (400, "latitude")
+
+
+def test_an_activity_counts_where_it_is_plausible(shop: Product) -> None:
+    consent(shop, "user_id:rita", {"analytics": True})
+    start = iso(datetime.now(UTC) - timedelta(hours=3))
+    run = {"user_id": "rita", "start": start, "sport": "run", "duration": 3600, "distance_km": 10, "id": "r1"}
+    fast = run | {"id": "r2", "duration": 60, "start": iso(datetime.now(UTC) - timedelta(hours=6))}
+    assert send(shop, "activities", [run, fast]) == 200
+    assert profile(shop, "user_id:rita")["traits"]["moved"] == 10_000
+
+
+def test_what_was_said_in_a_chat_is_kept_with_consent_and_without_card_numbers(shop: Product) -> None:
+    consent(shop, "user_id:cora", {"conversations": True})
+    said = [{"by": "customer", "text": "My card is 4111 1111 1111 1111"}, {"by": "shop", "text": "Thank you"}]
+    rows = [
+        {"user_id": who, "chat_id": f"chat-{who}", "time": iso(datetime.now(UTC)), "messages": said}
+        for who in ("cora", "dora")
+    ]
+    assert send(shop, "chats", rows) == 200
+    shop.wait_folded()
+    kept = {}
+    for who in ("cora", "dora"):
+        events = shop.http.get(f"/v1/profiles/user_id:{who}/timeline").json()["events"]
+        kept[who] = {event["name"]: event["properties"] for event in events}
+    assert kept["cora"]["Chat Transcribed"]["text"] == "customer: My card is [card]\nshop: Thank you"
+    assert kept["dora"].keys() == {"Chat Ended"}
+    assert kept["dora"]["Chat Ended"]["messages"] == 2
+    for path in (shop.data / "log").iterdir():
+        assert b"4111 1111" not in path.read_bytes()
+
+
+def test_a_review_of_nobody_we_know_is_about_the_product_alone(shop: Product) -> None:
+    rows = [
+        {
+            "user_id": "rosa",
+            "id": "rev-1",
+            "product_id": "p1",
+            "stars": "5",
+            "text": "Great, mail me: rosa@shop.example",
+        },
+        {"event_id": "rev-2", "product_id": "p1", "stars": 2, "time": iso(datetime.now(UTC))},
+    ]
+    assert send(shop, "reviews", rows) == 200
+    shop.wait_folded()
+    (event,) = shop.http.get("/v1/profiles/user_id:rosa/timeline").json()["events"]
+    assert (event["properties"]["rating"], event["properties"]["review_body"]) == (5, "Great, mail me: [e-mail]")
+    trace = shop.http.get("/v1/trace/rev-2").json()
+    assert trace["status"] == "admitted"
+    assert "profile" not in trace
+
+
+def imported(shop: Product, kind: str, path: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "regulars", "import", str(shop.shop), str(path), "--kind", kind]
+    command += ["--data", str(shop.data), "--key", SERVER_KEY, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_files_of_watches_and_exports_come_in_by_the_command_line(shop: Product, tmp_path: Path) -> None:
+    consent(shop, "user_id:fred", {"analytics": True})
+    run = tmp_path / "run.fit"
+    run.write_bytes(fit_file(start=datetime.now(UTC) - timedelta(hours=30), seconds=1800, metres=5_000))
+    imported(shop, "activities", run, "--set", "user_id=fred")
+    imported(shop, "activities", run, "--set", "user_id=fred", "--again")
+    assert profile(shop, "user_id:fred")["traits"]["moved"] == 5_000
+    row = {
+        "event_name": "purchase", "event_timestamp": str(time.time_ns() // 1000), "user_pseudo_id": "99.1",
+        "event_params": [{"key": "currency", "value": {"string_value": "EUR"}}],
+        "ecommerce": {"transaction_id": "BQ-1", "purchase_revenue": 7.5}, "items": [{"item_id": "p1", "price": 7.5}],
+    }  # fmt: skip
+    export = tmp_path / "events.ndjson"
+    export.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    imported(shop, "google-analytics", export)
+    assert profile(shop, "anonymous_id:99.1")["traits"]["revenue"] == 750
+
+
+def test_a_report_adds_facts_up(shop: Product) -> None:
+    count = {"store": "Trier", "time": iso(datetime.now(UTC) - timedelta(hours=2)), "in": 5}
+    assert (
+        send(shop, "footfall", [count, count | {"in": 6, "time": iso(datetime.now(UTC) - timedelta(hours=1))}]) == 200
+    )
+    shop.wait_folded()
+    command = [
+        sys.executable,
+        "-m",
+        "regulars",
+        "report",
+        "facts",
+        str(shop.shop),
+        "footfall",
+        "--data",
+        str(shop.data),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "Trier: count_in 11" in done.stdout

@@ -6,8 +6,10 @@ import msgspec
 
 from regulars.api.decide import BODY_BYTES, PATH
 from regulars.api.intake import BATCH_BYTES, IMPORT_BYTES, ROUTES
+from regulars.api.touchpoints import BYTES as TOUCH_BYTES
 from regulars.api.vendors import BYTES
 from regulars.api.webhooks import BYTES as DELIVERY_BYTES
+from regulars.collect.files.touches import TOUCHES
 from regulars.collect.formats import SHOP_SYSTEMS
 from regulars.decide.call import Call
 
@@ -55,6 +57,8 @@ def hot_paths() -> dict[str, Any]:
         operation = _post("events", f"Events of {vendor}'s clients", {"type": "object", **body}, BYTES[vendor], told)
         paths[path] = {"post": {**operation, "operationId": "Vendor" + "".join(filter(str.isalnum, path.title()))}}
     paths["/v1/webhooks/{system}/{source}"] = {"post": _webhook()}
+    paths["/v1/touchpoints/{kind}"] = {"post": _touchpoint()}
+    paths["/mp/collect"] = {"post": _measurement()}
     return paths
 
 
@@ -105,3 +109,20 @@ def _webhook() -> dict[str, Any]:
     at = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in texts.items()]
     signed = "Signed over the raw body with the secret of its source. " + operation["description"]
     return {**operation, "description": signed, "operationId": "Webhook", "parameters": at, "security": []}
+
+
+def _touchpoint() -> dict[str, Any]:
+    operation = _post(
+        "events", "Rows of a touchpoint: one, a list, or `rows`", _OBJECT | {"type": ["object", "array"]}, TOUCH_BYTES
+    )
+    kinds = {"type": "string", "enum": sorted(TOUCHES)}
+    at = [{"name": "kind", "in": "path", "required": True, "schema": kinds}]
+    return {**operation, "operationId": "Touchpoint", "parameters": at}
+
+
+def _measurement() -> dict[str, Any]:
+    body = {"type": "object", "required": ["events"], "properties": {"events": _OBJECTS}}
+    operation = _post("events", "Events of Google's Measurement Protocol", body, BYTES["ga4"])
+    secret = {"name": "api_secret", "in": "query", "schema": {"type": "string"}, "description": "The key of a source."}
+    told = {"204": {"description": "Stored."}}
+    return {**operation, "operationId": "MeasurementProtocol", "parameters": [secret], "responses": told}

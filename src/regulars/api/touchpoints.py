@@ -8,7 +8,8 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from regulars.api.access import needs
-from regulars.api.hot import JSON, Answer, Request, Route
+from regulars.api.asgi import inflate
+from regulars.api.hot import JSON, Answer, Done, Request, Route
 from regulars.api.keys import Keys, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
@@ -40,8 +41,14 @@ class TouchDoor(VendorDoor):
     def __init__(self, rows: Rows, services: Services, keys: Keys, metrics: Metrics) -> None:
         super().__init__(services, keys, metrics, rows)
         self.name = f"touchpoints/{rows.touch.name}"
+        self._rows = rows
         self.limit = BYTES
         self._answer = Answer(200, JSON, self.told)
+
+    def _keep(self, request: Request, body: bytes, done: Done) -> None:
+        plain = inflate(body, self.limit)
+        self._format.envelope(plain)
+        super()._keep(request, self._rows.stored(plain), done)
 
     def find(self, key: str) -> Source | None:
         """The source of a key."""

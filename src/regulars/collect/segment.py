@@ -29,7 +29,7 @@ from regulars.collect.numbers import out_of_range
 from regulars.collect.plan import Failure, Plan, failed, shown
 from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
 from regulars.collect.webhook import CHANNEL
-from regulars.collect.wire import Format, Wrong, decoded, wrong
+from regulars.collect.wire import RECEIVED, Format, Wrong, decoded, wrong
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.core.event import (
@@ -38,6 +38,7 @@ from regulars.core.event import (
     GROUP,
     IDENTIFY,
     NOBODY,
+    OF_ANYBODY,
     PAGE,
     SCREEN,
     SHOP_FACTS,
@@ -78,6 +79,7 @@ class Decoder:
         self._public = {source.id: source.kind == "browser" for source in definitions.sources}
         self._public[STAFF] = False
         self._counting = frozenset(source.id for source in definitions.sources if source.machines == "count")
+        self._servers = frozenset(one.id for one in definitions.sources if one.kind == "server" and not one.partner)
         self._partners = frozenset(source.id for source in definitions.sources if source.partner)
         self._mends: dict[str, list[Mend]] = {}
         for mend in definitions.mends:
@@ -181,6 +183,7 @@ class Decoder:
         """The events of another vendor's body."""
         results: list[Event | FailedEvent] = []
         outer, raws = parts(record.body, form)
+        outer[RECEIVED] = record.time
         for index, raw in enumerate(raws):
             call = self._translate(record, form, index, bytes(raw), outer, door)
             received = as_received(record, bytes(raw)) if form.route == MENDED else record
@@ -267,8 +270,8 @@ class Decoder:
         # An unknown source is as little trusted as a browser.
         public = self._public.get(record.source, True)
         subject, keys, claims = self._identifiers.of(call, traits, public=public)
-        if name in SHOP_FACTS and not public and record.source not in self._partners:
-            subject, keys, claims = NOBODY, [], []  # whoever is named with it, it is about nobody
+        if (subject is None or name in SHOP_FACTS) and self._is_of_nobody(record, name, claims):
+            subject, keys, claims = NOBODY, [], []
         if subject is None:
             wanted = "an anonymousId" if public else "a userId, an anonymousId or an entry of context.externalIds"
             got = "only claims of a public key" if claims else "none that is usable"
@@ -317,6 +320,11 @@ class Decoder:
         found = said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
         if found is not None:
             context[VERDICT] = found
+
+    def _is_of_nobody(self, record: Record, name: str, claims: list[str]) -> bool:
+        """Whether a server tells a fact of the shop, or something of an author whom nobody knows."""
+        of_nobody = name in SHOP_FACTS or (name in OF_ANYBODY and not claims)
+        return of_nobody and record.source in self._servers
 
     def _vouched(self, record: Record, index: int, token: str, call: Call, door: "_Door") -> Vouched | None:
         if door.looks_at(token):

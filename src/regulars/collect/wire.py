@@ -12,6 +12,8 @@ from regulars.collect.call import UNREADABLE, Call
 from regulars.collect.plan import Failure, shown
 from regulars.core.errors import Rejected
 
+#: In what stands around the events of a body: when it was received, ms.
+RECEIVED = "(received)"
 #: Of a text that says what was clicked or looked for.
 LONGEST_TEXT = 500
 _decode = msgspec.json.Decoder().decode

@@ -76,8 +76,17 @@ NOBODY = "@shop:fact"
 ZONE_ENTERED, ZONE_LEFT = "Zone Entered", "Zone Left"
 LOCATION_EVENTS = (ZONE_ENTERED, ZONE_LEFT)
 LOCATION = "location"
+#: What somebody said word by word; only the purpose `conversations` admits it.
+CHAT_TRANSCRIBED = "Chat Transcribed"
+TEXT_EVENTS = (CHAT_TRANSCRIBED,)
+CONVERSATIONS = "conversations"
+#: Admitted by these purposes alone, whatever the tracking plan says.
+FIXED_PURPOSES = dict.fromkeys(LOCATION_EVENTS, LOCATION) | dict.fromkeys(TEXT_EVENTS, CONVERSATIONS)
+#: A server may tell these of somebody whom nobody knows; they are facts of the shop then.
+REVIEWED, SOCIAL = "Product Reviewed", "Social Reaction Received"
+OF_ANYBODY = (REVIEWED, SOCIAL)
 #: Exist in every shop, whether its tracking plan lists them or not.
 BUILT_IN_EVENTS = (
     IDENTIFY, PAGE, SCREEN, GROUP, ALIAS, CONSENT, CORRECTED, PREFERENCE, DECISION_SHOWN, *ORDER_EVENTS, *SHOP_FACTS,
-    *LOCATION_EVENTS, *BILLING_EVENTS,
+    *FIXED_PURPOSES, *BILLING_EVENTS,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, Schema, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Preference, Purpose
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALWAYS_KEPT, LOCATION, LOCATION_EVENTS, SHOP_FACTS, STAFF, VOUCHED_BY, Event
+from regulars.core.event import ALWAYS_KEPT, FIXED_PURPOSES, SHOP_FACTS, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.item_rows import ItemRows
 from regulars.core.lake import Drop
@@ -60,7 +60,7 @@ class Engine:
         self.source_ids = frozenset((STAFF, *(one.id for one in definitions.sources)))
         self._admitting = {event.name: event.purpose for event in definitions.events}
         self._admitting.update(dict.fromkeys((*ALWAYS_KEPT, *SHOP_FACTS), CONTRACT))
-        self._admitting.update(dict.fromkeys(LOCATION_EVENTS, LOCATION))
+        self._admitting.update(FIXED_PURPOSES)
         #: Purpose -> which events it admits, as what is taken out of the lake when it ends.
         self.admits = _admits(self._admitting, self.policy)
         self.lifecycle_slot: int | None = next(

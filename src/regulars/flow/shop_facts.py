@@ -59,8 +59,10 @@ class ShopFacts:
         return rest
 
     def _keep(self, event: Event, changes: Changes) -> None:
-        kind, said = KINDS[event.name], event.properties
         changes.add("events", self._day_of(event.time), event.name, 1)
+        kind, said = KINDS.get(event.name), event.properties
+        if kind is None:
+            return  # a review of an unknown author: the lake has it
         key = "|".join(str(said.get(name) or "").replace("|", " ")[:200] for name in _ABOUT[event.name])
         begins = milliseconds(said.get("starts")) if "starts" in said else event.time
         ends = milliseconds(said.get("ends")) if "ends" in said else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from regulars.core.definitions import CONTRACT, Definitions, Source
-from regulars.core.event import ALWAYS_KEPT, CONSENT, IDENTIFY, LOCATION_EVENTS, Event
+from regulars.core.event import ALWAYS_KEPT, CONSENT, FIXED_PURPOSES, IDENTIFY, Event
 from regulars.core.verdict import ADMITTED, NO_OWN_CONSENT, NOT_OF_SOURCE
 from regulars.profile.best_source import BROWSER_RANK, GROUPS, ROLE_RANKS, USUAL_RANKS
 from regulars.profile.hearing import Heard, hear
@@ -79,8 +79,8 @@ class Policy:
         if one.partner:
             if event.name in ALWAYS_KEPT and event.name not in (IDENTIFY, CONSENT):
                 return NOT_OF_SOURCE  # orders, aliases and wishes are between the customer and the shop
-            if event.name in LOCATION_EVENTS:
-                return NOT_OF_SOURCE  # a consent to a partner is none to be followed through the store
+            if event.name in FIXED_PURPOSES:
+                return NOT_OF_SOURCE  # a consent to a partner is none to be followed or to be quoted
             purpose = one.partner
         elif one.purposes is not None and purpose not in one.purposes:
             return NOT_OF_SOURCE

@@ -195,9 +195,16 @@ class Customers:
                         yield times.of(event)
 
     async def history(self, number: int, *, limit: int) -> tuple[list[Event], bool]:
-        """The newest events of the profile, each once; False where sealed ones could not be read."""
-        found = {(event.source, event.message_id): event for event in self.unsealed_events(number)}
-        _, person = self.records(number)
+        """The newest events of the profile, each once; False where sealed ones could not be read.
+
+        What the log still has of events that no consent admits is shown to nobody.
+        """
+        hot, person = self.records(number)
+        found = {
+            (event.source, event.message_id): event
+            for event in self.unsealed_events(number)
+            if self.engine.admits_event(event, hot.consent)
+        }
         analyst = self._services.analyst
         complete = analyst is not None
         if analyst is not None and self._services.state.select(MANIFEST, {"kind": "event"}, limit=1):

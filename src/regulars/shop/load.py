@@ -27,6 +27,7 @@ from regulars.core.definitions import (
     Trait,
 )
 from regulars.core.errors import Misconfigured, Rejected
+from regulars.core.event import FIXED_PURPOSES
 from regulars.core.mend import Mend
 from regulars.core.merchandising import Rule
 from regulars.core.sensitive import EDITION
@@ -223,8 +224,12 @@ def _read_events(draft: Draft, file: TomlFile) -> None:
         if entry is None:
             continue
         schema = json_schema(entry, ("events", name), file)
+        purpose = FIXED_PURPOSES.get(name, entry.purpose)
+        if raw.get("purpose", purpose) != purpose:
+            message = f"what {name!r} tells is admitted by the purpose {purpose!r} alone; leave `purpose` out"
+            file.report(("events", name, "purpose"), message, purpose)
         draft.events[name] = EventType(
-            name=name, purpose=entry.purpose, schema=schema, title=entry.title, keep_days=entry.keep_days
+            name=name, purpose=purpose, schema=schema, title=entry.title, keep_days=entry.keep_days
         )
 
 

@@ -5,7 +5,7 @@ they are brought together first. It is one module of this package and one entry 
 it from CSV, NDJSON and Parquet, and `POST /v1/touchpoints/{kind}` takes it as JSON.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from regulars.collect.files.kind import About, BadRow, FileKind, Said, identifie
 from regulars.collect.files.kind import Call as FileCall
 from regulars.collect.files.kind import Rows as FileRows
 from regulars.collect.plan import Failure
-from regulars.collect.wire import Envelope, Wrong, bounded, decoded, unreadable
+from regulars.collect.wire import RECEIVED, Envelope, Wrong, bounded, decoded, unreadable
 from regulars.core.errors import Rejected
 
 UTC = ZoneInfo("UTC")
@@ -51,7 +51,12 @@ class Touch(msgspec.Struct, frozen=True, kw_only=True):
     example: str
     event: str
     needs: tuple[str, ...]  # fields that a file of this kind has
-    formats: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()  # of files that are of this kind alone
+    #: The call once its message id is made, with what depends on when it was received (ms).
+    judge: Callable[[dict[str, Any], int], dict[str, Any]] | None = None
+    #: A row as it may lie in the log, where some of what comes may not.
+    clean: Callable[[dict[str, Any], Columns], dict[str, Any]] | None = None
+    options: Mapping[str, str] = {}  # fields that hold for a whole file, by `--set`
 
 
 def file_kind(touch: Touch) -> FileKind:
@@ -60,25 +65,32 @@ def file_kind(touch: Touch) -> FileKind:
 
     def calls(rows: FileRows, about: About) -> Iterator[FileCall | BadRow]:
         zone, known = ZoneInfo(about.time_zone), Columns(columns, about.mapping)
-        given = rows if touch.gather is None else _gathered(touch, rows, known, zone)
-        for line, row in given:
+        whole = {name: value for name, value in about.options.items() if name in touch.options}
+        read = ((line, {**whole, **said_of(row, known)}) for line, row in rows)
+        for line, row in read if touch.gather is None else _gathered(touch, read, zone):
             try:
-                said = said_of(row, known) if touch.gather is None else dict(row)
-                yield FileCall(line, 1, identified(touch.call(said, zone)))
+                call = identified(touch.call(dict(row), zone))
+                yield FileCall(line, 1, call if touch.judge is None else touch.judge(call, about.now))
             except Rejected as error:
-                yield BadRow(line, error.field, error.expected, error.got, ((line, row),))
+                yield BadRow(line, error.field, error.expected, error.got, ((line, _kept(touch, row, known)),))
 
     return FileKind(
         name=touch.name, title=touch.title, example=touch.example, event=touch.event, columns=columns,
-        needs=touch.needs, calls=calls, formats=touch.formats,
+        needs=touch.needs, calls=calls, keeps_others=False, formats=touch.formats, options=touch.options,
     )  # fmt: skip
 
 
-def _gathered(touch: Touch, rows: FileRows, known: Columns, zone: ZoneInfo) -> Iterator[tuple[int, Said]]:
-    marked = [{**said_of(row, known), _LINE: line} for line, row in rows]
+def _gathered(touch: Touch, read: Iterable[tuple[int, Said]], zone: ZoneInfo) -> Iterator[tuple[int, Said]]:
+    marked = [{**said, _LINE: line} for line, said in read]
     for said in touch.gather(marked, zone) if touch.gather is not None else marked:
         line = said.pop(_LINE, 0)
         yield int(line), said
+
+
+def _kept(touch: Touch, row: Said, known: Columns) -> Said:
+    """A row that waits to be mended, without what may not lie in the log."""
+    row = {name: value for name, value in row.items() if name.casefold() not in touch.never}
+    return row if touch.clean is None else touch.clean(row, known)
 
 
 #: Under which name a row's line goes along while rows are brought together.
@@ -115,6 +127,16 @@ class Rows:
         except (OverflowError, *UNREADABLE) as error:
             raise unreadable(error, f"rows of {self.touch.name} in JSON", body) from None
 
+    def stored(self, body: bytes) -> bytes:
+        """The body as it may lie in the log."""
+        if self.touch.clean is None:
+            return body
+        found = decoded(self.opened(body))
+        found["rows"] = [
+            self.touch.clean(row, self._columns) if isinstance(row, dict) else row for row in found["rows"]
+        ]
+        return msgspec.json.encode(found)
+
     def envelope(self, body: bytes) -> Envelope:
         """How many events the rows are."""
         held = decoded(self.opened(body))["rows"]
@@ -129,6 +151,8 @@ class Rows:
             payload = self.touch.call(said_of(event, self._columns), UTC)
             if payload.get("timestamp") is not None:
                 payload = identified(payload)
+            if self.touch.judge is not None:
+                payload = self.touch.judge(payload, int(outer.get(RECEIVED, 0)))
         except Rejected as error:
             reason = "missing_field" if error.got == "nothing" else "invalid_value"
             raise Wrong(Failure(reason, error.field, error.expected, error.got)) from None
