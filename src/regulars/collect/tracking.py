@@ -8,26 +8,28 @@ Models", 1989, section 6.2).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from math import log, sqrt
+from math import sqrt
 from statistics import median
 from typing import Literal, TypeAlias, cast
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-#: Local hours since day 0, or local days -> how many.
-Counts: TypeAlias = dict[int, int]
-Series: TypeAlias = NDArray[np.float64]
-State = Literal["sound", "degraded", "broken", "unknown"]
-Code = Literal[
-    "silent", "quieter", "flooded", "step_lost", "doubled", "failing", "field_empty", "repeated", "unnamed",
-    "orders_unseen", "orders_unbacked",
-]  # fmt: skip
+from regulars.collect.findings import Arrivals, Code, Counts, Finding, SourceHealth, State
+from regulars.collect.series import (
+    WEEK,
+    WEEKS,
+    Series,
+    dispersion,
+    evidence,
+    robust_share,
+    sometimes,
+    tail,
+    usual,
+)
 
-WEEK = 168  # hours
-#: Weeks that a week is compared with, and how many hours of history there must be before anything is said.
-WEEKS, LEARNING_HOURS = 8, 2 * WEEK
+#: How many hours of history there must be before anything is said.
+LEARNING_HOURS = 2 * WEEK
 #: Evidence (half the deviance) that a count is not the usual one: by chance about once in three million.
 EVIDENCE = 15.0
 #: A quiet day of a whole shop brings this share of the usual; what stopped is some evidence against that, too.
@@ -46,52 +48,6 @@ _DAYS_USUAL = 28
 _ORDER = "Order Completed"
 
 
-class Arrivals(msgspec.Struct):
-    """What was counted. Places are tuples of text, hours and days are local."""
-
-    arrived: dict[tuple[str, str], Counts] = {}  # source, event
-    empty: dict[tuple[str, str, str], Counts] = {}  # source, event, property
-    failed: dict[tuple[str, str, str, str], Counts] = {}  # source, event, reason, property
-    again: dict[tuple[str], Counts] = {}  # source
-    named: dict[tuple[str], Counts] = {}  # source
-    machines: dict[tuple[str], Counts] = {}  # source; they are in none of the others
-    skewed: dict[tuple[str], Counts] = {}  # source
-    told: dict[tuple[str, str], Counts] = {}  # source, who told: by day
-    told_money: dict[tuple[str, str], Counts] = {}
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that arrives otherwise than usual."""
-
-    code: Code
-    state: Literal["degraded", "broken"]
-    source: str
-    event: str = ""
-    field: str = ""
-    reason: str = ""  # of events that fail: the code of the first reason
-    since: int  # local hour in which it began
-    counted: float  # in these hours
-    expected: float
-    share: float  # of the usual; of what fails, is empty or repeated: of all
-    usual: float = 1.0  # the same before
-
-
-class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One source: its state, what it sent and sends usually."""
-
-    source: str
-    state: State
-    findings: list[Finding]
-    day: list[float]  # the last 24 whole hours
-    usual: list[float]  # what these hours usually bring
-    came: int  # in these hours
-    share: float | None  # of the usual
-    failed_share: float
-    repeated_share: float
-    named_share: float | None
-    learned_days: int
-
-
 #: Whether a source sends nothing on a local day because it is closed.
 Closed: TypeAlias = Callable[[str, int], bool]
 
@@ -106,20 +62,42 @@ class Watch:
         self._hours = (WEEKS + 1) * WEEK
         self._first = now - self._hours
         self._closed = closed
-        self.sources = sorted({source for source, _ in arrivals.arrived})
-        self._events = {place: self._series(counts) for place, counts in arrivals.arrived.items()}
+        self.sources = sorted(
+            {source for source, _ in arrivals.arrived}
+            | {source for source, *_ in (*arrivals.machines, *arrivals.failed)}
+        )
+        self._bulk = {source: self._bulk_hours(source) for source in self.sources}
+        self._imports = {source for source in self.sources if self._is_import(source)}
+        self._events = {place: self._live(place[0], counts) for place, counts in arrivals.arrived.items()}
         self._totals = {source: self._total(source) for source in self.sources}
         self._open = {source: self._open_hours(source) for source in self.sources}
         self._usual = {source: usual(total, self._open[source]) for source, total in self._totals.items()}
 
     def learned(self, source: str, event: str = "") -> int:
-        """Hours since the first that was counted."""
+        """Hours since the first that was counted; of a source that is heard live, since the first that came so."""
+        bulk = frozenset[int]() if source in self._imports else self._bulk[source]
         counted = [
-            min(counts)
+            min(live)
             for (of, name), counts in self._arrivals.arrived.items()
-            if of == source and (not event or name == event) and counts
+            if of == source and (not event or name == event) and (live := counts.keys() - bulk)
         ]
         return max(self._now - min(counted), 0) if counted else 0
+
+    def _bulk_hours(self, source: str) -> frozenset[int]:
+        """The hours of which most came long after they were over: an import of the past."""
+        past = self._arrivals.past.get((source,), {})
+        came: Counts = {}
+        for (of, name), counts in self._arrivals.arrived.items():
+            if of == source and past and not name.startswith("goal:"):
+                for hour, count in counts.items():
+                    came[hour] = came.get(hour, 0) + count
+        return frozenset(hour for hour, count in past.items() if 2 * count >= came.get(hour, 0))
+
+    def _is_import(self, source: str) -> bool:
+        """Whether nothing of the last weeks was heard live."""
+        bulk = self._bulk[source]
+        hours = {hour for (of, _), counts in self._arrivals.arrived.items() if of == source for hour in counts}
+        return bool(bulk) and not any(hour >= self._now - LEARNING_HOURS for hour in hours - bulk)
 
     def health(self) -> list[SourceHealth]:
         """Every source that ever sent."""
@@ -131,6 +109,9 @@ class Watch:
         found: list[Finding] = []
         for source in self.sources:
             if self.learned(source) < LEARNING_HOURS:
+                continue
+            if source in self._imports:  # how much comes when is up to whoever imports
+                found += self._shares(source)
                 continue
             volume = self._volume(source)
             found += volume
@@ -152,14 +133,20 @@ class Watch:
         failed = sum(self._sum(c) for place, c in self._arrivals.failed.items() if place[0] == source)
         again, named = (self._sum(of.get((source,), {})) for of in (self._arrivals.again, self._arrivals.named))
         came = float(total.sum())
+        machines, skewed = (self._sum(of.get((source,), {})) for of in (self._arrivals.machines, self._arrivals.skewed))
         return SourceHealth(
             source=source, state="unknown" if learned < LEARNING_HOURS else state, findings=findings,
             day=total.tolist(), usual=expected.tolist(), came=round(came),
-            share=came / float(expected.sum()) if learned >= LEARNING_HOURS and expected.sum() > 0 else None,
+            share=came / float(expected.sum()) if self._compares(source) and expected.sum() > 0 else None,
             failed_share=failed / (failed + came) if failed else 0.0,
             repeated_share=again / (again + came) if again else 0.0,
             named_share=named / came if came else None, learned_days=learned // 24,
+            imported=source in self._imports, machine_share=machines / (machines + came) if machines else 0.0,
+            skewed_share=min(skewed / came, 1.0) if came else 0.0,
         )  # fmt: skip
+
+    def _compares(self, source: str) -> bool:
+        return source not in self._imports and self.learned(source) >= LEARNING_HOURS
 
     # Volume -----------------------------------------------------------------------------------------------------
 
@@ -257,6 +244,9 @@ class Watch:
             came = self._events.get((source, name), self._totals[source])
             yield from self._share("failing", source, part, came + part, of=(name, field, reason))
         total = self._totals[source]
+        if (source,) in self._arrivals.machines:
+            part = self._series(self._arrivals.machines[source,])
+            yield from self._share("machines", source, part, total + part, worst="degraded", more=0.2)
         if (source,) in self._arrivals.again:
             part = self._series(self._arrivals.again[source,])
             yield from self._share("repeated", source, part, total + part, worst="degraded")
@@ -345,6 +335,13 @@ class Watch:
             share=came / wanted if wanted else came,
         )  # fmt: skip
 
+    def _live(self, source: str, counts: Mapping[int, int]) -> Series:
+        """Without the hours that were imported, where the source is heard live as well."""
+        bulk = self._bulk[source]
+        if not bulk or source in self._imports:
+            return self._series(counts)
+        return self._series({hour: count for hour, count in counts.items() if hour not in bulk})
+
     def _series(self, counts: Mapping[int, int]) -> Series:
         found = np.zeros(self._hours)
         for hour, count in counts.items():
@@ -361,96 +358,9 @@ class Watch:
         begins = self._now - self.learned(source)
         days = {day: not self._closed(source, day) for day in range(self._first // 24, self._now // 24 + 1)}
         hours = range(self._first, self._now)
-        return np.array([hour >= begins and days[hour // 24] for hour in hours], dtype=bool)
+        bulk = frozenset[int]() if source in self._imports else self._bulk[source]
+        return np.array([hour >= begins and days[hour // 24] and hour not in bulk for hour in hours], dtype=bool)
 
     def _sum(self, counts: Mapping[int, int]) -> float:
         """Of the last 24 whole hours."""
         return float(sum(count for hour, count in counts.items() if self._now - 24 <= hour < self._now))
-
-
-def usual(series: Series, counts: NDArray[np.bool_]) -> Series:
-    """What each hour usually brings: of the same hour of the weeks before, without the least and the most.
-
-    Hours of which `counts` is false say nothing and are expected to bring nothing.
-    """
-    rows = series.reshape(-1, WEEK)
-    told = counts.reshape(-1, WEEK)
-    found = np.zeros_like(rows)
-    for week in range(1, len(rows)):
-        past = np.where(told[:week][-WEEKS:], rows[:week][-WEEKS:], np.nan)
-        known = np.sum(~np.isnan(past), axis=0)
-        ordered = np.sort(past, axis=0)  # what is not known stands last
-        for hour in range(WEEK):
-            values = ordered[: known[hour], hour]
-            if len(values) >= 4:
-                values = values[1:-1]
-            found[week, hour] = values.mean() if len(values) else 0.0
-    return np.where(counts, found.reshape(-1), 0.0)
-
-
-def tail(gains: Series) -> int:
-    """How many of the last values together gain most; 0 when no end of the series gains anything.
-
-    >>> tail(np.array([-5.0, 3.0, -1.0, 4.0]))
-    3
-    """
-    sums = np.cumsum(gains[::-1])
-    best = int(np.argmax(sums)) if len(sums) else 0
-    return best + 1 if len(sums) and sums[best] > 0 else 0
-
-
-def evidence(counted: float, expected: float) -> float:
-    """Half the deviance of a Poisson count from what was expected.
-
-    >>> round(evidence(0, 15), 1), round(evidence(15, 15), 1)
-    (15.0, 0.0)
-    """
-    if expected <= 0:
-        return 0.0 if counted <= 0 else counted
-    return (counted * log(counted / expected) if counted > 0 else 0.0) - (counted - expected)
-
-
-def dispersion(series: Series, expected: Series) -> float:
-    """How much more a series varied than a Poisson count: Pearson's statistic by six hours, without its largest."""
-    size = len(series) // 6 * 6
-    counted, wanted = series[len(series) - size :].reshape(-1, 6).sum(1), expected[-size:].reshape(-1, 6).sum(1)
-    counted, wanted = counted[wanted >= 1], wanted[wanted >= 1]
-    if len(counted) < _FEWEST:
-        return 1.0
-    residuals = np.sort((counted - wanted) ** 2 / wanted)
-    return float(np.clip(residuals[: max(len(residuals) * 9 // 10, 1)].mean() * 1.4, 1.0, 20.0))
-
-
-def robust_share(part: Series, whole: Series) -> float:
-    """The median over days of how much one series is of another."""
-    size = len(part) // 24 * 24
-    parts, wholes = part[-size:].reshape(-1, 24).sum(1), whole[-size:].reshape(-1, 24).sum(1)
-    told = wholes > 0
-    if not told.any():
-        return 0.0
-    middle = float(np.median(parts[told] / wholes[told]))
-    return middle if middle > 0 else float(parts.sum() / wholes.sum())
-
-
-def sometimes(series: Series, expected: Series, size: float, share: float, direction: int) -> bool:
-    """Whether stretches that should have brought `size` were beyond a share of the usual now and then before."""
-    counted = wanted = 0.0
-    beyond = stretches = 0
-    for came, usual_now in zip(series.tolist(), expected.tolist(), strict=True):
-        counted, wanted = counted + came, wanted + usual_now
-        if wanted >= size:
-            stretches += 1
-            beyond += direction * (counted - share * wanted) > 0
-            counted = wanted = 0.0
-    return stretches == 0 or beyond > max(0.05 * stretches, 1 if stretches > 10 else 0)
-
-
-def worst(states: Iterable[State]) -> State:
-    """Of several states the one to go by.
-
-    >>> worst(["sound", "degraded"]), worst([])
-    ('degraded', 'unknown')
-    """
-    order: list[State] = ["broken", "degraded", "unknown", "sound"]
-    found = set(states)
-    return next((state for state in order if state in found), "unknown")

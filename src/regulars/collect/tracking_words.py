@@ -1,6 +1,6 @@
 """What tracking health found, in German and English: what happens, what it costs, how to mend it."""
 
-from regulars.collect.tracking import Finding
+from regulars.collect.findings import Finding
 
 #: Code -> language -> (what happens, how to mend it).
 _SAYS: dict[str, dict[str, tuple[str, str]]] = {
@@ -104,6 +104,16 @@ _SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "de": (
             "{share} der Ereignisse aus {source} seit {since} nennen niemanden, sonst {usual}",
             "Nachsehen, ob `identify` nach der Anmeldung noch aufgerufen wird und Anmelde-Token noch gelten",
+        ),
+    },
+    "machines": {
+        "en": (
+            "{share} of what {source} sends since {since} is of machines, usually {usual}; none of it counts",
+            "Nothing has to be done for the figures; block or limit them at the proxy if they are a burden",
+        ),
+        "de": (
+            "{share} dessen, was {source} seit {since} sendet, stammt von Maschinen, sonst {usual}; nichts davon zählt",
+            "Für die Zahlen ist nichts zu tun; am Proxy sperren oder begrenzen, wenn sie zur Last fallen",
         ),
     },
     "orders_unseen": {

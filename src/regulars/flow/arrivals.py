@@ -7,7 +7,7 @@ the hour in which it happened, so that an import fills the history; what is olde
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from regulars.collect.tracking import Arrivals, Counts
+from regulars.collect.findings import Arrivals, Counts
 from regulars.core.definitions import EventType
 from regulars.core.event import DECISION_SHOWN, GROUP, PAGE, SCREEN, Event, FailedEvent
 from regulars.core.identifier import is_person
@@ -27,15 +27,18 @@ REPEATED = "arrived_again"  # hour, source
 NAMED = "arrived_named"  # hour, source: events with an identifier of a person
 MACHINES = "arrived_machine"  # hour, source: events of machines, which are in no other of these counters
 SKEWED = "arrived_skewed"  # hour, source: events whose time was corrected, for their device's clock is wrong
+PAST = "arrived_past"  # hour, source: events that came long after they happened, as an import brings them
 #: By day, of the order: source, who told it (both, server, browser).
 TOLD, TOLD_MONEY = "order_told", "order_told_money"
 #: Counters of what came, which follow from what was taken in and not from what is.
-COUNTED = frozenset({ARRIVED, EMPTY, FAILING, REPEATED, NAMED, MACHINES, SKEWED})
+COUNTED = frozenset({ARRIVED, EMPTY, FAILING, REPEATED, NAMED, MACHINES, SKEWED, PAST})
 SEPARATOR = "\x1f"
 GOAL = "goal:"
 #: Days that are counted and kept: eight weeks to compare with, and this one. Of what fails or is empty, fewer.
 KEEP_DAYS = 63
 KEEP_DETAIL_DAYS = 15
+#: Nightly files and imports of history come later than this; of live traffic only what waited offline.
+LONG_AFTER_MS = 2 * 3_600_000
 #: Properties of an event that are looked at.
 MOST_FIELDS = 40
 _QUARTER_MS = 900_000
@@ -64,7 +67,10 @@ class Watcher:
     def note(self, events: Sequence[Event], codes: Mapping[int, Any], *, day: int, changes: Changes) -> None:
         """Count a batch's events; `codes` are their verdicts so far by offset, `day` the shop's day."""
         hour_of, hours = self._calendar.hour, dict[int, int]()
-        low, high = (day - KEEP_DAYS) * 24, (day + 2) * 24
+        # No event is later than its receipt; while a history is imported the shop's clock is behind.
+        newest = max([day, *(self._calendar.day(event.received_at) for event in events[-1:])])
+        low, high = (day - KEEP_DAYS) * 24, (newest + 2) * 24
+        past: dict[tuple[int, str], int] = {}
         groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
         again: dict[tuple[int, str], int] = {}
         named: dict[tuple[int, str], int] = {}
@@ -84,6 +90,9 @@ class Watcher:
                 place = hour, event.source
                 machines[place] = machines.get(place, 0) + 1
                 continue
+            if event.received_at - event.time > LONG_AFTER_MS:
+                place = hour, event.source
+                past[place] = past.get(place, 0) + 1
             key = hour, event.source, event.name
             mine = groups.get(key)
             if mine is None:
@@ -95,7 +104,7 @@ class Watcher:
                 named[place] = named.get(place, 0) + 1
         for (hour, source, name), properties in groups.items():
             self._note_group(hour, self._listed(source), name, properties, day, changes)
-        for counter, found in ((REPEATED, again), (NAMED, named), (MACHINES, machines)):
+        for counter, found in ((REPEATED, again), (NAMED, named), (MACHINES, machines), (PAST, past)):
             for (hour, source), count in found.items():
                 changes.add(counter, hour // 24, _key(hour, self._listed(source)), count)
 
@@ -196,7 +205,7 @@ def read(state: StateReader, *, day: int) -> Arrivals:
     by_counter: tuple[tuple[str, dict[Any, Counts], int], ...] = (
         (ARRIVED, found.arrived, KEEP_DAYS), (EMPTY, found.empty, KEEP_DETAIL_DAYS),
         (FAILING, found.failed, KEEP_DETAIL_DAYS), (REPEATED, found.again, KEEP_DAYS), (NAMED, found.named, KEEP_DAYS),
-        (MACHINES, found.machines, KEEP_DAYS), (SKEWED, found.skewed, KEEP_DAYS),
+        (MACHINES, found.machines, KEEP_DAYS), (SKEWED, found.skewed, KEEP_DAYS), (PAST, found.past, KEEP_DAYS),
     )  # fmt: skip
     for name, into, days in by_counter:
         for row in _rows(state, name, since=day - days, until=day):

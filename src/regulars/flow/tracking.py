@@ -6,7 +6,8 @@ from typing import Any, cast
 import msgspec
 
 from regulars.collect import tracking_words as words
-from regulars.collect.tracking import Arrivals, Finding, SourceHealth, State, Watch, worst
+from regulars.collect.findings import Arrivals, Finding, SourceHealth, State, worst
+from regulars.collect.tracking import Watch
 from regulars.core.calendar import Calendar
 from regulars.core.definitions import Definitions, Goal
 from regulars.core.event import ORDER_EVENTS
@@ -279,7 +280,7 @@ def _concerns(finding: Finding, event: str, counted: str, fields: set[str]) -> b
         return True
     if finding.code == "field_empty":
         return finding.event == event and finding.field in fields
-    return finding.event in (event, counted) and finding.code != "unnamed"
+    return finding.event in (event, counted) and finding.code not in ("unnamed", "machines")
 
 
 def _never(source: str) -> SourceHealth:

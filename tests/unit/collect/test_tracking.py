@@ -6,7 +6,8 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from regulars.collect.tracking import Arrivals, Finding, Watch
+from regulars.collect.findings import Arrivals, Finding
+from regulars.collect.tracking import Watch
 
 DAY_0 = 20_000  # a Wednesday
 WEEKS = 11

@@ -217,3 +217,71 @@ def test_closed_days_and_goals_are_checked() -> None:
     }
     assert said["goals.toml goals.sale.event"].suggestion == "Order Completed"
     assert "'Christmas'" in said["sources.toml sources.erp.closed"].message
+
+
+def imports(shop: Shop, days: int, *, tick_days: int = 28, start: int = BEGIN) -> int:
+    """A history, as the demo brings it: receipts of years later, a clock that moves on in leaps. When it ends."""
+    received = start + 3_000 * 24 * HOUR
+    for day in range(days):
+        begin = start + day * 24 * HOUR
+        batch = [
+            {
+                "type": "track", "event": "Order Completed", "messageId": f"h{day}-{at}", "userId": f"u{at}",
+                "timestamp": datetime.fromtimestamp((begin + at * 600_000) / 1000, UTC).isoformat(),
+                "properties": {"order_id": f"h{day}-{at}", "total": 10.0},
+            }
+            for at in range(40, 80)
+        ]  # fmt: skip
+        shop.log.append([NewRecord(EVENTS, "erp", "import", received, json.dumps({"batch": batch}).encode())])
+        if (day + 1) % tick_days == 0 or day + 1 == days:
+            shop.log.append([NewRecord(TICK, "clock", "", begin + 24 * HOUR, b"")])
+    shop.updater.run()
+    return start + days * 24 * HOUR
+
+
+def test_an_import_of_history_is_learned_from_and_no_alarm(shop: Shop) -> None:
+    end = imports(shop, 90)
+    for later in (0, 5, 24 * 6):  # nobody imports any more
+        found = shop.look(end + later * HOUR)
+        assert found.troubles == []
+    health = next(one.health for one in shop.look(end).sources if one.health.source == "erp")
+    assert (health.state, health.imported, health.share) == ("sound", True, None)
+    assert health.learned_days >= 60
+    assert next(one.state for one in shop.look(end).goals if one.goal == "purchase") == "sound"
+
+
+def test_a_source_that_is_heard_live_is_not_compared_with_what_it_imported(shop: Shop) -> None:
+    end = imports(shop, 30)
+    for hour in range(20 * 24):
+        shop.hour(end + hour * HOUR, [("erp", "Order Completed", {"order_id": f"l{hour}", "total": 1.0})], fold=False)
+    shop.hour(end + 20 * 24 * HOUR, [])
+    health = next(one for one in shop.look(end + 20 * 24 * HOUR).sources if one.health.source == "erp")
+    assert (health.health.state, health.health.imported, health.troubles) == ("sound", False, [])
+    assert health.health.learned_days == 20
+
+
+def test_a_source_whose_events_only_fail_says_so(shop: Shop) -> None:
+    shop.hour(BEGIN, [("web", "Product Viewed", {"id": "p1"})] * 3)
+    web = next(one.health for one in shop.look(BEGIN + HOUR).sources if one.health.source == "web")
+    assert (web.state, web.came, web.failed_share) == ("unknown", 0, 1.0)
+
+
+def test_machines_are_told_by_source_and_are_in_no_baseline(shop: Shop) -> None:
+    weeks(shop)
+    crawler = {"context": {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}}
+    at = datetime.fromtimestamp(BREAKS / 1000 + 5 * 3600 + 60, UTC).isoformat()
+    looks = [
+        {"type": "track", "event": "Product Viewed", "messageId": f"g{n}", "anonymousId": "g", "timestamp": at,
+         "properties": {"product_id": "p1"}, **crawler}
+        for n in range(400)
+    ]  # fmt: skip
+    before = {one.health.source: one.health.came for one in shop.look(BREAKS + 6 * HOUR).sources}
+    body = json.dumps({"batch": looks}).encode()
+    shop.log.append([NewRecord(EVENTS, "web", "batch", BREAKS + 6 * HOUR, body)])
+    shop.updater.run()
+    found = shop.look(BREAKS + 6 * HOUR)
+    web = next(one for one in found.sources if one.health.source == "web")
+    assert web.health.came == before["web"]
+    assert 0.2 < web.health.machine_share < 0.9
+    assert [one.finding.code for one in web.troubles] in ([], ["machines"])
+    assert next(one.state for one in found.goals if one.goal == "purchase") == "sound"

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get
 from markupsafe import Markup
 
-from regulars.collect.tracking import SourceHealth
+from regulars.collect.findings import SourceHealth
 from regulars.console import plots
 from regulars.console.visit import Asked, Visit, needs
 from regulars.flow.tracking import FieldUse, Source
