@@ -31,6 +31,7 @@ from regulars.api import (
     rows,
     sdk,
     touchpoints,
+    trace,
     tracking,
     vendor_settings,
     vendors,
@@ -64,6 +65,7 @@ HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *operations.HANDLERS,
     *profiles.HANDLERS,
+    trace.trace,
     *orders.HANDLERS,
     *catalog.HANDLERS,
     *commands.HANDLERS,

@@ -33,7 +33,12 @@ def tracking_fields(tracking: TrackingDesk, services: Services) -> Fields:
     return Fields(tracking.health.fields(services.state, now=services.clock()))
 
 
-@get("/v1/health/tracking/goals/{goal:str}", guards=[needs("profiles")], tags=["operations"], sync_to_thread=True)
+@get(
+    ["/v1/tracking/goals/{goal:str}", "/v1/health/tracking/goals/{goal:str}"],
+    guards=[needs("profiles")],
+    tags=["operations"],
+    sync_to_thread=True,
+)
 def tracking_of_goal(tracking: TrackingDesk, goal: str, language: _Language = "en") -> Soundness:
     """Whether the tracking of a goal of goals.toml, or of an event of the plan, is sound, and why not."""
     found = tracking.goal(goal, language)

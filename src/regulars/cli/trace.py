@@ -1,15 +1,15 @@
 """`regulars trace`."""
 
+import asyncio
 from pathlib import Path
 
 import click
 
-from regulars.api.problem import Problem
-from regulars.api.profiles import trace_of
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.core.errors import Rejected
 from regulars.runtime.build import reading_services
 from regulars.runtime.customers import Customers
+from regulars.runtime.traces import Trace, whole_trace
 from regulars.shop import load
 
 
@@ -23,11 +23,17 @@ def command(shop: Path, message_id: str, source: str | None, data: Path | None) 
     settings = settings_of(shop, data)
     services = reading_services(settings, load(settings.shop))
     try:
-        found = trace_of(services, Customers(services), message_id, source)
-    except Problem as problem:
-        raise Rejected(str(problem), field="MESSAGE_ID", expected=problem.expected, got=message_id) from None
+        found = asyncio.run(whole_trace(services, Customers(services), message_id, source))
+    except LookupError as error:
+        wanted = "a message id of the last 7 days"
+        raise Rejected(str(error), field="MESSAGE_ID", expected=wanted, got=message_id) from None
     finally:
         services.close()
+    for one in (found, *found.others):
+        _tell(one)
+
+
+def _tell(found: Trace) -> None:
     click.echo(f"{found.message_id} from {found.source}: {found.status}, {found.why}")
     for step in found.steps:
         facts = ", ".join(f"{name} {value}" for name, value in step.items() if name != "step")
@@ -37,3 +43,10 @@ def command(shop: Path, message_id: str, source: str | None, data: Path | None) 
         click.echo(f"  {failure['field']}: expected {failure['expected']}, got {failure['got']} ({failure['reason']})")
     if found.profile:
         click.echo(f"  profile {found.profile}")
+    changed = found.changed
+    if "unknown" in changed:
+        click.echo(f"  what it changed: {changed['unknown']}")
+    elif changed:
+        traits = [f"{name} {old!r} -> {new!r}" for name, (old, new) in changed["traits"].items()]
+        segments = [f"into {one}" for one in changed["entered"]] + [f"out of {one}" for one in changed["left"]]
+        click.echo("  changed: " + (", ".join([*traits, *segments]) or "no trait and no segment"))

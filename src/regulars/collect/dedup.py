@@ -40,6 +40,11 @@ def keys_of(messages: Iterable[tuple[str, str]]) -> Keys:
     return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
 
 
+def key_of(source: str, message_id: str) -> int:
+    """Half of the hash of one event, as a number that every store can hold."""
+    return int(keys_of([(source, message_id)])[0, 0] >> np.uint64(1))
+
+
 class SeenStep(Step):
     """A folded batch: which of its events came before, and what to write."""
 

@@ -89,6 +89,8 @@ TIMED = _table("timed", "offset:int data:blob")
 SHOP_FACT = _table(
     "shop_fact", "kind:text key:text time:int until:int told:int data:blob", 2, "kind time", "kind until"
 )
+#: Where events came again that had come before, by hash of source and message id, until the log forgets their record.
+AGAIN = _table("again", "key:int offset:int idx:int", 3, "offset")
 MANIFEST = _table(
     "manifest",
     "file:text kind:text day:int bucket:int rows:int bytes:int checksum:text first:int last:int until:int",
@@ -114,7 +116,7 @@ TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
-    DEVICE_CLOCK, TIMED, SHOP_FACT,
+    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from regulars.collect.clock import Said
-from regulars.collect.dedup import SeenIndex, SeenStep, keys_of
+from regulars.collect.dedup import SeenIndex, SeenStep, key_of, keys_of
 from regulars.collect.runs import Step
 from regulars.collect.tail import TailIndex, subject_hashes
 from regulars.core import log as kinds
@@ -141,8 +141,13 @@ class Intake:
         keys = keys_of((event.source, event.message_id) for event in events)
         step: SeenStep = self._seen.fold(keys, offsets, indexes, received_at=records[-1].time)
         fresh: list[Event] = []
+        again: set[int] = set()
         for event, duplicate in zip(events, step.duplicates.tolist(), strict=True):
             if duplicate:
+                key = key_of(event.source, event.message_id)
+                if key not in again:  # of a client that repeats itself without end, once a batch is enough
+                    again.add(key)
+                    changes.put(tables.AGAIN, (key, event.offset, event.index))
                 verdicts[event.offset].codes[event.index] = DUPLICATE
             else:
                 fresh.append(event)

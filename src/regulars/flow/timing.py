@@ -13,7 +13,7 @@ from regulars.collect.clock import AHEAD_MS, Said
 from regulars.collect.device_clock import DOUBT, FORGOTTEN_MS, MARKS, RECEIPT, DeviceClock, usual
 from regulars.core.event import Event
 from regulars.core.machine import VERDICT
-from regulars.core.state import DEVICE_CLOCK, IDENTIFIER, TIMED, Changes, Row, StateReader
+from regulars.core.state import AGAIN, DEVICE_CLOCK, IDENTIFIER, TIMED, Changes, Row, StateReader
 
 _encode = msgspec.msgpack.Encoder().encode
 _clock = msgspec.msgpack.Decoder(DeviceClock).decode
@@ -162,6 +162,8 @@ def forget_clocks(state: StateReader, changes: Changes, *, now: int, oldest_reco
     """Clocks that nothing was heard of for long (now, ms), and times of records that the log has forgotten."""
     for row in state.select(DEVICE_CLOCK, below={"seen": now - FORGOTTEN_MS}, limit=limit):
         changes.delete(DEVICE_CLOCK, cast(str, row[0]))
+    for row in state.select(AGAIN, below={"offset": oldest_record}, limit=limit):
+        changes.delete(AGAIN, (cast(int, row[0]), cast(int, row[1]), cast(int, row[2])))
     for row in state.select(TIMED, below={"offset": oldest_record}, limit=limit):
         changes.delete(TIMED, cast(int, row[0]))
 

@@ -170,7 +170,7 @@ def health_of(house: House) -> Health:
         lag_seconds=waited,
         seal_lag=max(folded - (sealed if isinstance(sealed, int) else 0), 0),
         log_records=max(head - first + 1, 0),
-        log_age_ms=None if born is None or head < first else max(services.clock() - born, 0),
+        log_age_ms=None if born is None or head < first or born > services.clock() else services.clock() - born,
         log_bytes=log_bytes,
         log_files=files,
         state_bytes=state_bytes["database"],
