@@ -1,5 +1,6 @@
 """Deciding over HTTP: consent, caps, what rides along, and what a browser may not learn."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -257,12 +258,26 @@ def test_recommendations_come_when_models_are_trained_and_say_whose_they_are(tmp
         assert all(one["reasons"] for one in picked["items"])
         assert len(picked["items"]) == 3 or picked["notes"], "never short without a note"
         assert not [note for note in picked.get("notes", []) if note["code"] == "no_consent"]
+        gone, reduced = picked["items"][0]["id"], picked["items"][-1]["id"]
+        upsert(product, {"id": reduced, "sale_price": 1.25})
+        sold_out = [{"id": gone, "store": "Graz", "stock": 0}]
+        assert product.http.post("/v1/catalog/stock", json=sold_out, auth=(SERVER_KEY, "")).status_code == 200
+        began = time.monotonic()
+        while gone in (shown := prices(product)) or shown.get(reduced, 125) != 125:
+            assert time.monotonic() - began < 10, shown
+        assert time.monotonic() - began < 1 or os.getloadavg()[0] > 2, "a level of stock is heeded within a second"
         refused = ask(product, PICKED, userId="ben", basket=["milk"])["placements"][PICKED]
         assert refused["notes"][0]["code"] == "no_consent"
         assert {reason["code"] for one in refused["items"] for reason in one["reasons"]} == {"popular"}
 
 
 PRODUCTS = ("tea", "milk", "bread", "jam", "butter")
+
+
+def prices(product: Product) -> dict[str, int]:
+    """What is recommended to Ana, with what it costs."""
+    items = ask(product, PICKED, userId="ana")["placements"][PICKED]["items"]
+    return {one["id"]: one["price"]["minor"] for one in items}
 
 
 def upsert(product: Product, *items: dict[str, Any]) -> None:

@@ -117,7 +117,7 @@ class Teller:
         self._languages = deciding.engine.definitions.shop.languages
         self._offers: dict[tuple[str, int, str], ToldOffer] = {}
         self._reasons: dict[tuple[object, ...], Reason] = {}
-        self._rows: dict[tuple[int, str], tuple[list[Recommended], list[ToldItem]]] = {}
+        self._rows: dict[tuple[int, str, int], tuple[list[Recommended], list[ToldItem]]] = {}
         self._changes = -1  # of the shelf, that `_rows` were made with
 
     def tell(self, answer: Answer, language: str, *, verified: bool, explain: bool = False) -> Told:
@@ -136,7 +136,7 @@ class Teller:
             if placement.offers:
                 self._tell_offer(told, slot, answer, place, language)
             if placement.recommend:
-                told.items = self._items(row, language)
+                told.items = self._items(row, language, answer.now)
                 if verified and row.propensities:
                     told.item_propensities = row.propensities
                 if verified and explain and (row.removed or row.moved):
@@ -208,23 +208,23 @@ class Teller:
             ruled(self._deciding.rules.rules[at].rule, items, language, self._languages) for at, items in did.items()
         ]
 
-    def _items(self, row: ItemRow, language: str) -> list[ToldItem]:
+    def _items(self, row: ItemRow, language: str, now: int) -> list[ToldItem]:
         """The items of a row. The row that everybody without consent gets is told once."""
         if not row.shared:
-            return self._tell_items(row.items, language)
+            return self._tell_items(row.items, language, now)
         changes = self._deciding.shelf.changes
         if changes != self._changes:
             self._changes = changes
             self._rows.clear()
-        key = (id(row.items), language)
+        key = (id(row.items), language, now // 60_000)  # a reduction begins and ends with a minute
         known = self._rows.get(key)
         if known is None or known[0] is not row.items:
             if len(self._rows) >= _MOST_ROWS:
                 self._rows.clear()
-            known = self._rows[key] = row.items, self._tell_items(row.items, language)
+            known = self._rows[key] = row.items, self._tell_items(row.items, language, now)
         return known[1]
 
-    def _tell_items(self, shown: list[Recommended], language: str) -> list[ToldItem]:
+    def _tell_items(self, shown: list[Recommended], language: str, now: int) -> list[ToldItem]:
         spoken = {
             str(other) for one in shown for reason in one.reasons if (other := reason.arguments.get("item")) is not None
         }
@@ -235,6 +235,7 @@ class Teller:
                 one.item,
                 items.get(one.item),
                 [self._reason(r.code, r.arguments, titles, language) for r in one.reasons],
+                now,
             )
             for one in shown
         ]
@@ -286,10 +287,11 @@ def in_language(texts: Mapping[str, str], language: str, known: Sequence[str]) -
     return next(iter(texts.values()), "")
 
 
-def _item(identifier: str, item: CatalogItem | None, reasons: list[Reason]) -> ToldItem:
+def _item(identifier: str, item: CatalogItem | None, reasons: list[Reason], now: int) -> ToldItem:
     if item is None:  # the models know it, the catalogue does not
         return ToldItem(identifier, reasons=reasons)
-    price = None if item.price is None else Price(item.price, item.currency)
+    minor = item.price_at(now)
+    price = None if minor is None else Price(minor, item.currency)
     return ToldItem(item.id, item.title, price, item.link, item.image, reasons)
 
 

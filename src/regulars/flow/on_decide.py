@@ -68,6 +68,7 @@ class Answer(msgspec.Struct, frozen=True):
     rows: list[ItemRow]
     scores: list[float]
     row: list[object] | None = None  # what conditions were tested on, when an explanation was asked for
+    now: int = 0  # ms
 
 
 class _Compiled(msgspec.Struct, frozen=True):
@@ -263,7 +264,7 @@ class OnDecide:
             shown += [one.item for one in row.items]
             rows.append(row)
         told = row_of(self.table, facts) if explain else None
-        return Answer(identifier, customer, plan, decided, rows, self._scores, told)
+        return Answer(identifier, customer, plan, decided, rows, self._scores, told, now)
 
     def _moment(self, facts: Facts, customer: Customer, visit: "_Visit", seed: int) -> Moment:
         """What rules look at. Of somebody who does not want to be profiled they see nothing personal."""

@@ -1,6 +1,8 @@
 """An import sends each call once, and goes on where it stopped."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -249,3 +251,36 @@ def test_a_file_is_known_by_its_columns(columns: str, kind: str) -> None:
 def test_columns_that_say_nothing_need_the_option() -> None:
     with pytest.raises(Rejected, match="--kind"):
         recognised(["a", "b"], {}, "csv", "f.csv")
+
+
+GROWTH = """
+import gzip, resource, sys
+from pathlib import Path
+from regulars.core.definitions import Definitions, Shop
+from regulars.importing import Given, Imported, run_import
+from regulars.importing.products import Seen
+
+class Dropped:
+    items_ = 0
+    def products(self, rows): self.items_ += len(rows)
+
+def run(rows):
+    path = Path(sys.argv[1])
+    with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as stream:
+        stream.write("id\\ttitle\\tprice\\tavailability\\tdescription\\n")
+        stream.writelines(f"{n}\\tKäse {n}\\t1,99 EUR\\tin_stock\\t{'viel Text ' * 40}\\n" for n in range(rows))
+    given = Given(path=path, kind="merchant", format="csv")
+    found = run_import(given, Definitions(shop=Shop(name="s")), Dropped())
+    assert (found.calls, found.bad) == (rows, 0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+small = run(5_000)
+print(run(200_000) - small)
+"""
+
+
+@pytest.mark.slow
+def test_a_feed_of_200000_items_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", GROWTH, str(tmp_path / "feed.tsv.gz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert int(done.stdout) < 20, "MB beyond those of a feed of 5,000 items"
