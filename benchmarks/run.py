@@ -25,6 +25,7 @@ SHARED = {
     "fixture_year",
     "identity_traps",
     "machine_traffic",
+    "shared_data",
 }
 
 

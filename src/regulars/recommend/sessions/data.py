@@ -210,18 +210,32 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What changed since a model was fitted: sessions that came, and owners whose sessions leave.
 
     A small value that one process writes and those that serve apply. Later changes are added with `then`: what is
-    forgotten leaves the base and what came before in the delta, not what comes after.
+    forgotten leaves the base and what came before in the delta, not what comes after. `removed` holds the forgotten
+    sessions of the base for models that keep counts and have to take them out again.
     """
 
     added: Sessions = NO_SESSIONS
     forgotten: frozenset[int] = frozenset()  # owners whose sessions of the base are gone
+    removed: Sessions = NO_SESSIONS
+
+    @classmethod
+    def forget(cls, base: Sessions, owners: Iterable[int]) -> "Delta":
+        """The change that takes everything of these owners out of models fitted on `base`."""
+        gone = frozenset(owners)
+        return cls(forgotten=gone, removed=base.where(base.owned_by(gone)))
 
     def then(self, later: "Delta") -> "Delta":
         """This change, then another one."""
-        kept = self.added
+        kept, removed = self.added, later.removed
         if later.forgotten and len(kept):
             kept = kept.where(~kept.owned_by(later.forgotten))
-        return Delta(added=kept.plus(later.added), forgotten=self.forgotten | later.forgotten)
+        if self.forgotten and len(removed):  # forgotten twice
+            removed = removed.where(~removed.owned_by(self.forgotten))
+        return Delta(
+            added=kept.plus(later.added),
+            forgotten=self.forgotten | later.forgotten,
+            removed=self.removed.plus(removed),
+        )
 
     def apply(self, base: Sessions) -> Sessions:
         """The sessions that a fresh fit would see."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from regulars.recommend.interactions import Float64, Int32
+from regulars.recommend.interactions import Float32, Float64, Int32
 from regulars.recommend.sessions.walk import Base, Late, Scratch, Tables
 
 
@@ -28,7 +28,7 @@ def match(prefix: Int32, last: int, newest: int, base: Base, late: Late, tables:
         one = prefix[end - 1 - back]
         if one < 0 or (one >= base_items and one >= late_items) or repeated(prefix, end - 1 - back):
             continue
-        add = tables.back[back] * tables.idf[one]
+        add = tables.back[min(last, end), back] * tables.idf[one]
         here, stop, other, other_stop = 0, 0, 0, 0
         if one < base_items:
             here, stop = base.posting_start[one], base.posting_start[one + 1]
@@ -54,6 +54,7 @@ def match(prefix: Int32, last: int, newest: int, base: Base, late: Late, tables:
             if scratch.likeness[session] == 0.0:
                 scratch.touched[count] = session
                 scratch.matched[session] = where
+                scratch.back[session] = back
                 count += 1
             scratch.likeness[session] += add
     return count
@@ -107,7 +108,7 @@ def gather(prefix: Int32, kept: int, base: Base, late: Late, tables: Tables, scr
     result = 0
     for at in range(kept):
         session = scratch.touched[at]
-        worth = scratch.worth[at]
+        worth = scratch.worth[at] * tables.latest[scratch.back[session]]
         centre = np.int64(scratch.matched[session])
         is_late = session >= sessions
         row = session - sessions if is_late else session
@@ -136,7 +137,29 @@ def gather(prefix: Int32, kept: int, base: Base, late: Late, tables: Tables, scr
     scores = np.empty(result)
     for at in range(result):
         item = items[at]
-        scores[at] = scratch.score[item] * tables.damp[item]
+        scores[at] = scratch.score[item] * tables.rare[item]
         scratch.score[item] = 0.0
         scratch.mark[item] = False
     return items, scores
+
+
+@njit(cache=True, nogil=True)
+def climb(
+    root: Int32,
+    feature: Int32,
+    limit: Float64,
+    left: Int32,
+    right: Int32,
+    value: Float64,
+    depth: Int32,  # noqa: ARG001 - as the arrays of `ranker.Trees` stand
+    rows: Float32,
+) -> Float64:
+    """The sum of the leaves that each candidate comes to."""
+    total = np.zeros(len(rows))
+    for tree in range(len(root)):
+        for candidate in range(len(rows)):
+            node = root[tree]
+            while left[node] != node:
+                node = left[node] if rows[candidate, feature[node]] <= limit[node] else right[node]
+            total[candidate] += value[node]
+    return total

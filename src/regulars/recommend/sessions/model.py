@@ -2,16 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from regulars.recommend.interactions import Int32, Mask
-from regulars.recommend.model import NOTHING, Column, Scored, top
+from regulars.recommend.model import NOTHING, Column, Scored
 from regulars.recommend.sessions.data import Delta, Sessions, UInt8
 
 DAY_MS = 86_400_000
+Numbers = TypeVar("Numbers", bound=NDArray[Any])
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 
@@ -42,7 +44,7 @@ class SessionModel(ABC):
 
     @abstractmethod
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
-        """Candidates in any order, each once. Without `review` none of them is in the prefix."""
+        """Candidates, each once; among equals the first is the better. Without `review` none is in the prefix."""
 
     @abstractmethod
     def explain(self, prefix: Int32, item: int) -> Evidence | None:
@@ -70,20 +72,46 @@ class SessionModel(ABC):
         allowed: Mask | None = None,
         review: bool = True,
     ) -> Scored:
-        """At most `n` items, best first, ties by position; none of `exclude`, only what `allowed` lets through.
+        """At most `n` items, best first; none of `exclude`, only what `allowed` lets through.
 
         With `review` products of the running visit may come again ("continue shopping"); without, only others
         ("discover").
         """
-        return top(self.score(prefix, review=review), n, exclude, allowed)
+        return best(self.score(prefix, review=review), n, exclude, allowed)
 
     def add(self, sessions: Sessions) -> Delta:
         """The change that brings these sessions in."""
         return Delta(added=sessions)
 
-    def forget(self, owner: int) -> Delta:
-        """The change that takes everything of one owner out."""
-        return Delta(forgotten=frozenset((owner,)))
+    def forget(self, owner: int, sessions: Sessions | None = None) -> Delta:
+        """The change that takes everything of one owner out.
+
+        A model that keeps counts needs the `sessions` that it was fitted on to take the owner's out again.
+        """
+        return Delta(forgotten=frozenset((owner,))) if sessions is None else Delta.forget(sessions, (owner,))
+
+
+def best(scored: Scored, n: int, exclude: Int32 = NOTHING, allowed: Mask | None = None) -> Scored:
+    """The `n` best candidates, best first, those of one score in the order given. Filters before it cuts."""
+    items, scores = scored.items, scored.scores
+    if allowed is not None:
+        keep = allowed[items]
+        items, scores = items[keep], scores[keep]
+    if len(exclude):
+        keep = ~np.isin(items, exclude)
+        items, scores = items[keep], scores[keep]
+    if len(items) > 4 * n > 0:
+        keep = scores >= np.partition(scores, len(scores) - n)[len(scores) - n]
+        items, scores = items[keep], scores[keep]
+    order = np.argsort(-scores, kind="stable")[: max(n, 0)]
+    return Scored(items[order], scores[order])
+
+
+def frozen(column: Numbers) -> Numbers:
+    """The same array, read only as a memory map is: numba compiles for each kind of array anew."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
 
 
 def coded(settings: msgspec.Struct) -> UInt8:

@@ -8,21 +8,19 @@ from the match inside the neighbour (STAN).
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Float64, Int32, Int64
 from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions import walk as plain
 from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded
+from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, frozen
 from regulars.recommend.sessions.walk import Base, Int16, Late, Scratch, Tables
 
-Numbers = TypeVar("Numbers", bound=NDArray[Any])
 MOST_EVENTS = 32_000  # of one session: places are 16 bits wide
 _DISTANCES = 64
 
@@ -33,6 +31,9 @@ class Neighbouring(msgspec.Struct, frozen=True, kw_only=True):
     newest: int = 1000  # sessions looked at per product of the visit
     neighbours: int = 500  # sessions that have a say
     last: int = 10  # events of the running visit that count
+    decay: Literal["halving", "linear"] = (
+        "halving"  # of weights by place in the running visit; linear: as Serenade has it
+    )
     back_half_life: float = 1.5  # in events from the end of the running visit
     age_half_life: int = 0  # in units of a session's end: milliseconds
     after_half_life: float = 1.5  # in events behind the match
@@ -40,7 +41,7 @@ class Neighbouring(msgspec.Struct, frozen=True, kw_only=True):
     before: float = 0.7  # what stands before the match against what stands behind it
     idf: float = 1.0  # power of ln(sessions / sessions with the product) in likeness
     length: float = 0.3  # power of a neighbour's length that divides its weight
-    damp: float = 0.0  # power of a candidate's frequency that divides its score
+    rare: float = 0.0  # power of the same logarithm by which a candidate's score is multiplied
     review: float = 0.3  # factor of products that are in the running visit
 
     def __post_init__(self) -> None:
@@ -92,7 +93,7 @@ class Neighbours(SessionModel):
         delta: Delta = Delta(),
         compiled: bool | None = None,
     ) -> None:
-        read_only: Any = map(_frozen, base)
+        read_only: Any = map(frozen, base)
         self.base = Base(*read_only)
         self.end = end
         self.owner = owner
@@ -180,6 +181,13 @@ class Neighbours(SessionModel):
         known = len(self.end)
         return int(self.end[session] if session < known else self.delta.added.end[session - known])
 
+    def with_settings(self, settings: Neighbouring) -> Self:
+        """The same sessions under other settings; the index is not built again."""
+        newest = int(self.end[-1]) if len(self.end) else 0
+        base = self.base._replace(weight=_weight(self.base.start, self.end, settings, newest))
+        compiled = self._walk is not plain.walk
+        return type(self)(base, self.end, self.owner, settings, delta=self.delta, compiled=compiled)
+
     def with_delta(self, delta: Delta) -> Self:
         """The same index with added sessions beside it and those of forgotten owners passed over."""
         return type(self)(
@@ -197,13 +205,6 @@ class Neighbours(SessionModel):
         settings = decoded(found.pop("settings"), Neighbouring)
         end, owner = found.pop("end"), found.pop("owner")
         return cls(Base(**found), end, owner, settings, compiled=compiled)  # type: ignore[arg-type]
-
-
-def _frozen(column: Numbers) -> Numbers:
-    """The same array, read only as a memory map is: numba compiles for each kind of array anew."""
-    view = column.view()
-    view.flags.writeable = False
-    return view
 
 
 def _index(sessions: Sessions) -> tuple[Int64, Int32, Int16]:
@@ -267,16 +268,24 @@ def _late(base: Base, end: Int64, owner: Int64, settings: Neighbouring, delta: D
 
 def _tables(settings: Neighbouring, holding: Int64, sessions: int) -> Tables:
     """The weights, from how many sessions hold each item."""
-    held = np.maximum(holding, 1).astype(np.float64)
+    rarity = np.log1p(max(sessions, 1) / np.maximum(holding, 1))
+    back = np.arange(settings.last)
     offset = np.arange(-_DISTANCES, _DISTANCES + 1)
     behind = _halved(np.maximum(offset - 1, 0), settings.after_half_life)
     ahead = settings.before * _halved(np.maximum(-offset - 1, 0), settings.before_half_life)
+    if settings.decay == "linear":
+        by_length = np.maximum(np.arange(settings.last + 1)[:, None] - back, 1).astype(np.float64)
+        latest = np.maximum(1 - 0.1 * (back + 1), 0.0)
+    else:
+        by_length = np.tile(_halved(back, settings.back_half_life), (settings.last + 1, 1))
+        latest = np.ones(settings.last)
     return Tables(
         # A weight of zero would look like a session that was not met.
-        back=np.maximum(_halved(np.arange(settings.last), settings.back_half_life), 1e-12),
+        back=np.maximum(by_length, 1e-12),
+        latest=latest,
         distance=np.where(offset >= 0, behind, ahead),
-        idf=np.log1p(max(sessions, 1) / held) ** settings.idf,
-        damp=held**-settings.damp,
+        idf=rarity**settings.idf,
+        rare=rarity**settings.rare,
         review=np.asarray([settings.review]),
     )
 

@@ -41,10 +41,11 @@ class Late(NamedTuple):
 class Tables(NamedTuple):
     """Weights that both ways of walking look up, so that they compute with the same numbers."""
 
-    back: Float64  # by events back from the end of the running visit
+    back: Float64  # by length of the running visit and events back from its end
+    latest: Float64  # by events back of the latest item that a neighbour shares
     distance: Float64  # by offset from the match in a neighbour; the middle is the match itself
     idf: Float64  # by item
-    damp: Float64  # by item: what its score is multiplied by
+    rare: Float64  # by item: what its score is multiplied by
     review: Float64  # one number: factor of items that are in the running visit
 
 
@@ -52,11 +53,13 @@ class Scratch(NamedTuple):
     """Room to compute in, all zero between calls."""
 
     likeness: Float64  # by session
-    matched: Int16  # by session
+    matched: Int16  # by session: the place of the latest item of the visit in it
+    back: Int16  # by session: how far back in the visit that item is
     touched: Int64
     worth: Float64
     score: Float64  # by item
     mark: Mask  # by item
+    first: Int32  # by item; need not be zero
 
     @classmethod
     def of(cls, sessions: int, items: int, touched: int) -> "Scratch":
@@ -64,10 +67,12 @@ class Scratch(NamedTuple):
         return cls(
             likeness=np.zeros(sessions),
             matched=np.zeros(sessions, np.int16),
+            back=np.zeros(sessions, np.int16),
             touched=np.zeros(touched, np.int64),
             worth=np.zeros(touched),
             score=np.zeros(items),
             mark=np.zeros(items, np.bool_),
+            first=np.zeros(items, np.int32),
         )
 
 
@@ -89,12 +94,12 @@ def walk(
     offset = np.clip(place - np.repeat(met.place, length), -half, half) + half
     worth = np.repeat(met.worth, length) * tables.distance[offset]
     np.add.at(scratch.score, items, worth)
-    found = np.sort(items)
-    if len(found):
-        found = found[np.flatnonzero(np.diff(found, prepend=-1))]
+    at = np.arange(len(items), dtype=np.int32)
+    scratch.first[items[::-1]] = at[::-1]
+    found = items[scratch.first[items] == at]  # each item where it was met first
     known = prefix[(prefix >= 0) & (prefix < len(scratch.score))]
     scratch.score[np.unique(known)] *= tables.review[0]
-    scores = scratch.score[found] * tables.damp[found]
+    scores = scratch.score[found] * tables.rare[found]
     scratch.score[found] = 0.0
     return found, scores
 
@@ -107,11 +112,13 @@ def meet(
     likeness, matched = scratch.likeness, scratch.matched
     lists: list[Int64] = []
     items, back = latest_first(prefix, last, known)
-    for one, add in zip(items.tolist(), (tables.back[back] * tables.idf[items]).tolist(), strict=True):
+    adds = tables.back[min(len(prefix), last), back] * tables.idf[items]
+    for one, behind, add in zip(items.tolist(), back.tolist(), adds.tolist(), strict=True):
         sessions, places = postings(one, newest, base, late)
         new = likeness[sessions] == 0.0
         fresh = sessions[new]
         matched[fresh] = places[new]
+        scratch.back[fresh] = behind
         lists.append(fresh)
         likeness[sessions] += add  # a session stands once in the list of an item
     touched = np.concatenate(lists) if lists else np.empty(0, np.int64)
@@ -130,7 +137,7 @@ def meet(
         ties = np.flatnonzero(worth == floor)
         keep[ties[: neighbours - int(keep.sum())]] = True
         touched, worth = touched[keep], worth[keep]
-    return Met(touched, worth, matched[touched].astype(np.int64))
+    return Met(touched, worth * tables.latest[scratch.back[touched]], matched[touched].astype(np.int64))
 
 
 def postings(item: int, newest: int, base: Base, late: Late) -> tuple[Int64, Int16]:

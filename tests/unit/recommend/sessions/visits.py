@@ -21,7 +21,8 @@ settings = st.builds(
     age_half_life=st.sampled_from([0, 3, 10]),
     idf=st.sampled_from([0.0, 1.0, 1.7]),
     length=st.sampled_from([0.0, 0.5]),
-    damp=st.sampled_from([0.0, 0.3]),
+    rare=st.sampled_from([0.0, 0.3]),
+    decay=st.sampled_from(["halving", "linear"]),
     review=st.sampled_from([0.0, 0.4, 1.0]),
 )
 

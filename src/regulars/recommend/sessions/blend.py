@@ -1,0 +1,143 @@
+"""The blend of session models: candidates of all parts in one order, learned on the newest sessions.
+
+Settings of the neighbours are searched and the order is learned on the newest sessions, with parts fitted on the older
+ones; then the parts are fitted again on all. The same for every shop, without anything set by hand.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import msgspec
+import numpy as np
+
+from regulars.recommend.interactions import Float32, Float64, Int32, Mask
+from regulars.recommend.model import NOTHING, Column, Scored
+from regulars.recommend.sessions import ranker as ranking
+from regulars.recommend.sessions.cases import cases_of
+from regulars.recommend.sessions.data import Delta, Sessions
+from regulars.recommend.sessions.linear import Linear, Regression
+from regulars.recommend.sessions.model import Evidence, SessionModel, best
+from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours
+from regulars.recommend.sessions.ranker import Logit, Ranker, Ranking, fast_rank
+from regulars.recommend.sessions.search import Search, search
+from regulars.recommend.sessions.signals import SIGNALS, Parts, SignalBuilder
+
+
+class Mixing(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the blend."""
+
+    search: Search = Search()
+    ranking: Ranking = Ranking()
+    cases: int = 14_000  # that the order is learned from
+    linear_age: float = 1 / 3  # half-life of sessions in the linear model, in parts of the time they span
+    filled: int = 1000  # popular products that stand behind everything else
+
+
+class SessionBlend(SessionModel):
+    """Neighbours, linear model, rules and figures, weighed by trees or by a linear score."""
+
+    name: ClassVar[str] = "session_blend"
+
+    def __init__(self, parts: Parts, ranker: Ranker, filled: int = 1000) -> None:
+        self.parts = parts
+        self.ranker = ranker
+        self._filled = filled
+        self._builder = SignalBuilder(parts)
+        self._rank = fast_rank(ranker)
+
+    @classmethod
+    def fit(
+        cls, sessions: Sessions, items: int, settings: Mixing = Mixing(), *, neighbours: Neighbouring | None = None
+    ) -> Self:
+        """Search, learn the order, fit the parts on all sessions. `neighbours` spares the search."""
+        chosen = neighbours or search(sessions, items, settings.search)
+        older, newest = sessions.tail(settings.search.tail)
+        builder = SignalBuilder(_parts(older, items, chosen, settings))
+        return cls(_parts(sessions, items, chosen, settings), _learned(builder, newest, settings), settings.filled)
+
+    def score(self, prefix: Int32, *, review: bool = True) -> Scored:
+        """The candidates by the learned order; behind them what else neighbours hold, then what sells."""
+        known = prefix[(prefix >= 0) & (prefix < self.parts.neighbours.items)]
+        if not len(known):
+            return self._behind(Scored(np.empty(0, np.int32), np.empty(0)), NOTHING, prefix, review=review)
+        items, rows, others = self._builder.build(known, review=review)
+        return self._behind(Scored(items, self._rank(rows)), others, prefix, review=review)
+
+    def _behind(self, ranked: Scored, others: Int32, prefix: Int32, *, review: bool) -> Scored:
+        """More items behind those that are ranked, in the order given, so that filters leave a full row."""
+        more = np.concatenate((others, self.parts.figures.popular[: self._filled]))
+        hidden = ranked.items if review else np.concatenate((ranked.items, prefix))
+        more = more[~np.isin(more, hidden)]
+        _, first = np.unique(more, return_index=True)
+        more = more[np.sort(first)]
+        floor = float(ranked.scores.min()) if len(ranked.scores) else 0.0
+        return Scored(
+            np.concatenate((ranked.items, more)),
+            np.concatenate((ranked.scores, floor - 1 - np.arange(len(more), dtype=np.float64))),
+        )
+
+    def recommend(
+        self, prefix: Int32, n: int, *, exclude: Int32 = NOTHING, allowed: Mask | None = None, review: bool = True
+    ) -> Scored:
+        """At most `n` items, best first; the long rest is only looked at where filters leave too few."""
+        known = prefix[(prefix >= 0) & (prefix < self.parts.neighbours.items)]
+        if len(known):
+            items, rows, others = self._builder.build(known, review=review)
+            ranked = Scored(items, self._rank(rows))
+            found = best(ranked, n, exclude, allowed)
+            if len(found.items) >= n:
+                return found
+            return best(self._behind(ranked, others, prefix, review=review), n, exclude, allowed)
+        return best(self.score(prefix, review=review), n, exclude, allowed)
+
+    def explain(self, prefix: Int32, item: int) -> Evidence | None:
+        """What similar visits say of it, else what the linear model says."""
+        return self.parts.neighbours.explain(prefix, item) or self.parts.linear.explain(prefix, item)
+
+    def with_delta(self, delta: Delta) -> Self:
+        """The neighbours know new sessions and forget at once; the order and the figures stay as they were learned."""
+        return type(self)(self.parts.with_delta(delta), self.ranker, self._filled)
+
+    def columns(self) -> Mapping[str, Column]:
+        """The arrays of all parts and of the order."""
+        kind = "logit" if isinstance(self.ranker, Logit) else "trees"
+        order = {f"{kind}.{name}": column for name, column in ranking.columns(self.ranker).items()}
+        return {**self.parts.columns(), **order, "filled": np.asarray([self._filled], np.int64)}
+
+    @classmethod
+    def restore(cls, columns: Mapping[str, Column]) -> Self:
+        """The blend of these columns."""
+        order = {
+            name.partition(".")[2]: column for name, column in columns.items() if name.startswith(("logit.", "trees."))
+        }
+        return cls(Parts.restore(columns), ranking.restore(order), int(columns["filled"].astype(np.int64)[0]))
+
+
+def _parts(sessions: Sessions, items: int, chosen: Neighbouring, settings: Mixing) -> Parts:
+    span = int(sessions.end[-1] - sessions.end[0]) if len(sessions) else 0
+    linear = Regression(age_half_life=round(settings.linear_age * span))
+    return Parts.fit(sessions, items, Neighbours.fit(sessions, items, chosen), Linear.fit(sessions, items, linear))
+
+
+def _learned(builder: SignalBuilder, newest: Sessions, settings: Mixing) -> Ranker:
+    """An order from the events of the newest sessions."""
+    rows: list[Float32] = []
+    wanted: list[Mask] = []
+    for prefix, target in cases_of(newest, settings.cases, seed=settings.ranking.seed):
+        items, table, _ = builder.build(prefix)
+        hit = items == target
+        if not hit.any():
+            continue
+        rows.append(table)
+        wanted.append(hit)
+    if not rows:
+        return Logit(_starting())
+    sizes = np.asarray([len(one) for one in wanted], np.int64)
+    return ranking.learn(np.concatenate(rows), np.concatenate(wanted), sizes, settings.ranking)
+
+
+def _starting() -> Float64:
+    """Without sessions to learn from: by the neighbours."""
+    weight = np.zeros(len(SIGNALS) + 1)
+    weight[SIGNALS.index("neighbours")] = 1.0
+    return weight

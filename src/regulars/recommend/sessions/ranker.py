@@ -1,0 +1,184 @@
+"""From features of candidates to one order: regression trees by LightGBM (the extra `[ml]`), or a linear score.
+
+Trees are learned with LambdaMART (Burges, "From RankNet to LambdaRank to LambdaMART", 2010) and kept as plain arrays:
+serving needs neither LightGBM nor a compiler. Without the extra, weights of a conditional logit are learned: the chance
+of each candidate to be the one that came next.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from regulars.recommend.interactions import Float32, Float64, Int32, Int64, Mask
+from regulars.recommend.model import Column
+from regulars.recommend.sessions.model import frozen
+
+
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of learning the order."""
+
+    trees: int = 120
+    leaves: int = 31
+    depth: int = 7
+    rate: float = 0.08
+    least: int = 80  # candidates in a leaf
+    threads: int = 1  # more threads than free cores make LightGBM many times slower
+    use_trees: bool | None = None  # None: where LightGBM is installed
+    ridge: float = 1.0  # of the linear score
+    seed: int = 1
+
+
+class Trees(NamedTuple):
+    """Nodes of all trees one after the other: the left child follows its node, leaves point at themselves."""
+
+    root: Int32  # by tree
+    feature: Int32
+    limit: Float64  # up to it goes left
+    left: Int32
+    right: Int32
+    value: Float64  # of a leaf
+    depth: Int32  # one number: steps until every path has ended
+
+
+class Logit(NamedTuple):
+    """A linear score of standardised features."""
+
+    weight: Float64
+
+
+Ranker = Trees | Logit
+
+
+def learn(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking = Ranking()) -> Ranker:
+    """Learn from groups of candidates, one after the other, of which one each was wanted."""
+    use_trees = find_spec("lightgbm") is not None if how.use_trees is None else how.use_trees
+    return _trees(rows, wanted, sizes, how) if use_trees else _logit(rows, wanted, sizes, how)
+
+
+def rank(ranker: Ranker, rows: Float32) -> Float64:
+    """A score for each candidate."""
+    if isinstance(ranker, Logit):
+        scores: Float64 = rows @ ranker.weight[:-1] + ranker.weight[-1]
+        return scores
+    node = np.repeat(ranker.root[None, :], len(rows), axis=0)
+    candidate = np.arange(len(rows))[:, None]
+    for _ in range(int(ranker.depth[0])):
+        goes_left = rows[candidate, ranker.feature[node]] <= ranker.limit[node]
+        node = np.where(goes_left, ranker.left[node], ranker.right[node])
+    # Tree after tree, as the compiled way adds them up.
+    total = np.zeros(len(rows))
+    for tree in range(node.shape[1]):
+        total += ranker.value[node[:, tree]]
+    return total
+
+
+def fast_rank(ranker: Ranker) -> Callable[[Float32], Float64]:
+    """`rank` for one ranker, compiled where the extra `[fast]` is installed."""
+    if isinstance(ranker, Logit) or find_spec("numba") is None:
+        return partial(rank, ranker)
+    from regulars.recommend.sessions import fast
+
+    arrays: Any = [frozen(array) for array in ranker]
+    climb: Callable[[Float32], Float64] = partial(fast.climb, *arrays)
+    return climb
+
+
+def columns(ranker: Ranker) -> Mapping[str, Column]:
+    """The arrays of a ranker."""
+    return ranker._asdict()
+
+
+def restore(found: Mapping[str, Column]) -> Ranker:
+    """The ranker of these arrays."""
+    kind = Logit if "weight" in found else Trees
+    arrays: Any = [found[name] for name in kind._fields]
+    return kind(*arrays)
+
+
+def _trees(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking) -> Trees:
+    import lightgbm
+
+    settings = {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": 100,
+        "learning_rate": how.rate,
+        "num_leaves": how.leaves,
+        "max_depth": how.depth,
+        "min_data_in_leaf": how.least,
+        "lambda_l2": 5.0,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "num_threads": how.threads,
+        "seed": how.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    data = lightgbm.Dataset(rows, wanted.astype(np.int32), group=sizes, free_raw_data=True)
+    booster = lightgbm.train(settings, data, how.trees)
+    return _flat([tree["tree_structure"] for tree in booster.dump_model()["tree_info"]])
+
+
+def _flat(trees: list[dict[str, Any]]) -> Trees:
+    """The trees as arrays."""
+    feature: list[int] = []
+    limit: list[float] = []
+    left: list[int] = []
+    right: list[int] = []
+    value: list[float] = []
+
+    def put(node: dict[str, Any], depth: int) -> tuple[int, int]:
+        """Where the node stands, and how deep its paths go."""
+        place = len(feature)
+        is_leaf = "leaf_value" in node
+        feature.append(0 if is_leaf else int(node["split_feature"]))
+        limit.append(0.0 if is_leaf else float(node["threshold"]))
+        value.append(float(node["leaf_value"]) if is_leaf else 0.0)
+        left.append(place)
+        right.append(place)
+        if is_leaf:
+            return place, depth
+        left[place], one = put(node["left_child"], depth + 1)
+        right[place], other = put(node["right_child"], depth + 1)
+        return place, max(one, other)
+
+    placed = [put(tree, 0) for tree in trees]
+    return Trees(
+        np.asarray([root for root, _ in placed], np.int32),
+        np.asarray(feature, np.int32),
+        np.asarray(limit),
+        np.asarray(left, np.int32),
+        np.asarray(right, np.int32),
+        np.asarray(value),
+        np.asarray([max((depth for _, depth in placed), default=0)], np.int32),
+    )
+
+
+def _logit(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking) -> Logit:
+    """Conditional logit (McFadden, 1974) by Newton's method; what is the same for a whole group has no say."""
+    mean, spread = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    spread[spread < 1e-9] = 1
+    table = (rows - mean) / spread
+    starts = np.cumsum(sizes) - sizes
+    weight = np.zeros(rows.shape[1])
+    ridge = how.ridge * np.eye(rows.shape[1])
+    for _ in range(20):
+        score = table @ weight
+        score -= np.repeat(np.maximum.reduceat(score, starts), sizes)
+        chance = np.exp(score)
+        chance /= np.repeat(np.add.reduceat(chance, starts), sizes)
+        expected = np.add.reduceat(table * chance[:, None], starts)
+        slope = (chance - wanted) @ table + how.ridge * weight
+        bend = (table * chance[:, None]).T @ table - expected.T @ expected + ridge
+        step = np.linalg.solve(bend, slope)
+        weight -= step
+        if float(np.abs(step).max()) < 1e-4:
+            break
+    slopes = weight / spread
+    return Logit(np.append(slopes, -float(slopes @ mean)))

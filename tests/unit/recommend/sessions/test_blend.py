@@ -1,0 +1,98 @@
+"""The blend on made-up visits with a habit: products come in pairs, and what was looked at is looked at again."""
+
+import numpy as np
+import pytest
+
+from regulars.recommend.interactions import Int32
+from regulars.recommend.sessions import ranker
+from regulars.recommend.sessions.blend import Mixing, SessionBlend
+from regulars.recommend.sessions.cases import cases_of, hits, ranks
+from regulars.recommend.sessions.data import Delta, Sessions
+from regulars.recommend.sessions.neighbours import Neighbouring
+from regulars.recommend.sessions.ranker import Ranking
+from regulars.recommend.sessions.search import Search, search
+from tests.unit.recommend.sessions.visits import prefix_of
+
+SHOP = 60
+
+
+def habits(count: int, seed: int) -> Sessions:
+    """Visits along chains of products; after three events the first comes again."""
+    chance = np.random.default_rng(seed)
+    visits = []
+    for _ in range(count):
+        first = int(SHOP * chance.random() ** 2)
+        visit = [first, (first + 1) % SHOP, (first + int(chance.integers(2, 4))) % SHOP]
+        visits.append([*visit, first] if chance.random() < 0.7 else visit)
+    return Sessions.of_lists(visits, owners=[1 + number % 9 for number in range(count)])
+
+
+VISITS = habits(1500, 1)
+HOW = Neighbouring(newest=50, neighbours=50)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["trees", "logit"])
+def blend(request: pytest.FixtureRequest) -> SessionBlend:
+    how = Mixing(ranking=Ranking(use_trees=request.param, trees=30, least=5))
+    return SessionBlend.fit(VISITS, SHOP, how, neighbours=HOW)
+
+
+def test_the_order_that_is_learned_beats_the_neighbours_alone(blend: SessionBlend) -> None:
+    cases = cases_of(habits(200, 2))
+    found, alone = hits(ranks(blend, cases, k=5)), hits(ranks(blend.parts.neighbours, cases, k=5))
+    assert found.reciprocal_rank > alone.reciprocal_rank + 0.02
+
+
+def test_a_blend_is_its_columns(blend: SessionBlend) -> None:
+    restored = SessionBlend.restore(blend.columns())
+    for prefix in (prefix_of(3, 4), prefix_of(SHOP - 1), prefix_of(5, 5, 9)):
+        one, other = blend.recommend(prefix, 10), restored.recommend(prefix, 10)
+        assert one.items.tolist() == other.items.tolist()
+        assert one.scores.tolist() == other.scores.tolist()
+
+
+def test_filters_leave_a_full_row(blend: SessionBlend) -> None:
+    allowed = np.zeros(SHOP, np.bool_)
+    allowed[40:] = True
+    for prefix in (prefix_of(3, 4), prefix_of(), prefix_of(SHOP + 7)):
+        found = blend.recommend(prefix, 12, exclude=prefix_of(41), allowed=allowed, review=False).items.tolist()
+        assert len(set(found)) == 12
+        assert set(found) <= set(range(40, SHOP)) - {41, *prefix.tolist()}
+
+
+def test_without_review_no_product_of_the_visit_is_shown(blend: SessionBlend) -> None:
+    prefix = prefix_of(3, 4, 6)
+    assert 3 in blend.recommend(prefix, 10).items.tolist()
+    assert not set(blend.recommend(prefix, SHOP, review=False).items.tolist()) & set(prefix.tolist())
+
+
+def test_a_visit_of_new_products_still_shows_them_again(blend: SessionBlend) -> None:
+    """A product that came after the training is a candidate once the catalogue knows it."""
+    late = blend.with_delta(Delta(added=Sessions.of_lists([[SHOP, 3], [SHOP, 3]])))
+    assert SHOP in late.recommend(prefix_of(SHOP), 10).items.tolist()
+    assert 3 in late.recommend(prefix_of(SHOP), 10).items.tolist()
+
+
+def test_a_forgotten_owner_leaves_the_evidence(blend: SessionBlend) -> None:
+    before, after = (model.explain(prefix_of(3), 4) for model in (blend, blend.with_delta(blend.forget(1))))
+    assert before is not None
+    assert after is not None
+    assert after.visits < before.visits
+
+
+def test_the_compiled_trees_give_the_same_scores(blend: SessionBlend) -> None:
+    rows = np.random.default_rng(1).random((50, 23), np.float32).astype(np.float32) * 8
+    assert ranker.fast_rank(blend.ranker)(rows).tolist() == ranker.rank(blend.ranker, rows).tolist()
+
+
+def test_the_search_gives_the_same_settings_again() -> None:
+    how = Search(rounds=((10, 60), (4, 120)))
+    chosen = search(VISITS, SHOP, how)
+    assert chosen == search(VISITS, SHOP, how)
+    assert search(Sessions.of_lists([]), SHOP) == Neighbouring()
+
+
+def test_a_shop_without_visits_has_a_blend_that_answers() -> None:
+    empty: Int32 = prefix_of()
+    one = SessionBlend.fit(Sessions.of_lists([[0, 1], [2]]), SHOP, neighbours=HOW)
+    assert set(one.recommend(empty, 5).items.tolist()) == {0, 1, 2}
