@@ -30,6 +30,7 @@ from regulars.api import (
     rights,
     rows,
     sdk,
+    search,
     touchpoints,
     trace,
     tracking,
@@ -55,6 +56,7 @@ from regulars.runtime.tracking import TrackingDesk
 HOT: tuple[Callable[[Services, Metrics], dict[str, Route]], ...] = (
     intake.routes,
     decide.routes,
+    search.routes,
     vendors.routes,
     vendor_settings.routes,
     webhooks.routes,

@@ -1,8 +1,8 @@
 """Search products by text: typing errors, word beginnings, German compounds and umlauts, article numbers, filters.
 
 Tantivy (MIT, one wheel without a compiler) keeps the index in memory; what a word means is decided in `words`. Each
-word of a query has to be found: as itself, as a beginning (the last one, which may still be typed), with one or two
-letters wrong, or as part of a compound. Where nothing has all words, products with some answer, and the answer says so.
+word of a query has to be found: as itself, as the beginning of one, with one or two letters
+wrong, or as part of a compound. Where nothing has all words, products with some answer, and the answer says so.
 """
 
 from collections import Counter
@@ -19,7 +19,8 @@ from regulars.core.errors import Rejected
 
 #: What a match is worth by where it was found; the rarity of a word (BM25) multiplies the first four.
 _TITLE, _PARTS, _CATEGORY, _BRAND, _TEXT = 4.0, 2.0, 1.2, 2.0, 0.6
-_CODE, _BEGINNING, _ONE_WRONG, _TWO_WRONG = 40.0, 2.0, 1.5, 0.5
+_CODE, _BEGINNING, _FIRST_PART, _ONE_WRONG, _TWO_WRONG = 40.0, 2.0, 1.6, 1.5, 0.5
+_HEAD = 0.3
 _ONE_WRONG_FROM, _TWO_WRONG_FROM = 4, 8  # letters
 _HEAP = 32_000_000  # bytes that the writer gathers documents in
 LONGEST_QUERY = 200  # characters
@@ -142,8 +143,10 @@ class ProductIndex:
         query = Query.boolean_query([(Occur.Should, whole), (Occur.Should, code)])
         found: Any = searcher.search(_within(query, limits), MOST_HITS)
         partly = False
-        if not found.count and len(clauses) > 1:
+        heads = [self._part(head) for word in telling if (head := self._lexicon.head(word))]
+        if not found.count and len(clauses) + len(heads) > 1:
             partly = True
+            clauses += [Query.boost_query(head, _HEAD) for head in heads]
             query = Query.boolean_query([(Occur.Should, one) for one in clauses])
             found = searcher.search(_within(query, limits), MOST_HITS)
         hits, categories, brands = [], Counter[str](), Counter[str]()
@@ -194,14 +197,37 @@ class ProductIndex:
         if parts:
             each = [self._part(part) for part in parts]
             meant.append(Query.boolean_query([(Occur.Must, one) for one in each]))
-        if typed and len(word) > 1:
+        elif len(word) >= _TWO_WRONG_FROM and word.isalpha():
+            meant += self._halves(word, typed=typed)
+        if (typed and len(word) > 1) or len(word) >= _ONE_WRONG_FROM:
+            # "kinder" begins "Kinderfahrrad", whether or not the catalogue uses the word alone.
             beginning = Query.fuzzy_term_query(schema, "word", word, 0, prefix=True)
-            meant.append(Query.boost_query(beginning, _BEGINNING))
+            meant.append(Query.boost_query(beginning, _BEGINNING if typed else _FIRST_PART))
         if len(word) >= _ONE_WRONG_FROM and word.isalpha():
             meant.append(Query.boost_query(Query.fuzzy_term_query(schema, "word", word, 1), _ONE_WRONG))
         if len(word) >= _TWO_WRONG_FROM and word.isalpha():
             meant.append(Query.boost_query(Query.fuzzy_term_query(schema, "word", word, 2), _TWO_WRONG))
         return Query.disjunction_max_query(meant, 0.1)
+
+    def _halves(self, word: str, *, typed: bool) -> list[Query]:
+        """A compound of which one half is known, and the other is misspelt or still being typed."""
+        found = []
+        first, rest = self._lexicon.beginning(word)
+        if first:
+            found.append(self._both(first, rest, typed=typed))
+        last = self._lexicon.head(word)
+        if last and (at := word.rfind(last)) >= _ONE_WRONG_FROM:
+            found.append(self._both(last, word[:at], typed=False))
+        return found
+
+    def _both(self, known: str, rest: str, *, typed: bool) -> Query:
+        meant = [Query.fuzzy_term_query(self._schema, "word", rest, 0, prefix=True)] if typed else []
+        if len(rest) >= _ONE_WRONG_FROM:
+            meant.append(Query.fuzzy_term_query(self._schema, "word", rest, 1))
+        if not meant:
+            return Query.empty_query()
+        other = Query.disjunction_max_query(meant, 0.1)
+        return Query.boolean_query([(Occur.Must, self._part(known)), (Occur.Must, other)])
 
     def _part(self, part: str) -> Query:
         names = (("title", _TITLE), ("parts", _PARTS), ("category", _CATEGORY))

@@ -96,6 +96,30 @@ class Lexicon:
                 self._parts[token] = parts
         return parts
 
+    def head(self, token: str) -> str:
+        """The stem of the longest word of the catalogue that a token ends with, "" where there is none.
+
+        In German the last part says what it is: who asks for a "Skihelm" that nobody has is shown a "Helm".
+
+        >>> Lexicon(["Helm"]).head("skihelm")
+        'helm'
+        """
+        for begin in range(1, len(token) - _LEAST_STEM + 1):
+            if self._knows(token[begin:]):
+                return stem(token[begin:])
+        return ""
+
+    def beginning(self, token: str) -> tuple[str, str]:
+        """The stem of the longest word of the catalogue that a token begins with, and the rest; "", "" without one.
+
+        >>> Lexicon(["Kinder", "Fahrrad"]).beginning("kinderfaradd")
+        ('kind', 'faradd')
+        """
+        for end in range(len(token) - _LEAST_PART, _LEAST_STEM - 1, -1):
+            if self._knows(token[:end]):
+                return stem(token[:end]), token[end:]
+        return "", ""
+
     def _split(self, token: str, begin: int, seen: dict[int, tuple[str, ...] | None]) -> tuple[str, ...] | None:
         """The fewest words from `begin` on; None where none add up. The whole token itself does not count."""
         if begin in seen:

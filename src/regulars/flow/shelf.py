@@ -1,7 +1,7 @@
 """The shelf: what deciding needs of the catalogue, held in memory and refreshed as products change."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import msgspec
@@ -58,6 +58,7 @@ class Shelf:
         self.version = 0  # grows when availability changed
         self.changes = 0  # grows when anything may have changed
         self._mask: tuple[int, Catalogue, NDArray[np.bool_]] | None = None
+        self.watch: Callable[[str, bytes], None] | None = None  # told each row that is read, by the thread that reads
 
     def refresh(self) -> bool:
         """Look at what changed; whether there is more to look at now."""
@@ -166,6 +167,8 @@ class Shelf:
         self.changes += 1
         for identifier, data in rows:
             self._items.pop(identifier, None)
+            if self.watch is not None:
+                self.watch(identifier, data)
             if _is_available(_availability(data)):
                 unavailable.discard(identifier)
             else:
