@@ -107,13 +107,9 @@ def wait_sealed(product: Product, rows: int) -> None:
 
 
 def cpu(processes: list[psutil.Process]) -> float:
-    """User and system time of the server's processes and their children so far."""
-    found = 0.0
-    for process in processes:
-        for one in (process, *process.children(recursive=True)):
-            times = one.cpu_times()
-            found += times.user + times.system
-    return found
+    """User and system time of the server's processes and their children so far, each process once."""
+    found = {one.pid: one for process in processes for one in (process, *process.children(recursive=True))}
+    return sum(times.user + times.system for times in (one.cpu_times() for one in found.values()))
 
 
 if __name__ == "__main__":

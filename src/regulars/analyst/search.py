@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +38,8 @@ _BODIES = frozenset({"body"})
 #: Hits that are reported of one file; more say nothing new.
 _MOST = 20
 _MOST_PLACES = 10_000  # looked at in one stretch of data
+#: Files that are searched side by side.
+THREADS = 2
 #: Begin of a folder with planted identifiers; the process that made it follows.
 _PLANTED = "planted-"
 
@@ -58,20 +61,27 @@ def search(folders: Sequence[Path], keys: Sequence[str], *, lake: Groups | None 
     """Every place below the folders that holds an identifier in any form; of a lake only the row groups named."""
     forms = patterns(keys)
     finder = Finder(forms)
-    found: list[Hit] = []
+
+    def searched(asked: tuple[Path, Sequence[int] | None]) -> list[Hit]:
+        found: list[Hit] = []
+        with contextlib.suppress(FileNotFoundError):  # replaced meanwhile
+            found.extend(_search_file(asked[0], forms, finder, asked[1]))
+        return found
+
+    with ThreadPoolExecutor(THREADS) as threads:  # they read and compare without the interpreter's lock
+        return [hit for hits in threads.map(searched, _files(folders, lake)) for hit in hits]
+
+
+def _files(folders: Sequence[Path], lake: Groups | None) -> Iterator[tuple[Path, Sequence[int] | None]]:
+    """The files to be searched, with the row groups to be read of them."""
     for folder in folders:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             if not path.is_file() or path.name.endswith("-shm"):
                 continue
-            groups = None
-            if lake is not None and store_of(path) == "lake":
-                name = path.relative_to(folder / "lake").as_posix()
-                if name not in lake:
-                    continue
-                groups = lake[name]
-            with contextlib.suppress(FileNotFoundError):  # replaced meanwhile
-                found += _search_file(path, forms, finder, groups)
-    return found
+            if lake is None or store_of(path) != "lake":
+                yield path, None
+            elif (name := path.relative_to(folder / "lake").as_posix()) in lake:
+                yield path, lake[name]
 
 
 def sweep_planted(data: Path) -> None:
@@ -90,10 +100,10 @@ def prove(keys: Sequence[str], data: Path) -> dict[str, int]:
     sweep_planted(data)
     with tempfile.TemporaryDirectory(prefix=f"{_PLANTED}{os.getpid()}-", dir=data) as name:
         folder = Path(name)
-        for plant in _PLANTS.values():
+        for plant in PLANTS.values():
             plant(folder, list(keys))
         hits = search([folder], keys)
-        counted = dict.fromkeys(_PLANTS, 0)
+        counted = dict.fromkeys(PLANTS, 0)
         for hit in hits:
             if hit.store in counted:
                 counted[hit.store] += 1
@@ -259,7 +269,8 @@ def _plant_other(folder: Path, keys: list[str]) -> None:
     (folder / "export.csv").write_text("\n".join(lines), encoding="utf-8")
 
 
-_PLANTS: dict[str, Callable[[Path, list[str]], None]] = {
+#: By store.
+PLANTS: dict[str, Callable[[Path, list[str]], None]] = {
     "state": _plant_state,
     "state (write-ahead log)": _plant_wal,
     "log": _plant_log,

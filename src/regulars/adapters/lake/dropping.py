@@ -22,12 +22,15 @@ from regulars.adapters.lake.splicing import NotSpliceable
 from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile, bucket_of
 from regulars.core.traces import MASK, spelled_in_text, texts, values
 
-#: Parts that are looked at and written side by side; Parquet is decoded without the interpreter's lock.
-THREADS = 2
+#: Parts that are looked at and written side by side: Parquet is decoded without the interpreter's lock, and while some
+#: wait for the disk, others compute.
+THREADS = 4
 #: Columns in which the events of others may name somebody; short and dictionary-encoded.
 _NAMING = ("identifiers", "claims")
 #: JSON columns in which they may: facts may be the identifier whatever its length, the others spell it in a text.
 _JSON_FACTS, _JSON_TEXTS = "traits", ("properties", "context")
+#: The Kelvin sign and the long s, which are k and s when capitals do not matter.
+_ALSO_ASCII = ("\u212a".encode(), "\u017f".encode())
 _dictionaries = [*(f"{name}.list.element" for name in _NAMING), _JSON_FACTS, "context"]
 
 
@@ -73,6 +76,8 @@ class _Erased:
         self.keys = pa.array(keys, pa.string())
         self.values = sorted({key.partition(":")[2] for key in keys})
         self.spelled = spelled_in_text(keys)
+        self._texts = [_quoted(value)[1:-1] for value in values(f":{one}" for one in self.values)]
+        self._facts = [*map(_quoted, self.values), *self._texts]
         #: Whether a part is worth decoding: every form in which columns may hold the person.
         self.finder = Finder([*texts(keys), *(key.lower().encode() for key in keys), *map(_short, self.values)])
         bounds = [drop.offset for drop in drops if drop.erases]
@@ -82,14 +87,16 @@ class _Erased:
     def __bool__(self) -> bool:
         return len(self.keys) > 0
 
-    def told_by(self, name: str, column: Any) -> Any:
+    def told_by(self, name: str, column: Any) -> list[int]:
         """Rows of a JSON column that may spell one of the values."""
-        wanted = [_quoted(value) for value in self.values] if name == _JSON_FACTS else []
-        wanted += [_quoted(value)[1:-1] for value in values(f":{one}" for one in self.values)]
-        found: Any = pa.array(np.zeros(len(column), bool))
-        for value in wanted:
-            found = pc.or_(found, pc.match_substring(column, value, ignore_case=True))
-        return found
+        small = _small_letters(column)
+        found: Any = None
+        for value in self._facts if name == _JSON_FACTS else self._texts:
+            if small is not None and value.isascii() and value.lower().encode() not in small:
+                continue  # to look row by row takes a hundred times as long
+            rows = pc.match_substring(column, value, ignore_case=True)
+            found = rows if found is None else pc.or_(found, rows)
+        return [] if found is None else np.flatnonzero(found.to_numpy(zero_copy_only=False)).tolist()
 
     def taken_out(self, name: str, text: str) -> str:
         """A JSON text of a column without the values."""
@@ -122,17 +129,19 @@ def _rewrite(
     if not relevant and not named:
         return _Looked(part, read=False)
     try:
-        groups = _concerned(folder, part, relevant, question)
+        known = words.read(folder.path(part))
+        groups = _concerned(known, relevant, question)
         if groups == []:
             return _Looked(part, read=False)
-        with pq.ParquetFile(folder.path(part), memory_map=True) as file:
-            if groups is None and not _worth_reading(folder, part, relevant, erased):
-                return _Looked(part, read=True)
-            looked = range(file.num_row_groups) if groups is None else groups
-            read = {number: file.read_row_group(number, use_threads=False) for number in looked}
-            others = [number for number in range(file.num_row_groups) if number not in read]
+        if groups is None and not _worth_reading(folder, part, relevant, erased):
+            return _Looked(part, read=True)
+        data = folder.path(part).read_bytes()
     except FileNotFoundError as error:
         raise MissingPart(folder.path(part)) from error
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        looked = range(file.num_row_groups) if groups is None else groups
+        read = {number: file.read_row_group(number, use_threads=False) for number in looked}
+        others = [number for number in range(file.num_row_groups) if number not in read]
     kept: dict[int, pa.Table] = {}
     removed = changed = 0
     for number, table in read.items():
@@ -143,29 +152,31 @@ def _rewrite(
     if not kept:
         return _Looked(part, read=True)
     encoding = Encoding(rows_per_group, tables.DICTIONARY[part.kind])
-    new, groups = _written(folder, part, read, kept, others, encoding)
-    return _Looked(part, True, removed, changed, True, new, groups)
-
-
-def _written(
-    folder: Folder, part: PartFile, read: dict[int, pa.Table], kept: dict[int, pa.Table], others: Sequence[int],
-    encoding: Encoding,
-) -> tuple[PartFile | None, list[int] | None]:  # fmt: skip
-    """The part with what is kept of row groups that were read, the others as they are; which are not copies."""
-    if others:
+    if known and others:
         with contextlib.suppress(NotSpliceable):
-            new = folder.replace_groups(part, kept, encoding)
-            left = [number for number in sorted({*read, *others}) if number not in kept or kept[number].num_rows]
-            return new, [at for at, number in enumerate(left) if number in kept]
-        with pq.ParquetFile(folder.path(part)) as file:
-            read = read | {number: file.read_row_group(number, use_threads=False) for number in others}
-    rest = pa.concat_tables([kept.get(number, read[number]) for number in sorted(read)])
+            new = folder.replace_groups(part, data, known, kept, encoding)
+            rest = [number for number in range(len(known)) if number not in kept or kept[number].num_rows]
+            written = [at for at, number in enumerate(rest) if number in kept]
+            return _Looked(part, True, removed, changed, True, new, written)
+    whole = _whole(folder, part, data, read | kept, encoding)
+    return _Looked(part, True, removed, changed, True, whole)
+
+
+def _whole(
+    folder: Folder, part: PartFile, data: bytes, kept: dict[int, pa.Table], encoding: Encoding
+) -> PartFile | None:
+    """The part written anew as a whole, with what is kept of row groups that were read; None when nothing is."""
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        tables_ = [
+            kept[number] if number in kept else file.read_row_group(number, use_threads=False)
+            for number in range(file.num_row_groups)
+        ]
+    rest = pa.concat_tables(tables_)
     if not rest.num_rows:
-        return None, None
-    new = folder.write(
+        return None
+    return folder.write(
         rest, kind=part.kind, day=part.day, until=part.until, bucket=part.bucket, encoding=encoding
     )  # fmt: skip
-    return new, None
 
 
 def _left(table: pa.Table, drops: Sequence[Drop], erased: _Erased | None) -> tuple[pa.Table, int, int]:
@@ -177,12 +188,13 @@ def _left(table: pa.Table, drops: Sequence[Drop], erased: _Erased | None) -> tup
     return kept, removed, changed
 
 
-def _concerned(folder: Folder, part: PartFile, drops: Sequence[Drop], question: words.Question) -> list[int] | None:
+def _concerned(
+    known: Sequence[words.Filter] | None, drops: Sequence[Drop], question: words.Question
+) -> list[int] | None:
     """The row groups that may hold, name or tell of the subjects, by the words of the part; None when it has none."""
-    if not all(drop.subjects for drop in drops):
+    if known is None or not all(drop.subjects for drop in drops):
         return None  # of everybody: words do not tell
-    known = words.read(folder.path(part))
-    return None if known is None else [number for number, one in enumerate(known) if question.may_concern(one)]
+    return [number for number, one in enumerate(known) if question.may_concern(one)]
 
 
 def _worth_reading(folder: Folder, part: PartFile, drops: Sequence[Drop], erased: _Erased) -> bool:
@@ -294,18 +306,22 @@ def _without_names(table: pa.Table, erased: _Erased) -> tuple[pa.Table, int]:
     for name in _NAMING:
         at = table.schema.get_field_index(name)
         column, rows = _lists_without(table.column(name).combine_chunks(), erased.keys, old)
+        if not rows.any():
+            continue
         changed |= rows
         table = table.set_column(at, table.schema.field(at), column)
     for name in (_JSON_FACTS, *_JSON_TEXTS):
         at = table.schema.get_field_index(name)
         column = table.column(at).combine_chunks()
-        told: Any = np.flatnonzero(pc.and_(erased.told_by(name, column), old).to_numpy(zero_copy_only=False))
+        told = [row for row in erased.told_by(name, column) if old[row].as_py()]
+        if not told:
+            continue
         spelled: list[Any] = column.take(pa.array(told, pa.int64())).to_pylist()
         clean = [erased.taken_out(name, text) for text in spelled]
         if clean == spelled:
             continue
         everything: list[Any] = column.to_pylist()
-        for row, before, after in zip(told.tolist(), spelled, clean, strict=True):
+        for row, before, after in zip(told, spelled, clean, strict=True):
             everything[row] = after
             changed[row] |= before != after
         table = table.set_column(at, table.schema.field(at), pa.array(everything, pa.string()))
@@ -314,14 +330,25 @@ def _without_names(table: pa.Table, erased: _Erased) -> tuple[pa.Table, int]:
 
 def _lists_without(lists: Any, values: Any, rows: Any) -> tuple[Any, Any]:
     """A list column without some of the strings in the rows marked, and which rows lost one."""
-    flat, parents = pc.list_flatten(lists), pc.list_parent_indices(lists)
-    lost = pc.and_(pc.is_in(flat, value_set=values), rows.take(parents))
+    flat = pc.list_flatten(lists)
+    named = pc.is_in(flat, value_set=values)
+    if not pc.any(named).as_py():
+        return lists, np.zeros(len(lists), bool)
+    parents = pc.list_parent_indices(lists)
+    lost = pc.and_(named, rows.take(parents))
     keep = pc.invert(lost)
     counts = np.bincount(parents.filter(keep).to_numpy(zero_copy_only=False), minlength=len(lists))
     ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     changed = np.zeros(len(lists), bool)
     changed[parents.filter(lost).to_numpy(zero_copy_only=False)] = True
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat.filter(keep)), changed
+
+
+def _small_letters(column: Any) -> bytes | None:
+    """All texts of a column in small letters; None when letters beyond ASCII are in it that are such in capitals."""
+    data = column.buffers()[-1]
+    small = b"" if data is None else data.to_pybytes().lower()
+    return None if any(sign in small for sign in _ALSO_ASCII) else small
 
 
 def _quoted(value: str) -> str:

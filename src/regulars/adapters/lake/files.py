@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,6 +19,7 @@ from regulars.core.lake import ALL_BUCKETS, PartFile
 _EPOCH = date(1970, 1, 1)
 _UNFINISHED = ".unfinished"
 _SUFFIX = ".parquet"
+_SYNCED_AT_ONCE = 8
 
 
 class Stale(Unavailable):
@@ -68,19 +70,19 @@ class Folder:
             written.name, kind, day, bucket, written.rows, written.bytes, written.checksum, low, high, until
         )
 
-    def replace_groups(self, part: PartFile, kept: Mapping[int, pa.Table], encoding: Encoding) -> PartFile:
-        """A part with what is left of some of its row groups; the others are copied as they are. Call `settle`."""
-        data = self.path(part).read_bytes()
-        filters = words.read(self.path(part)) or []
-        pieces: dict[int, splicing.Pieces | None] = {}
+    def replace_groups(
+        self, part: PartFile, data: bytes, filters: Sequence[words.Filter], kept: Mapping[int, pa.Table],
+        encoding: Encoding,
+    ) -> PartFile:  # fmt: skip
+        """A part, given as its bytes, with what is left of some of its row groups; the others stay. Call `settle`."""
         noted = list(filters)
+        pieces: dict[int, bytes | None] = {}
         for number, table in kept.items():
-            pieces[number] = None
+            pieces[number] = _encoded(table, encoding) if table.num_rows else None
             if table.num_rows:
-                pieces[number] = splicing.taken_apart(_encoded(table, encoding))
                 noted[number] = words.of(table, part.kind)
         left = [one for number, one in enumerate(noted) if number not in kept or kept[number].num_rows]
-        new = splicing.spliced(splicing.taken_apart(data), pieces, words.written(left))
+        new = splicing.spliced(data, pieces, words.written(left))
         found = pq.read_metadata(pa.BufferReader(new))
         low, high = _offsets(found)
         written = self._write_bytes(new, found.num_rows, _name(part.kind, part.day, part.until, part.bucket))
@@ -121,14 +123,11 @@ class Folder:
         return _Written(name, rows, size, checksum)
 
     def _write_bytes(self, data: bytes, rows: int, name: str) -> _Written:
-        """The same of a file that is in memory."""
+        """The same of a file that is in memory, but for waiting for the disk: `settle` does that for all at once."""
         target = self.root / name
         unfinished = target.with_name(target.name + _UNFINISHED)
         try:
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            unfinished.write_bytes(data)
             unfinished.rename(target)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
@@ -136,10 +135,13 @@ class Folder:
         return _Written(name, rows, len(data), hashlib.blake2b(data, digest_size=16).hexdigest())
 
     def settle(self, parts: Sequence[PartFile]) -> None:
-        """Make the names of new parts durable."""
+        """Make new parts and their names durable; what waited for the disk before is quickly through."""
+        # Side by side, since the file system then writes its journal once for many of them.
+        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as threads:
+            list(threads.map(_sync, [self.path(part) for part in parts]))
         for folder in {self.path(part).parent for part in parts}:
-            _sync_folder(folder)
-            _sync_folder(folder.parent)
+            _sync(folder)
+            _sync(folder.parent)
 
     def sweep(self, listed: Sequence[PartFile]) -> list[str]:
         """Remove every file that is not listed; their names relative to the folder."""
@@ -217,8 +219,9 @@ def _settle_file(path: Path) -> tuple[int, str]:
     return path.stat().st_size, checksum_of(path)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

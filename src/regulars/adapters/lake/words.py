@@ -39,6 +39,7 @@ _DIGESTS = (32, 40, 64)  # digits of the hashes that others make of identifiers
 _BITS, _PROBES = 14, 10  # per word: one in a thousand is taken for another
 _MAGIC = b"words 1\n"
 _TRAILER = len(_MAGIC) + 8 + 8  # magic, checksum, length
+_TAIL = 48_000  # bytes of a file that are read at once
 _LOAD = 8  # bytes of a word that are looked at together
 _SPREAD = 0x9E3779B97F4A7C15
 
@@ -50,15 +51,11 @@ class Filter(NamedTuple):
 
     bits: bytes
 
-    def may_hold(self, word: int) -> bool:
-        """Whether a word of this hash may be among them."""
-        count = len(self.bits) * 8
-        first, step = word & 0xFFFFFFFF, word >> 32 | 1
-        for probe in range(_PROBES):
-            at = (first + probe * step) % count
-            if not self.bits[at >> 3] >> (at & 7) & 1:
-                return False
-        return True
+
+def _probes(word: int) -> tuple[int, ...]:
+    """What a word asks a filter for, in turn."""
+    first, step = word & 0xFFFFFFFF, word >> 32 | 1
+    return tuple(first + probe * step for probe in range(_PROBES))
 
 
 class Question:
@@ -72,11 +69,24 @@ class Question:
         plain = {spelled for key in named for spelled in (_value(key), _value(key).casefold())}
         asked += [_all_words(_TEXT if one.casefold() in long else _FACT, one) for one in plain]
         asked += [_all_words(_TEXT, one) for one in hashed(named)]
-        self._asked = sorted(set(asked), key=len)
+        #: Of each its words, and of a word what its probes ask for, before that is cut to the filter's size.
+        self._asked = [tuple(map(_probes, some)) for some in sorted(set(asked), key=len)]
 
     def may_concern(self, words: Filter) -> bool:
         """Whether the rows of this filter may hold, name or tell of one of the keys."""
-        return any(all(map(words.may_hold, some)) for some in self._asked)
+        bits, count = words.bits, len(words.bits) * 8
+        for some in self._asked:  # asked of every row group of the lake: no call for each word
+            for probes in some:
+                for probe in probes:
+                    at = probe % count
+                    if not bits[at >> 3] >> (at & 7) & 1:
+                        break
+                else:
+                    continue
+                break
+            else:
+                return True
+        return False
 
 
 def of(table: pa.Table, kind: str) -> Filter:
@@ -101,16 +111,39 @@ def read(path: Path) -> list[Filter] | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
-        end = size - 8 - int.from_bytes(os.pread(descriptor, 4, max(0, size - 8)), "little") - _TRAILER
-        if end < 0:
-            return None
-        trailer = os.pread(descriptor, _TRAILER, end)
-        length = int.from_bytes(trailer[-8:], "little")
-        if not trailer.startswith(_MAGIC) or not 0 < length <= end:
-            return None
-        body = os.pread(descriptor, length, end - length)
+        # The end of the file is mostly all of them: to wait for the disk once is worth some bytes too many.
+        tail = os.pread(descriptor, _TAIL, max(0, size - _TAIL))
+        found = _read(tail)
+        return read_in(os.pread(descriptor, size, 0)) if isinstance(found, _More) and size > _TAIL else _known(found)
     finally:
         os.close(descriptor)
+
+
+def read_in(data: bytes) -> list[Filter] | None:
+    """The same of a part that is in memory."""
+    return _known(_read(data))
+
+
+class _More(NamedTuple):
+    """They begin further in front."""
+
+
+def _known(found: "list[Filter] | _More | None") -> list[Filter] | None:
+    return None if isinstance(found, _More) else found
+
+
+def _read(data: bytes) -> "list[Filter] | _More | None":
+    """What the last bytes of a file hold."""
+    end = len(data) - 8 - int.from_bytes(data[-8:-4], "little") - _TRAILER
+    if end < 0:
+        return _More()
+    trailer = data[end : end + _TRAILER]
+    length = int.from_bytes(trailer[-8:], "little")
+    if not trailer.startswith(_MAGIC) or not length:
+        return None
+    if length > end:
+        return _More()
+    body = data[end - length : end]
     if hashlib.blake2b(body, digest_size=8).digest() != trailer[len(_MAGIC) : -8]:
         return None
     found, at = [], 0
@@ -152,12 +185,13 @@ def _words(kind: int, texts: Any) -> Iterator[Hashes]:
         data = _ESCAPED.sub(b" ", data)
     data = data.lower()
     classes = np.frombuffer(data.translate(_CLASSES), np.uint8)
-    inside = classes == 1
-    inside[1:-1] |= (classes[1:-1] == 2) & inside[:-2] & inside[2:]
-    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
+    inside = np.zeros(len(classes) + 2, np.bool_)  # with something before and after that is in no word
+    inside[1:-1] = letters = classes == 1
+    inside[2:-2] |= (classes[1:-1] == 2) & letters[:-2] & letters[2:]
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
     starts, ends = edges[::2], edges[1::2]
     if b"@" in data:
-        at = np.flatnonzero((np.frombuffer(data, np.uint8) == ord("@")) & inside) + 1
+        at = np.flatnonzero((np.frombuffer(data, np.uint8) == ord("@")) & inside[1:-1]) + 1
         starts = np.concatenate((starts, at))
         ends = np.concatenate((ends, ends[np.searchsorted(ends, at)]))
     length = ends - starts
@@ -190,24 +224,31 @@ def _joined(texts: Any, between: str) -> bytes:
 
 def _hash_many(kind: int, data: bytes, starts: Any, ends: Any) -> Hashes:
     """The hash of every stretch: of its first, middle and last bytes and its length, so that all are made at once."""
-    length = (ends - starts).astype(np.int64)
+    length = ends - starts
     padded = data + bytes(_LOAD)
     loads: Hashes = np.ndarray((len(padded) - _LOAD + 1,), "<u8", padded, strides=(1,))
-    beyond = (np.maximum(0, _LOAD - length) * 8).astype(np.uint64)  # bits after a word shorter than a load
-    kept = np.where(length > 0, np.uint64(2**64 - 1) >> np.minimum(beyond, np.uint64(63)), np.uint64(0))
+    kept = _KEPT[np.minimum(length, _LOAD)]
     found = _mixed((length.astype(np.uint64) << np.uint64(8)) + np.uint64(kind))
-    for back in (length, length // 2 + _LOAD // 2, np.full_like(length, _LOAD)):
+    for back in (length, length // 2 + _LOAD // 2, _LOAD):
         places = np.maximum(starts, ends - back)
-        found = _mixed(found ^ (loads[places] & kept))
+        found ^= loads[places] & kept
+        found = _mixed(found)
     return found
+
+
+#: What of a load belongs to a word of 0 to 8 bytes.
+_KEPT: Hashes = np.array([0, *(2**64 - 1 >> (_LOAD - size) * 8 for size in range(1, _LOAD + 1))], np.uint64)
 
 
 def _mixed(found: Hashes) -> Hashes:
     """Every bit depends on every other (splitmix64)."""
     found = found + np.uint64(_SPREAD)
-    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return found ^ (found >> np.uint64(31))
+    found ^= found >> np.uint64(30)
+    found *= np.uint64(0xBF58476D1CE4E5B9)
+    found ^= found >> np.uint64(27)
+    found *= np.uint64(0x94D049BB133111EB)
+    found ^= found >> np.uint64(31)
+    return found
 
 
 def _hash(kind: int, word: bytes) -> int:
