@@ -47,10 +47,7 @@ class Person(msgspec.Struct, frozen=True):
         """Whether the event was the person's."""
         if event.subject in self.keys:
             return True
-        return any(
-            (s.since is None or s.since <= event.time) and (s.before is None or event.time < s.before)
-            for s in self.shared.get(event.subject, ())
-        )
+        return any(one.holds(event.time, event.offset) for one in self.shared.get(event.subject, ()))
 
 
 # Rows of the state --------------------------------------------------------------------------------------------------
@@ -80,7 +77,7 @@ def mentions(work: Workbench, *, person: dict[str, Any]) -> list[tuple[str, list
             found.append((tables.ANSWER.name, [row[0]]))
     found += [(tables.REBUILD.name, [number]) for number in numbers]
     for generation in (A, B):
-        found += _record_rows(work, generation, numbers - _came_back(work, who))
+        found += _record_rows(work, generation, numbers - _came_back(work, who.keys))
     for row in _all(work, tables.CHANGED):
         if not set(unpack_profiles(_bytes(row[2]))).isdisjoint(numbers) and _old(row, who):
             found.append((tables.CHANGED.name, [row[0], row[1]]))
@@ -103,9 +100,9 @@ def naming(work: Workbench, *, keys: list[str]) -> list[int]:
     return sorted(found - own)
 
 
-def _came_back(work: Workbench, who: Person) -> set[int]:
+def _came_back(work: Workbench, keys: Sequence[str]) -> set[int]:
     """Profiles that began anew under a number of before."""
-    rows = work.state.many(tables.IDENTIFIER, who.keys)
+    rows = work.state.many(tables.IDENTIFIER, list(keys))
     return {cast(int, row[1]) for row in rows.values()}
 
 
@@ -262,7 +259,9 @@ def _written(key: str) -> tuple[bytes, ...]:
 def wipe(work: Workbench, *, keys: list[str]) -> dict[str, int]:
     """Empty the write-ahead logs and overwrite what deleted rows left in pages; how many pages, by file."""
     found = patterns(keys)
-    return {"state.db": wipe_gaps(work.data / "state.db", list(found))}
+    # All numbers of which the search would find the same bytes: a profile has sixteen.
+    gone = [range(number >> 4 << 8, (number >> 4) + 1 << 8) for number in map(profile_number, keys)]
+    return {"state.db": wipe_gaps(work.data / "state.db", list(found), gone)}
 
 
 def check(work: Workbench, *, keys: list[str], files: search.Groups | None = None) -> dict[str, Any]:

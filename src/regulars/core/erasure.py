@@ -54,10 +54,20 @@ TABLES: dict[str, tuple[Removal, str]] = {
 
 
 class Stretch(msgspec.Struct, frozen=True, array_like=True):
-    """While a shared device was this person's: from (included) until (excluded), ms; None: without end."""
+    """While a shared device was this person's: from (included) until (excluded), ms; None: without end.
+
+    `offset`: what came later in the log is not meant; None: that is said for the erasure as a whole.
+    """
 
     since: int | None
     before: int | None
+    offset: int | None = None
+
+    def holds(self, time: int, offset: int) -> bool:
+        """Whether what came at a time (ms) and an offset is in it."""
+        if self.offset is not None and offset > self.offset:
+            return False
+        return (self.since is None or self.since <= time) and (self.before is None or time < self.before)
 
 
 class Checked(msgspec.Struct, frozen=True):

@@ -83,7 +83,7 @@ class History:
             events[event.source, event.message_id] = event
             places.add((event.offset, event.index))
         for event in self._unsealed(subjects, lambda place: place not in places and needed(place)):
-            if forgotten(event):
+            if forgotten(event) or self._leaving(event, erasing):
                 continue
             if events.setdefault((event.source, event.message_id), event) is event:
                 unsealed.add((event.offset, event.index))
@@ -138,10 +138,7 @@ class History:
         if row is None or event.offset > cast(int, row[2]):
             return False
         stretches = _STRETCHES.decode(cast(bytes, row[3]))
-        return not stretches or any(
-            (s.since is None or s.since <= event.time) and (s.before is None or event.time < s.before)
-            for s in stretches
-        )
+        return not stretches or any(one.holds(event.time, event.offset) for one in stretches)
 
     def unsealed(self, subjects: Sequence[str]) -> list[Event]:
         """The events of subjects that are still in the log, whether consent admitted them or not."""

@@ -11,7 +11,7 @@ from regulars.core.erasure import DONE, Erasure, Stretch
 from regulars.core.identifier import is_device, is_person
 from regulars.core.lake import Drop
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_number
-from regulars.core.state import Changes, StateReader
+from regulars.core.state import Changes, Row, StateReader
 from regulars.core.traces import spelled_in_text
 from regulars.flow import members
 from regulars.flow.commanding import Command, Context, Handler, identifier_key
@@ -40,10 +40,7 @@ class _Leaving(msgspec.Struct):
         """Whether what a key said at a time (ms) was the person's."""
         if key in self.keys:
             return True
-        return any(
-            (s.since is None or s.since <= time) and (s.before is None or time < s.before)
-            for s in self.shared.get(key, ())
-        )
+        return any(one.holds(time, 0) for one in self.shared.get(key, ()))
 
 
 def erase(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
@@ -94,11 +91,18 @@ def _take_out(leaving: _Leaving, erasure: Erasure, context: Context, changes: Ch
     for one in sorted(leaving.keys):
         changes.put(tables.ERASING, (one, erasure.id, offset, _encode([])))
     for device, stretches in leaving.shared.items():
-        # Of a device that another erasure is still at, both stretches go with this one.
-        other = context.state.get(tables.ERASING, device)
-        earlier = [] if other is None else _STRETCHES.decode(cast(bytes, other[3]))
+        earlier = _still_leaving(context.state.get(tables.ERASING, device))
         changes.put(tables.ERASING, (device, erasure.id, offset, _encode([*earlier, *stretches])))
     changes.put(tables.ERASURE, (erasure.id, offset, erasure.phase, _encode(erasure)))
+
+
+def _still_leaving(row: Row | None) -> list[Stretch]:
+    """What another erasure is still at of a device that somebody uses again: it goes with the one of now."""
+    if row is None:
+        return []
+    until = cast(int, row[2])
+    stretches = _STRETCHES.decode(cast(bytes, row[3])) or [Stretch(None, None)]  # none: the whole device
+    return [one if one.offset is not None else msgspec.structs.replace(one, offset=until) for one in stretches]
 
 
 def note_erasure(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
@@ -277,7 +281,12 @@ def drops(state: StateReader, erasure: Erasure) -> list[Drop]:
             whole.append(str(row[0]))
         # Bounded on both sides, so that the device stays in the events of those who use it now.
         found += [
-            Drop(subjects=(str(row[0]),), since=s.since or 0, before=s.before or 1 << 62, offset=erasure.offset)
+            Drop(
+                subjects=(str(row[0]),),
+                since=s.since or 0,
+                before=s.before or 1 << 62,
+                offset=erasure.offset if s.offset is None else s.offset,
+            )
             for s in stretches
         ]
     return [Drop(subjects=tuple(sorted(whole)), offset=erasure.offset), *found] if whole else found

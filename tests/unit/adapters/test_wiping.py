@@ -7,10 +7,12 @@ import sqlite3
 import threading
 from pathlib import Path
 
+from regulars.adapters.finding import Finder
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.adapters.wiping import wipe_gaps
 from regulars.core.record import part_id, profile_number
 from regulars.core.state import PART, Changes
+from regulars.core.traces import patterns
 
 
 def test_copies_that_deleted_rows_left_in_pages_are_overwritten(tmp_path: Path) -> None:
@@ -70,3 +72,48 @@ def test_the_write_ahead_log_is_empty_afterwards(tmp_path: Path) -> None:
     assert wipe_gaps(tmp_path / "state.db", [b"not there"]) == 0
     assert (tmp_path / "state.db-wal").stat().st_size == 0
     state.close()
+
+
+def test_pages_that_lead_to_rows_forget_the_numbers_of_those_that_went(tmp_path: Path) -> None:
+    """The largest row of a page parts it from the next by its number, which outlives the row."""
+    path = tmp_path / "state.db"
+    state = SqliteState(path)
+    people = [f"user_id:customer-{n}" for n in range(800)]
+    changes = Changes()
+    for key in people:
+        for part in (0, 1):
+            changes.put(PART, (part_id(profile_number(key), part), bytes(700)))
+    state.commit(changes)
+    gone, back = people[::2], set(people[::20])
+    changes = Changes()
+    for key in gone:
+        for part in (0, 1):
+            changes.delete(PART, part_id(profile_number(key), part))
+    state.commit(changes)
+    again = Changes()
+    for key in sorted(back):  # these came back: their numbers stay
+        again.put(PART, (part_id(profile_number(key), 0), b"anew"))
+    state.commit(again)
+    state.checkpoint()
+
+    forms = [form for key in gone if key not in back for form in patterns([key])]
+
+    def told() -> set[bytes]:
+        return {one.pattern for one in Finder(forms).find(path.read_bytes())}
+
+    assert len(told()) > 20, "no page kept a number, so nothing is tested"
+    ranges = [range(number >> 4 << 8, (number >> 4) + 1 << 8) for number in map(profile_number, gone)]
+    assert wipe_gaps(path, forms, ranges) > 0
+    assert told() == set()
+    kept = [part_id(profile_number(key), 0) for key in people if key not in gone or key in back]
+    assert len(state.parts(kept)) == len(kept)
+    everybody = Changes()
+    for key in gone:  # and a row finds its place again
+        everybody.put(PART, (part_id(profile_number(key), 0), b"anew"))
+    state.commit(everybody)
+    state.checkpoint()
+    assert len(state.parts([part_id(profile_number(key), 0) for key in people])) == len(people)
+    state.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
