@@ -35,6 +35,7 @@ _WORDS = {
         "collect": "senden", "decide": "entscheiden lassen", "profiles": "Profile lesen",
         "catalog": "Sortiment pflegen",
         "privacy": "Rechte ausüben", "admin": "verwalten", "required": "nur mit eigener Zustimmung",
+        "some_unused": "{n} nicht genutzt",
         "role": "Rolle", "sees": "Sieht", "email": "E-Mail", "sms": "SMS", "push": "Push", "post": "Post",
         "phone": "Telefon", "messenger": "Messenger",
     },
@@ -57,9 +58,20 @@ _WORDS = {
         "inactive_profile_days": "profiles of whom nothing is heard", "late_hours": "refused events",
         "hours": "{n} hours", "collect": "send", "decide": "ask for decisions", "profiles": "read profiles",
         "catalog": "keep the catalogue", "privacy": "exercise rights", "admin": "administer",
-        "required": "with consent of its own only", "role": "Role", "sees": "Sees",
+        "required": "with consent of its own only", "role": "Role", "sees": "Sees", "some_unused": "{n} not used",
     },
 }  # fmt: skip
+
+
+class Group(NamedTuple):
+    """Rows of a table that tell of one event, as a page folds them."""
+
+    title: str
+    about: str  # what holds for all of the rows
+    unused: str  # how many of them nothing uses, in words; "": none
+    heads: list[str]
+    rows: list[list[str]]
+    marked: frozenset[int]
 
 
 class Told(NamedTuple):
@@ -70,6 +82,29 @@ class Told(NamedTuple):
     heads: list[str]
     rows: list[list[str]]
     marked: frozenset[int] = frozenset()
+    by: int = 0  # so many columns at the beginning are alike in rows that belong together; 0: none do
+    shared: tuple[int, ...] = ()  # columns that say the same of all of them, or something of the first alone
+    unused: str = ""  # how to say that some rows are marked
+
+    @property
+    def groups(self) -> list[Group]:
+        """The rows that belong together; the first of them speaks of all."""
+        found: dict[tuple[str, ...], list[int]] = {}
+        for at, row in enumerate(self.rows):
+            found.setdefault(tuple(row[: self.by]), []).append(at)
+        told = [at for at in range(self.by, len(self.heads)) if at not in self.shared]
+        groups = []
+        for names, (first, *rest) in found.items():
+            whole, last = self.rows[first], len(self.heads) - 1
+            about = [f"{self.heads[at]}: {whole[at]}" for at in self.shared]
+            about += [whole[last]] if whole[last] and first not in self.marked else []
+            count = len(self.marked.intersection(rest))
+            unused = whole[last] if first in self.marked else self.unused.format(n=count) if count else ""
+            rows = [[self.rows[at][column] for column in told] for at in rest]
+            marked = frozenset(place for place, at in enumerate(rest) if at in self.marked)
+            heads = [self.heads[column] for column in told]
+            groups.append(Group(" · ".join(names), " · ".join(about), unused, heads, rows, marked))
+        return groups
 
 
 def tables(record: dict[str, Any], language: str) -> list[Told]:
@@ -184,8 +219,9 @@ def _found(found: dict[str, Any], speech: _Speech) -> Told:
                 )
     title = speech.words["found"].format(days=found["days"])
     heads = speech.heads("source", "event", "field", "count", "filled", "different", "used_for")
-    nothing = [[speech.words["not_found"], *[""] * (len(heads) - 1)]]
-    return Told("found", title, heads, rows or nothing, frozenset(marked))
+    if not rows:
+        return Told("found", title, heads, [[speech.words["not_found"], *[""] * (len(heads) - 1)]])
+    return Told("found", title, heads, rows, frozenset(marked), 2, (3,), speech.words["some_unused"])
 
 
 def _unplanned(name: str, speech: _Speech) -> str:
@@ -206,7 +242,9 @@ def _collected(record: dict[str, Any], speech: _Speech) -> Told:
                 marked.add(len(rows))
             rows.append([event["title"], field["name"], purpose, kept, speech.uses(field["used_for"])])
     heads = speech.heads("event", "field", "purpose", "kept", "used_for")
-    return Told("events", speech.words["events"], heads, rows, frozenset(marked))
+    return Told(
+        "events", speech.words["events"], heads, rows, frozenset(marked), 1, (2, 3), speech.words["some_unused"]
+    )
 
 
 def _traits(record: dict[str, Any], speech: _Speech) -> Told:

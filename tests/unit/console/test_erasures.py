@@ -1,5 +1,8 @@
 """Erasing a customer in the console: who may, what must be typed, and the certificate."""
 
+from regulars.analyst import search
+from regulars.console.words import catalogue
+from regulars.flow.generation import A, B
 from tests.unit.console.corner import Corner, token_in
 
 
@@ -25,7 +28,24 @@ def test_who_may_erases_with_a_reason_and_the_number_typed(own_corner: Corner) -
     assert number in listed.text
     certificate = own_corner.as_("pia").get(f"/console/erasures/{number}").text
     assert "letter of 3 May" in certificate
+    assert "Consent statements" in certificate
     assert own_corner.as_("pia").get(f"/console/customers/{profile}").status_code == 404
+
+
+def test_rights_are_folded_away_until_somebody_comes_for_them(corner: Corner) -> None:
+    page = f"/console/customers/{corner.profile('user_id:ana')}"
+    folded, open_ = '<section class="card" id="rights"><details>', '<section class="card" id="rights"><details open>'
+    assert folded in corner.as_("pia").get(page).text
+    assert open_ in corner.as_("pia").get(f"{page}?rights=open").text
+    assert 'id="erase"' not in corner.as_("gil").get(f"{page}?rights=open").text
+
+
+def test_everything_that_a_certificate_counts_has_a_word_in_both_languages() -> None:
+    codes = {f"erasures.in.{store.replace(' ', '_')}" for store in search.PLANTS}
+    both = [table.name for generation in (A, B) for table in (generation.part, generation.membership, generation.due)]
+    rows = {f"erasures.what.{name}" for name in (*both, "redirect", "access", "failed", "answer", "rebuild", "changed")}
+    for language in ("de", "en"):
+        assert codes | rows <= catalogue(language).keys()
 
 
 def test_agents_see_neither_the_form_nor_the_page(corner: Corner) -> None:

@@ -115,4 +115,4 @@ def test_where_staff_erase_the_wish_is_shown_to_them(own_corner: Corner, monkeyp
     assert not own_corner.state.select(ERASURE)
     assert "Asked on" in own_corner.as_("gil").get(f"/console/customers/{profile}").text
     assert ("customer", "ask to be erased", profile) in own_corner.looks()
-    assert f"/console/customers/{profile}#erase" in own_corner.as_("pia").get("/console/erasures").text
+    assert f"/console/customers/{profile}?rights=open#erase" in own_corner.as_("pia").get("/console/erasures").text

@@ -144,3 +144,21 @@ def test_every_measure_has_words_in_both_languages_and_only_what_is_set_up_is_cl
     assert MEASURES["de"].keys() == MEASURES["en"].keys()
     assert codes <= MEASURES["de"].keys()
     assert not codes & {"tokens", "origins", "partners", "double_opt_in", "inactive"}
+
+
+def test_rows_that_tell_of_one_event_are_folded_under_it() -> None:
+    told = {one.id: one for one in tables(with_rows(), "en")}
+    viewed, ordered, left = told["events"].groups
+    assert (viewed.title, viewed.about, viewed.unused) == (
+        "Product Viewed", "Purpose: analytics · Kept: 60 days · counted by colours", "1 not used"
+    )  # fmt: skip
+    assert [row[0] for row in viewed.rows] == ["product_id", "colour", "mood"]
+    assert (viewed.heads, viewed.marked) == (["Property", "Used for"], {2})
+    assert (ordered.unused, left.unused) == ("1 not used", "not used")
+    groups = told["found"].groups
+    assert [one.title for one in groups][-1] == "Laden · Identify"
+    assert groups[1].about == "Events: 200"
+    for one in told.values():
+        if one.by:
+            rows = sum(len(group.rows) + 1 for group in one.groups)
+            assert rows == len(one.rows)

@@ -104,8 +104,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 @get("/console/customers/{profile:str}", guards=[needs("customers")])
-async def customer_page(visit: Asked, profile: FromPath[str], done: FromQuery[str] = "") -> Response[Any]:
-    """The page."""
+async def customer_page(
+    visit: Asked, profile: FromPath[str], done: FromQuery[str] = "", rights: FromQuery[str] = ""
+) -> Response[Any]:
+    """The page; `rights=open` with the forms at its end unfolded."""
     number = number_of(visit.house, profile)
     own = profile_name(number)
     if own != profile:  # it went into another one
@@ -120,6 +122,7 @@ async def customer_page(visit: Asked, profile: FromPath[str], done: FromQuery[st
         placements=placements,
         problem="",
         done=done in ("granted", "refused", "noted"),
+        rights=rights == "open",
     )
 
 
@@ -177,6 +180,7 @@ async def refused(visit: Visit, number: int, problem: str) -> Response[Any]:
         placements=placements,
         problem=problem,
         done=False,
+        rights=False,
     )
 
 

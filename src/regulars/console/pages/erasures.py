@@ -1,6 +1,7 @@
 """Erasures: customers who ask for it, what is under way, and the certificates; and the form that begins one."""
 
 import asyncio
+import time
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ async def certificate_page(visit: Asked, erasure: FromPath[str]) -> Response[str
         raise Missing
     return visit.html(
         "erasure.html", active="erasures", e=found, remains=remaining(found), done=found.phase == DONE,
-        rest=_rest(found), phases=PHASES,
+        rest=_rest(found), phases=PHASES, now=time.time_ns() // 1_000_000,
     )  # fmt: skip
 
 
