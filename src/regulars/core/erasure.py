@@ -41,6 +41,7 @@ TABLES: dict[str, tuple[Removal, str]] = {
     "run": ("fold", "hashes of subjects in the index of the log; hashes of message ids stay, they name no person"),
     "device_clock": ("fold", "the clocks of the devices"),
     "timed": ("none", "times by place in the log; no identifier"),
+    "again": ("none", "hashes of message ids and places in the log; they name no person"),
     "shop_fact": ("none", "advertising, queries, programme and footfall, which are about nobody"),
     "manifest": ("none", "files of the lake"),
     "product": ("none", "the catalogue"),
