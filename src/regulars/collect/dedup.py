@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regulars.collect.bloom import Bits, BloomFilter, bits_of
+from regulars.collect.places import offset_and_index, places
 from regulars.collect.runs import (
     Column,
     Entries,
@@ -17,8 +18,6 @@ from regulars.collect.runs import (
     Runs,
     Sizes,
     Step,
-    offset_and_index,
-    places,
     stored_entries,
     stored_pages,
 )

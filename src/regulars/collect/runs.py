@@ -24,7 +24,7 @@ import numpy.typing as npt
 from regulars.core.state import RUN, Changes
 
 Column: TypeAlias = npt.NDArray[np.uint64]
-#: Rows are columns of entries: the sorted key first, the place (`place`) last. Sorted by all of them in that order.
+#: Rows are columns of entries: the sorted key first, the place in the log last. Sorted by all of them in that order.
 Entries: TypeAlias = npt.NDArray[np.uint64]
 #: (kind, level, seq) -> the page as stored.
 Fetch: TypeAlias = Callable[[str, int, int], bytes]
@@ -34,7 +34,6 @@ PREFIX_BITS = 39  # of a key, in `seq`
 SHIFT = np.uint64(64 - PREFIX_BITS)
 MAX_RUNS = 1 << (63 - PREFIX_BITS)
 LEVELS = 16
-_INDEX_BITS = 22  # events of one log record: more than fit in a body of 4 MB
 _HEADER = struct.Struct("<IIqq")  # format, capacity of the generation, oldest and newest age
 _FORMAT = 1
 
@@ -48,25 +47,6 @@ class Sizes(msgspec.Struct, frozen=True):
     deletes: int = 64  # rows of a forgotten generation that go with one batch
     cached_pages: int = 512
     capacity: int = 1 << 20  # entries of the first generation
-
-
-def place(offset: int, index: int) -> int:
-    """Where an event stands in the log, as one number: record offset and index within the record."""
-    return offset << _INDEX_BITS | index
-
-
-def places(offsets: npt.ArrayLike, indexes: npt.ArrayLike) -> Column:
-    """`place` of many."""
-    return np.asarray(offsets, np.uint64) << np.uint64(_INDEX_BITS) | np.asarray(indexes, np.uint64)
-
-
-def offset_and_index(number: int) -> tuple[int, int]:
-    """The inverse of `place`.
-
-    >>> offset_and_index(place(7, 3))
-    (7, 3)
-    """
-    return number >> _INDEX_BITS, number & ((1 << _INDEX_BITS) - 1)
 
 
 class Step:

@@ -1,6 +1,5 @@
 """Bodies -> events and failed events, the same whenever and however often they are read."""
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -13,11 +12,19 @@ from regulars.collect.call import (
     around,
     decode_batch,
     decode_call,
-    outline,
     read_call,
     spelled,
 )
 from regulars.collect.clock import Said, event_time, milliseconds
+from regulars.collect.contents import (
+    LONGEST_NAME,
+    NAMES,
+    beyond_numbers,
+    facts_of,
+    failed_call,
+    message_id_of,
+    too_long,
+)
 from regulars.collect.device_clock import MARKS, RECEIPT
 from regulars.collect.formats import format_of, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
@@ -25,22 +32,16 @@ from regulars.collect.machines import said_of
 from regulars.collect.mended import as_received
 from regulars.collect.mends import standing
 from regulars.collect.names import Names
-from regulars.collect.numbers import out_of_range
-from regulars.collect.plan import Failure, Plan, failed, shown
+from regulars.collect.plan import Failure, Plan, shown
 from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
 from regulars.collect.webhook import CHANNEL
 from regulars.collect.wire import RECEIVED, Format, Wrong, decoded, wrong
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
 from regulars.core.event import (
-    ALIAS,
     CONSENT,
-    GROUP,
-    IDENTIFY,
     NOBODY,
     OF_ANYBODY,
-    PAGE,
-    SCREEN,
     SHOP_FACTS,
     STAFF,
     VOUCHED_BY,
@@ -50,10 +51,6 @@ from regulars.core.event import (
 from regulars.core.log import Record
 from regulars.core.machine import VERDICT
 from regulars.core.mend import MENDED, Mend
-
-_NAMES = {"identify": IDENTIFY, "page": PAGE, "screen": SCREEN, "group": GROUP, "alias": ALIAS}
-_LONGEST_NAME = 200
-_LONGEST_MESSAGE_ID = 256
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -125,7 +122,7 @@ class Decoder:
                     event = self._event(record, index, call, door)
                     if isinstance(event, Failure):
                         raws = raws or split(body, record.route)
-                        results.append(_failed(record, index, event, raws[index], call))
+                        results.append(failed_call(record, index, event, raws[index], call))
                     else:
                         results.append(event)
                 return results
@@ -134,7 +131,7 @@ class Decoder:
             return self._one_by_one(record, body, door)
         except Rejected as error:
             failure = Failure("malformed", error.field, error.expected, error.got)
-            return [_failed(record, 0, failure, record.body, None)]
+            return [failed_call(record, 0, failure, record.body, None)]
 
     def verdict(self, record: Record) -> list[Result]:
         """What would become of each event, without storing anything."""
@@ -173,10 +170,10 @@ class Decoder:
         for index, raw in enumerate(split(body, record.route)):
             call = self._read(record, index, bytes(raw), door)
             if isinstance(call, Failure):
-                results.append(_failed(record, index, call, raw, None))
+                results.append(failed_call(record, index, call, raw, None))
                 continue
             result = self._event(record, index, call, door)
-            results.append(_failed(record, index, result, raw, call) if isinstance(result, Failure) else result)
+            results.append(failed_call(record, index, result, raw, call) if isinstance(result, Failure) else result)
         return results
 
     def _translated(self, record: Record, form: Format, door: "_Door") -> list[Event | FailedEvent]:
@@ -190,7 +187,7 @@ class Decoder:
             result = call if isinstance(call, Failure) else self._event(received, index, call, door)
             if isinstance(result, Failure):
                 known = None if isinstance(call, Failure) else call
-                results.append(_failed(record, index, result, raw, known))
+                results.append(failed_call(record, index, result, raw, known))
             else:
                 results.append(result)
         return results
@@ -200,7 +197,7 @@ class Decoder:
     ) -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
-            return _too_long(limit, len(raw))
+            return too_long(limit, len(raw))
         try:
             event = decoded(raw)
             if not isinstance(event, dict):
@@ -218,8 +215,8 @@ class Decoder:
         if record.source in self._mends:
             better = self._mended(record, index, spelled(call), door)
             found = call if better is None else read_call(better)
-            return found if isinstance(found, Failure) else _beyond(found) or found
-        return _beyond(call) or call
+            return found if isinstance(found, Failure) else beyond_numbers(found) or found
+        return beyond_numbers(call) or call
 
     def _by_channel(self, said: dict[str, Any]) -> dict[str, Any]:
         """What a shop system's customer agreed to on a channel, as the shop's own purposes of that channel."""
@@ -241,13 +238,13 @@ class Decoder:
     def _read(self, record: Record, index: int, raw: bytes, door: "_Door") -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
-            return _too_long(limit, len(raw))
+            return too_long(limit, len(raw))
         if record.source in self._mends:
             raw = self._mended(record, index, raw, door) or raw
         call = read_call(raw)
         if isinstance(call, Failure) or not may_hold_large_number(raw):
             return call
-        return _beyond(call) or call
+        return beyond_numbers(call) or call
 
     def _limit(self, record: Record) -> int:
         return EVENT_BYTES["browser" if self._public.get(record.source, True) else "server"]
@@ -257,7 +254,7 @@ class Decoder:
         name = self._name(kind, call)
         if isinstance(name, Failure):
             return name
-        properties, traits = _facts(kind, call)
+        properties, traits = facts_of(kind, call)
         failure = self._plan.failure(name, properties)
         if failure is None and self._amounts is not None:
             failure = self._amounts.failure(name, properties)
@@ -278,7 +275,7 @@ class Decoder:
             return Failure("no_identifier", "anonymousId" if public else "userId", wanted, got)
         if record.source in self._partners:  # another company says what somebody did, never who is who
             keys, claims = [subject], []
-        message_id = _message_id(record, index, call)
+        message_id = message_id_of(record, index, call)
         if isinstance(message_id, Failure):
             return message_id
         context = call.context.kept() if call.context is not None else {}
@@ -338,7 +335,7 @@ class Decoder:
 
     def _name(self, kind: str | None, call: Call) -> str | Failure:
         if kind != "track":
-            fixed = _NAMES.get(kind or "")
+            fixed = NAMES.get(kind or "")
             if fixed is None:
                 return Failure("unknown_type", "type", "track, identify, page, screen, group or alias", shown(kind))
             return fixed
@@ -349,8 +346,8 @@ class Decoder:
             return name
         if self._strict:
             return Failure("unknown_event", "event", "an event of the tracking plan", shown(call.event))
-        if len(name) > _LONGEST_NAME or not name.isprintable():
-            return Failure("invalid_value", "event", f"a name of at most {_LONGEST_NAME} characters", shown(name))
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            return Failure("invalid_value", "event", f"a name of at most {LONGEST_NAME} characters", shown(name))
         return name
 
 
@@ -401,89 +398,3 @@ def _hear_clock(record: Record, index: int, call: Call, door: _Door, time: int, 
             door.said.note(index, sent, _stated(call), time, record.time)
     if time == record.time and (stated := _stated(call)) is not None and (claimed := milliseconds(stated)) != time:
         context["clock"] = {"by": MARKS[RECEIPT]} | ({} if claimed is None else {"stated": claimed})
-
-
-def _facts(kind: str | None, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Properties and traits of a call, as its kind spells them."""
-    properties = call.properties if call.properties is not None else {}
-    if kind == "track":
-        return properties, {}
-    if kind == "identify":
-        # RudderStack's servers send the facts inside the context.
-        facts = call.traits
-        if facts is None and call.context is not None:
-            facts = call.context.traits
-        return properties, facts if facts is not None else {}
-    if kind in ("page", "screen"):
-        given = {"name": call.name, "category": call.category}
-        return {**{k: v for k, v in given.items() if v is not None}, **properties}, {}
-    if kind == "group":
-        group = {} if call.group_id is None else {"group_id": str(call.group_id)}
-        return {**group, **(call.traits or {}), **properties}, {}
-    return properties, {}
-
-
-def _message_id(record: Record, index: int, call: Call) -> str | Failure:
-    given = call.message_id
-    if given is None or given == "":
-        # Place and content: the same whenever the record is read, and no two events of the log share it.
-        if call.sent_at is not msgspec.UNSET:
-            call = msgspec.structs.replace(call, sent_at=msgspec.UNSET)
-        content = hashlib.blake2b(msgspec.msgpack.encode(call), digest_size=10).hexdigest()
-        return f"{record.offset}-{index}-{content}"
-    text = str(given)
-    if len(text) > _LONGEST_MESSAGE_ID or not text.isprintable():
-        return Failure("invalid_value", "messageId", f"at most {_LONGEST_MESSAGE_ID} printable characters", shown(text))
-    return text
-
-
-def _failed(record: Record, index: int, failure: Failure, raw: bytes | msgspec.Raw, call: Call | None) -> FailedEvent:
-    body = bytes(raw)
-    if call is not None:
-        message_id, name = str(call.message_id or ""), call.event or _NAMES.get(call.type or record.route, "")
-    else:
-        message_id, name = outline(body)
-    form = format_of(record.route)
-    found = failed(
-        failure,
-        source=record.source,
-        received_at=record.time,
-        offset=record.offset,
-        index=index,
-        message_id=message_id[:_LONGEST_MESSAGE_ID],
-        name=name[:_LONGEST_NAME],
-        body=body,
-    )
-    if record.route in BATCHES:
-        return found
-    translated = spelled(call) if form is not None and call is not None else b""
-    return msgspec.structs.replace(found, route=record.route, call=translated)
-
-
-def _too_long(limit: int, size: int) -> Failure:
-    return Failure("too_large", "", f"at most {limit} bytes", f"{size} bytes")
-
-
-def _beyond(call: Call) -> Failure | None:
-    """The first number that no store keeps."""
-    for field, held in (("properties", call.properties), ("traits", call.traits), ("", _contents(call))):
-        found = out_of_range(held, field)
-        if found:
-            return Failure("number_out_of_range", found.lstrip("."), "a number of 64 bits", "a larger one")
-    return None
-
-
-def _contents(call: Call) -> dict[str, Any]:
-    context = call.context
-    held: dict[str, Any] = {
-        "userId": call.user_id,
-        "anonymousId": call.anonymous_id,
-        "messageId": call.message_id,
-        "previousId": call.previous_id,
-        "groupId": call.group_id,
-    }
-    if context is not None:
-        ids = [external.id for external in context.external_ids or ()]
-        held |= {"campaign": context.campaign, "consent": context.consent, "traits": context.traits, "externalIds": ids}
-        held |= {"google_consent": context.google_consent, "tcf": context.tcf}
-    return held

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from regulars.collect.runs import Column, Fetch, Runs, Sizes, Step, distinct, offset_and_index, places
+from regulars.collect.places import offset_and_index, places
+from regulars.collect.runs import Column, Fetch, Runs, Sizes, Step, distinct
 
 KIND = "tail"
 _COLUMNS = 2  # hash of the subject, place

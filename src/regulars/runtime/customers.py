@@ -7,7 +7,8 @@ import msgspec
 
 from regulars.collect.dedup import KIND as SEEN
 from regulars.collect.dedup import locate_stored
-from regulars.collect.runs import offset_and_index, stored_entries, stored_pages
+from regulars.collect.places import offset_and_index
+from regulars.collect.runs import stored_entries, stored_pages
 from regulars.collect.tail import KIND as TAIL
 from regulars.collect.tail import subject_hashes
 from regulars.core.condition import Condition
