@@ -10,7 +10,7 @@ from regulars.core.merchandising import Recommend, Step
 from regulars.core.preferences import Unwanted
 from regulars.decide.identity import draw
 from regulars.flow.merchandise import Standing
-from regulars.flow.pools import HIDDEN, KEPT, MOST, Named, out_of, pack_pool
+from regulars.flow.pools import HIDDEN, KEPT, MOST, Named, out_of, pack_plain, pack_pool
 from regulars.flow.shelf import Shelf
 from regulars.recommend.arrange import Arranged, Candidate, Drawing, Link, Note, Placed, Wanted, arrange, cut
 from regulars.recommend.blend import Blend
@@ -289,13 +289,16 @@ def _recorded(
     row: Arranged, judge: Judge | None, wanted: Wanted, ids: Sequence[str]
 ) -> tuple[bytes, dict[int, list[str]]]:
     """The pool as the record keeps it, and the items that each rule took out."""
+    if judge is None:  # models leave out by themselves what may not be shown
+        first = {one.at: (one.at, one.score, link, one.model) for one, link in reversed(row.looked_at[:MOST])}
+        return pack_plain(list(reversed(first.values()))), {}
     named: list[Named] = []
     removed: dict[int, list[str]] = {}
     seen: set[int] = set()
     days: dict[int, int] = {}
-    if judge is not None:
-        for _, at, since in judge.person.shown:
-            days[at] = min(since, days.get(at, since))
+    person = judge.person
+    for _, at, since in person.shown:
+        days[at] = min(since, days.get(at, since))
     for (at, score, model), link in row.looked_at:
         if at in seen:
             continue
@@ -303,14 +306,12 @@ def _recorded(
         out = KEPT
         if wanted.hides(at):
             out = HIDDEN
-        elif judge is not None and (rule := judge.remover(at)) is not None:
+        elif judge.removes(at) and (rule := judge.remover(at)) is not None:
             out = out_of(rule.at)
             removed.setdefault(rule.at, []).append(ids[at])
         if len(named) < MOST:
-            person = None if judge is None else judge.person
-            bought = None if person is None else person.bought.get(at)
-            returned = None if person is None else person.returned.get(at)
-            named.append(Named(at, score, link, out, bought, returned, days.get(at), model))
+            known = (person.bought.get(at), person.returned.get(at), days.get(at))
+            named.append(Named(at, score, link, out, *known, model))
     return pack_pool(named), removed
 
 

@@ -5,7 +5,8 @@ and how long ago the customer bought it, gave it back and saw it.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 #: Items of a row's pool that are recorded at most.
@@ -50,6 +51,19 @@ def pack_pool(pool: Iterable[Named]) -> bytes:
         )
         for one in pool
     )
+
+
+def pack_plain(pool: Sequence[tuple[int, float, int, int]]) -> bytes:
+    """The same of (place, score, link, model) where no rule looked at any of them."""
+    cells: list[float] = []
+    for at, score, link, model in pool:
+        cells += (at, score, link, KEPT, _NEVER, _NEVER, _NEVER, model)
+    return _many(len(pool)).pack(*cells)
+
+
+@lru_cache(maxsize=MOST + 1)
+def _many(count: int) -> struct.Struct:
+    return struct.Struct("<" + "IfBBBBBB" * count)
 
 
 def unpack_pool(data: bytes) -> list[Named]:

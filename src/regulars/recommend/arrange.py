@@ -107,11 +107,14 @@ def cut(links: Sequence[Link], wanted: Wanted) -> Arranged:
     looked_at: list[tuple[Candidate, int]] = []
     seen: set[int] = set()
     for number, link in enumerate(links):
-        for one in link.candidates():
-            looked_at.append((one, number))
-            if len(placed) < wanted.items and one.at not in seen and not wanted.hides(one.at):
-                seen.add(one.at)
-                placed.append(Placed(one.at, one.score, one.model, number))
+        found = link.candidates()
+        looked_at += [(one, number) for one in found]
+        for at, score, model in found:
+            if len(placed) >= wanted.items:
+                break
+            if at not in seen and not wanted.hides(at):
+                seen.add(at)
+                placed.append(Placed(at, score, model, number))
         if len(placed) >= wanted.items:
             break
     notes = [_short(len(placed), wanted, "")] if len(placed) < wanted.items else []

@@ -93,6 +93,7 @@ class QuickBlend:
         self._of_category: dict[int, list[_Ready]] = {}
         self._neighbours: dict[int, dict[int, float]] = {}
         self._crowd: dict[int, Reasons] = {}
+        self._last: tuple[Bought, list[_Seed]] | None = None
 
     def bought(self, shopper: Shopper, day: int) -> Bought | None:
         """The shopper in positions; None for one who is better looked at with arrays."""
@@ -126,7 +127,7 @@ class QuickBlend:
 
     def ranked(self, bought: Bought, n: int, hidden: Collection[int], allowed: Mask | None) -> list[tuple[int, float]]:
         """The same without reasons: items with their chance."""
-        scores = self._scores(bought, self._seeds(bought), n, hidden, allowed)
+        scores = self._scores(bought, self._seeds_of(bought), n, hidden, allowed)
         ranked = sorted((-score, item) for item, score in scores.items() if item not in hidden)
         if allowed is not None:
             ranked = [one for one in ranked if allowed[one[1]]]
@@ -134,7 +135,7 @@ class QuickBlend:
 
     def evidence(self, bought: Bought, items: Sequence[int]) -> list[Reasons]:
         """The reasons for items."""
-        seeds = self._seeds(bought)
+        seeds = self._seeds_of(bought)
         return [self._reasons(bought, seeds, item) for item in items]
 
     # Scores -----------------------------------------------------------------------------------------------------
@@ -262,6 +263,13 @@ class QuickBlend:
         for item, strength in at_hand.items():
             found[item] = found.get(item, 0.0) + self._weight["together_at_hand"] * log1p(strength)
         return found
+
+    def _seeds_of(self, bought: Bought) -> list[_Seed]:
+        """The seeds of the shopper that was asked about last are at hand."""
+        last = self._last
+        if last is None or last[0] is not bought:
+            last = self._last = bought, self._seeds(bought)
+        return last[1]
 
     def _seeds(self, bought: Bought) -> list[_Seed]:
         """In the order of `BoughtTogether`: the basket, what was viewed, own items by position."""
