@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from regulars.core.decision import DecisionRecord
+from regulars.core.decision import DecisionRecord, RowRecord
 from regulars.core.event import Event
 
 BUCKETS = 16  # hash buckets of the subject
@@ -102,6 +102,19 @@ class LoggedDecision(msgspec.Struct, frozen=True, array_like=True):
 
     offset: int
     record: DecisionRecord
+
+
+class RowDecision(msgspec.Struct, frozen=True, array_like=True):
+    """What a decision holds of its rows of items: enough to fill them again by other rules."""
+
+    id: str
+    time: int  # ms
+    anchor: str
+    configuration: str
+    models: str
+    hot: bytes
+    chosen: list[tuple[str, int, float, bool, list[str]]]  # as in core.decision.DecisionRecord
+    rows: list[RowRecord]
 
 
 class PastDecision(msgspec.Struct, frozen=True, array_like=True):

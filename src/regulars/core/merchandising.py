@@ -95,3 +95,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def alike(self) -> str:
         """What makes two items alike."""
         return self.per or ("item" if self.kind != "diversity" else "category")
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A difference with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float

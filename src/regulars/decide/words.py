@@ -109,6 +109,50 @@ SENTENCES: dict[str, dict[str, str]] = {
     "ruled.boost": {"en": "{rule} moved up {items}", "de": "{rule} schob nach vorn: {items}"},
     "ruled.bury": {"en": "{rule} moved to the end {items}", "de": "{rule} schob ans Ende: {items}"},
     "ruled.pin": {"en": "{rule} pinned {items}", "de": "{rule} setzte fest: {items}"},
+    "trial.head": {
+        "en": "{rules}: with it less without it, {rows} rows of {decisions} decisions",
+        "de": "{rules}: mit abzüglich ohne, {rows} Reihen aus {decisions} Entscheidungen",
+    },
+    "trial.agreement": {
+        "en": "{share} of the rows come out as recorded by the rules of the shop",
+        "de": "{share} der Reihen ergeben sich mit den Regeln des Shops wie aufgezeichnet",
+    },
+    "trial.untold.models": {
+        "en": "{count} rows left out: their models are not kept any more",
+        "de": "{count} Reihen ausgelassen: ihre Modelle sind nicht mehr da",
+    },
+    "trial.untold.traits": {
+        "en": "{count} rows left out: decided with other traits",
+        "de": "{count} Reihen ausgelassen: mit anderen Merkmalen entschieden",
+    },
+    "trial.untold.placement": {
+        "en": "{count} rows left out: their placement recommends nothing any more",
+        "de": "{count} Reihen ausgelassen: ihr Platz empfiehlt nichts mehr",
+    },
+    "trial.untold.seen_on": {
+        "en": "Records do not tell on which channel something was shown: a new rule with seen_on counts all of them",
+        "de": "Aufzeichnungen sagen nicht, auf welchem Kanal: eine neue Regel mit seen_on zählt alle Kanäle",
+    },
+    "trial.untold.per": {
+        "en": "Records tell purchases and exposures of the pool's items only: a new rule `per` category takes out more",
+        "de": "Aufzeichnungen kennen nur Käufe der Auswahlmenge: eine neue Regel mit `per` nimmt mehr heraus",
+    },
+    "trial.unfilled": {
+        "en": "{count} slots would be filled by items beyond what records keep; nothing is counted for them",
+        "de": "{count} Plätze würden mit Artikeln gefüllt, die nicht aufgezeichnet sind; für sie zählt nichts",
+    },
+    "trial.other_rules": {
+        "en": "The shop folder is another version than at the decision: rules may have other names",
+        "de": "Der Shop-Ordner ist eine andere Fassung als bei der Entscheidung: Regeln heißen vielleicht anders",
+    },
+    "trial.placement": {"en": "placement", "de": "Platz"},
+    "trial.rows": {"en": "rows", "de": "Reihen"},
+    "trial.changed": {"en": "changed", "de": "geändert"},
+    "trial.removed": {"en": "items out", "de": "Artikel heraus"},
+    "trial.added": {"en": "items in", "de": "Artikel hinein"},
+    "trial.clicks": {"en": "clicks won (95 %)", "de": "Klicks gewonnen (95 %)"},
+    "trial.margin": {"en": "margin won (95 %)", "de": "Marge gewonnen (95 %)"},
+    "trial.little": {"en": "not enough data", "de": "zu wenig Daten"},
     "gate.placement": {"en": "Not for this placement: {detail}", "de": "Nicht für diesen Platz: {detail}"},
     "gate.schedule": {"en": "Not its time ({detail})", "de": "Nicht in seinem Zeitraum ({detail})"},
     "gate.consent": {"en": "No consent for {detail}", "de": "Keine Einwilligung für {detail}"},

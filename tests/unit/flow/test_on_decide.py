@@ -28,7 +28,7 @@ from regulars.core.definitions import (
     Trait,
 )
 from regulars.core.errors import Rejected
-from regulars.core.log import DECISION, EVENTS, NewRecord
+from regulars.core.log import DECISION, EVENTS, Log, NewRecord
 from regulars.core.state import COUNTER, FOLDED, PRODUCT, Changes
 from regulars.decide.call import Call
 from regulars.decide.records import unpack
@@ -73,9 +73,14 @@ DEFINITIONS = Definitions(
 class Running:
     """A shop in memory: what is decided goes through the log into the state."""
 
-    def __init__(self, folder: Path, definitions: Definitions = DEFINITIONS) -> None:
+    log: Log
+    state: SqliteState
+
+    def __init__(self, folder: Path, definitions: Definitions = DEFINITIONS, log: Log | None = None) -> None:
+        """With a log of its own, the state is a file beside it."""
         self.definitions = definitions
-        self.log, self.state = MemoryLog(), SqliteState(":memory:")
+        self.log = MemoryLog() if log is None else log
+        self.state = SqliteState(":memory:" if log is None else folder.parent / "state.db")
         self.updater = Updater(definitions, self.log, self.state)
         self.moment = 0
         self.models = folder

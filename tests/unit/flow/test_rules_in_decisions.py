@@ -9,7 +9,7 @@ import pytest
 from regulars.catalog.rows import to_row
 from regulars.core.catalog import CatalogItem, Variant
 from regulars.core.definitions import Definitions, EventType, Placement, Purpose, Shop
-from regulars.core.log import DECISION
+from regulars.core.log import DECISION, Log
 from regulars.core.merchandising import Rule
 from regulars.core.state import PRODUCT, Changes
 from regulars.decide.records import unpack
@@ -42,7 +42,9 @@ RULES = (
 class Corner(Running):
     """A shop with trained models and a catalogue."""
 
-    def __init__(self, folder: Path, rules: tuple[Rule, ...] = RULES, home: Placement = HOME) -> None:
+    def __init__(
+        self, folder: Path, rules: tuple[Rule, ...] = RULES, home: Placement = HOME, log: Log | None = None
+    ) -> None:
         recommend_folder(folder).mkdir(parents=True, exist_ok=True)
         save(TRAINED, recommend_folder(folder) / "v1", trained_at=1)
         point(folder, "v1")
@@ -53,6 +55,7 @@ class Corner(Running):
                 EventType(name="Product Viewed", purpose="contract"),
                 EventType(name="Order Completed", purpose="contract"),
                 EventType(name="Decision Shown", purpose="contract"),
+                EventType(name="Product Clicked", purpose="contract"),
             ),
             purposes=(Purpose(id="personalisation"),),
             placements=(LETTER, home, APP),
@@ -60,7 +63,7 @@ class Corner(Running):
             version="v1",
             record_version="r1",
         )
-        super().__init__(folder, self.definitions)
+        super().__init__(folder, self.definitions, log)
         changes = Changes()
         for one in CATALOGUE.ids:
             changes.put(PRODUCT, to_row(CatalogItem(id=one, price=1000, cost=500), 1))

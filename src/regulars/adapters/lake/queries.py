@@ -184,6 +184,19 @@ def timeline(events: Table, *, subjects: Sequence[str], limit: int = 50, before:
     return shown.order_by(ibis.desc("time"), ibis.desc("message_id")).limit(limit)
 
 
+def reactions(events: Table, *, names: Sequence[str], since: int | None = None, until: int | None = None) -> Table:
+    """(name, subject, time, decision_id, placement, product_id): what came of decisions, each event once."""
+    chosen = _between(events.filter(events.name.isin(list(names))), since, until)
+    told = chosen.select(
+        "name", "subject", "time",
+        decision_id=_text(chosen, "decision_id"),
+        placement=_text(chosen, "placement"),
+        product_id=_text(chosen, "product_id"),
+        message_id=chosen.message_id,
+    )  # fmt: skip
+    return told.filter(told.decision_id.notnull()).distinct().drop("message_id").order_by("time", "decision_id")
+
+
 def funnel(
     events: Table, *, steps: Sequence[str], within_days: int = 30, since: int | None = None, until: int | None = None
 ) -> Table:
@@ -265,13 +278,14 @@ QUERIES: dict[str, Callable[..., Table]] = {
         product_events,
         timeline,
         funnel,
+        reactions,
         subjects_per_event,
         field_use,
     )
 }
 
 #: Queries for which a day's rows depend on the events of that day alone, so that files of other days need not be read.
-BY_DAY = frozenset({"events_per_day", "funnel", "subjects_per_event", "field_use"})
+BY_DAY = frozenset({"events_per_day", "funnel", "reactions", "subjects_per_event", "field_use"})
 
 
 def _between(events: Table, since: int | None, until: int | None) -> Table:
