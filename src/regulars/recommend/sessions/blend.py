@@ -28,7 +28,7 @@ class Mixing(msgspec.Struct, frozen=True, kw_only=True):
 
     search: Search = Search()
     ranking: Ranking = Ranking()
-    cases: int = 14_000  # that the order is learned from
+    cases: int = 40_000  # that the order is learned from
     linear_age: float = 1 / 3  # half-life of sessions in the linear model, in parts of the time they span
     filled: int = 1000  # popular products that stand behind everything else
 
@@ -51,9 +51,12 @@ class SessionBlend(SessionModel):
     ) -> Self:
         """Search, learn the order, fit the parts on all sessions. `neighbours` spares the search."""
         chosen = neighbours or search(sessions, items, settings.search)
+        other = search(sessions, items, settings.search, review=False)
         older, newest = sessions.tail(settings.search.tail)
-        builder = SignalBuilder(_parts(older, items, chosen, settings))
-        return cls(_parts(sessions, items, chosen, settings), _learned(builder, newest, settings), settings.filled)
+        builder = SignalBuilder(_parts(older, items, (chosen, other), settings))
+        return cls(
+            _parts(sessions, items, (chosen, other), settings), _learned(builder, newest, settings), settings.filled
+        )
 
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
         """The candidates by the learned order; behind them what else neighbours hold, then what sells."""
@@ -113,10 +116,11 @@ class SessionBlend(SessionModel):
         return cls(Parts.restore(columns), ranking.restore(order), int(columns["filled"].astype(np.int64)[0]))
 
 
-def _parts(sessions: Sessions, items: int, chosen: Neighbouring, settings: Mixing) -> Parts:
+def _parts(sessions: Sessions, items: int, chosen: tuple[Neighbouring, Neighbouring], settings: Mixing) -> Parts:
     span = int(sessions.end[-1] - sessions.end[0]) if len(sessions) else 0
     linear = Regression(age_half_life=round(settings.linear_age * span))
-    return Parts.fit(sessions, items, Neighbours.fit(sessions, items, chosen), Linear.fit(sessions, items, linear))
+    index = Neighbours.fit(sessions, items, chosen[0])
+    return Parts.fit(sessions, items, index, chosen[1], Linear.fit(sessions, items, linear))
 
 
 def _learned(builder: SignalBuilder, newest: Sessions, settings: Mixing) -> Ranker:

@@ -51,12 +51,16 @@ def match(prefix: Int32, last: int, newest: int, base: Base, late: Late, tables:
             else:
                 break
             taken += 1
-            if scratch.likeness[session] == 0.0:
+            slot = scratch.slot[session]
+            if slot == 0:
                 scratch.touched[count] = session
-                scratch.matched[session] = where
-                scratch.back[session] = back
+                scratch.worth[count] = add
+                scratch.at_match[count] = where
+                scratch.behind[count] = back
                 count += 1
-            scratch.likeness[session] += add
+                scratch.slot[session] = count
+            else:
+                scratch.worth[slot - 1] += add
     return count
 
 
@@ -76,8 +80,8 @@ def nearest(count: int, neighbours: int, base: Base, late: Late, scratch: Scratc
     for at in range(count):
         session = scratch.touched[at]
         own = base.weight[session] if session < sessions else late.weight[session - sessions]
-        scratch.worth[at] = scratch.likeness[session] * own
-        scratch.likeness[session] = 0.0
+        scratch.worth[at] *= own
+        scratch.slot[session] = 0
     if count <= neighbours:
         return count
     floor = np.partition(scratch.worth[:count], count - neighbours)[count - neighbours]
@@ -95,6 +99,8 @@ def nearest(count: int, neighbours: int, base: Base, late: Late, scratch: Scratc
             spare -= 1
         scratch.touched[kept] = scratch.touched[at]
         scratch.worth[kept] = worth
+        scratch.at_match[kept] = scratch.at_match[at]
+        scratch.behind[kept] = scratch.behind[at]
         kept += 1
     return kept
 
@@ -108,8 +114,8 @@ def gather(prefix: Int32, kept: int, base: Base, late: Late, tables: Tables, scr
     result = 0
     for at in range(kept):
         session = scratch.touched[at]
-        worth = scratch.worth[at] * tables.latest[scratch.back[session]]
-        centre = np.int64(scratch.matched[session])
+        worth = scratch.worth[at] * tables.latest[scratch.behind[at]]
+        centre = np.int64(scratch.at_match[at])
         is_late = session >= sessions
         row = session - sessions if is_late else session
         first = late.start[row] if is_late else base.start[row]

@@ -21,10 +21,10 @@ from regulars.recommend.sessions.model import frozen
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of learning the order."""
 
-    trees: int = 120
+    trees: int = 200
     leaves: int = 31
     depth: int = 7
-    rate: float = 0.08
+    rate: float = 0.07
     least: int = 80  # candidates in a leaf
     threads: int = 1  # more threads than free cores make LightGBM many times slower
     use_trees: bool | None = None  # None: where LightGBM is installed

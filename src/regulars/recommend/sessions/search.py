@@ -41,10 +41,15 @@ AGES = (0.0, 0.1, 0.2, 0.4, 1.0, 2.0)
 _WHOLE = ("newest", "neighbours", "last")
 
 
-def search(sessions: Sessions, items: int, how: Search = Search()) -> Neighbouring:
-    """The settings that foretell the newest sessions best from the older ones, by hit rate times reciprocal rank."""
+def search(sessions: Sessions, items: int, how: Search = Search(), *, review: bool = True) -> Neighbouring:
+    """The settings that foretell the newest sessions best from the older ones, by hit rate times reciprocal rank.
+
+    Without `review` they are those that foretell best what a visit has not seen yet.
+    """
     older, newest = sessions.tail(how.tail)
     cases = cases_of(newest, max(most for _, most in how.rounds), seed=how.seed)
+    if not review:
+        cases = [case for case in cases if case.target not in case.prefix]
     if not len(older) or not cases:
         return Neighbouring()
     index = Neighbours.fit(older, items)
@@ -54,7 +59,7 @@ def search(sessions: Sessions, items: int, how: Search = Search()) -> Neighbouri
     tried = [Neighbouring(), *(_drawn(chance, span) for _ in range(how.rounds[0][0] - 1))]
     for number, (kept, most) in enumerate(how.rounds):
         tried = tried[:kept]
-        scores = [_score(index.with_settings(one), shuffled[:most]) for one in tried]
+        scores = [_score(index.with_settings(one), shuffled[:most], review=review) for one in tried]
         order = np.argsort(-np.asarray(scores), kind="stable").tolist()
         tried = [tried[place] for place in order]
         if number == 0 and kept > 8:  # half of the next round is drawn around the best
@@ -63,8 +68,8 @@ def search(sessions: Sessions, items: int, how: Search = Search()) -> Neighbouri
     return tried[0]
 
 
-def _score(model: Neighbours, cases: Sequence[Case]) -> float:
-    found = hits(ranks(model, cases))
+def _score(model: Neighbours, cases: Sequence[Case], *, review: bool) -> float:
+    found = hits(ranks(model, cases, review=review))
     return found.hit_rate * found.reciprocal_rank  # a tenth more of the one is worth a tenth more of the other
 
 

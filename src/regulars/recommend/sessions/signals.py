@@ -9,12 +9,12 @@ from regulars.recommend.interactions import Float32, Float64, Int32
 from regulars.recommend.model import Column
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.linear import Linear
-from regulars.recommend.sessions.model import best
-from regulars.recommend.sessions.neighbours import Neighbours
+from regulars.recommend.sessions.model import best, decoded
+from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours
 from regulars.recommend.sessions.rows import Pairs, Rows, rows, steps
 
 SIGNALS: tuple[str, ...] = (
-    "neighbours", "neighbours_share", "neighbours_rank", "neighbours_best",
+    "neighbours", "neighbours_share", "neighbours_rank", "neighbours_best", "discovery", "discovery_rank",
     "linear", "linear_rank", "linear_last",
     "followed_last", "followed_before", "preceded_last",
     "held", "lately", "last_seen", "stays", "returns",
@@ -22,7 +22,7 @@ SIGNALS: tuple[str, ...] = (
     "events", "products", "last_held", "last_stays", "stayed",
 )  # fmt: skip
 FAR_BACK = 99.0  # of a product that is not in the visit
-_OF_NEIGHBOURS, _OF_LINEAR, _OF_RULES, _OF_VISIT = 100, 50, 30, 20  # candidates from each part
+_OF_NEIGHBOURS, _OF_DISCOVERY, _OF_LINEAR, _OF_RULES, _OF_VISIT = 100, 50, 50, 30, 20  # candidates from each part
 _RECENT = 0.04  # half-life of "lately" in parts of the time that sessions span
 
 
@@ -41,13 +41,16 @@ class Parts(NamedTuple):
     """The models whose word is weighed."""
 
     neighbours: Neighbours
+    discovery: Neighbours  # the same sessions under the settings that foretell new products best
     linear: Linear
     followed: Rows  # what comes next after a product, as a share
     preceded: Rows  # what comes before it
     figures: Figures
 
     @classmethod
-    def fit(cls, sessions: Sessions, items: int, neighbours: Neighbours, linear: Linear) -> Self:
+    def fit(
+        cls, sessions: Sessions, items: int, neighbours: Neighbours, discovery: Neighbouring, linear: Linear
+    ) -> Self:
         """The parts that count, beside models that are fitted."""
         span = max(1, int(sessions.end[-1] - sessions.end[0])) if len(sessions) else 1
         age = (sessions.end[-1:] - sessions.end) / span
@@ -56,11 +59,13 @@ class Parts(NamedTuple):
         share = pairs.weight / (begun[pairs.first] + 1)
         followed = rows(Pairs(pairs.first, pairs.second, share), items, 200)
         preceded = rows(Pairs(pairs.second, pairs.first, share), items, 200)
-        return cls(neighbours, linear, followed, preceded, _figures(sessions, items, age))
+        other = neighbours.with_settings(discovery)
+        return cls(neighbours, other, linear, followed, preceded, _figures(sessions, items, age))
 
     def with_delta(self, delta: Delta) -> Self:
         """The neighbours with a delta; figures, shares and the linear model stay as they were fitted."""
-        return self._replace(neighbours=self.neighbours.with_delta(delta))
+        neighbours = self.neighbours.with_delta(delta)
+        return self._replace(neighbours=neighbours, discovery=neighbours.with_settings(self.discovery.settings))
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of all parts, by name."""
@@ -68,6 +73,8 @@ class Parts(NamedTuple):
         for name, found in zip(self._fields, self, strict=True):
             part: Any = found
             own: Mapping[str, Column] = part.columns() if hasattr(part, "columns") else part._asdict()
+            if name == "discovery":  # its index is that of the neighbours
+                own = {"settings": own["settings"]}
             result |= {f"{name}.{key}": column for key, column in own.items()}
         return result
 
@@ -79,8 +86,10 @@ class Parts(NamedTuple):
             part, _, own = name.partition(".")
             if part in parts:
                 parts[part][own] = column
+        neighbours = Neighbours.restore(parts["neighbours"])
         return cls(
-            Neighbours.restore(parts["neighbours"]),
+            neighbours,
+            neighbours.with_settings(decoded(parts["discovery"]["settings"], Neighbouring)),
             Linear.restore(parts["linear"]),
             Rows.restore(parts["followed"]),
             Rows.restore(parts["preceded"]),
@@ -108,10 +117,16 @@ class SignalBuilder:
         """The signals after this prefix, whose items all are known."""
         parts, figures = self.parts, self.parts.figures
         near = best(parts.neighbours.score(prefix), 1_000_000)
+        new = best(parts.discovery.score(prefix, review=False), 1_000_000)
         linear = parts.linear.score(prefix)
         last = int(prefix[-1])
         next_items, next_share = parts.followed.of(last)
-        items = self._candidates(prefix, near.items, best(linear, _OF_LINEAR).items, next_items, review=review)
+        items = self._candidates(
+            prefix,
+            near.items,
+            (new.items[:_OF_DISCOVERY], best(linear, _OF_LINEAR).items, next_items[:_OF_RULES]),
+            review=review,
+        )
         slot = self._slot
         slot[items] = np.arange(len(items), dtype=np.int32)
         table = np.zeros((len(SIGNALS), len(items)), np.float32)
@@ -120,12 +135,15 @@ class SignalBuilder:
         self._put(column["neighbours_share"], near.items, near.scores / top)
         np.log(column["neighbours_share"] + 1e-6, out=column["neighbours"])
         column["neighbours_best"][:] = np.log(top + 1e-9)
-        rank = np.log1p(np.arange(len(near.items), dtype=np.float32))
         column["neighbours_rank"][:] = 8
-        self._put(column["neighbours_rank"], near.items, rank)
+        self._put(column["neighbours_rank"], near.items, rank_of(len(near.items)))
+        column["discovery_rank"][:] = 8
+        if len(new.items):
+            self._put(column["discovery"], new.items, new.scores / new.scores[0])
+            self._put(column["discovery_rank"], new.items, rank_of(len(new.items)))
         self._put(column["linear"], linear.items, linear.scores)
         order = np.argsort(-column["linear"], kind="stable")
-        column["linear_rank"][order] = np.log1p(np.arange(len(items), dtype=np.float32))
+        column["linear_rank"][order] = rank_of(len(items))
         self._put(column["linear_last"], *parts.linear.base.of(last))
         self._put(column["followed_last"], next_items, next_share)
         if len(prefix) > 1:
@@ -138,10 +156,10 @@ class SignalBuilder:
         slot[items] = -1
         return Signals(items, np.ascontiguousarray(table.T), near.items)
 
-    def _candidates(self, prefix: Int32, near: Int32, linear: Int32, following: Int32, *, review: bool) -> Int32:
+    def _candidates(self, prefix: Int32, near: Int32, others: tuple[Int32, ...], *, review: bool) -> Int32:
         """The first of each part, each once; with `review` the visit's own products, known to the parts or not."""
         own = prefix[::-1][:_OF_VISIT]
-        lists = (near[:_OF_NEIGHBOURS], linear, following[:_OF_RULES])
+        lists = (near[:_OF_NEIGHBOURS], *others)
         items = np.unique(np.concatenate((own, *lists) if review else lists))
         return (items if review else items[~np.isin(items, prefix)]).astype(np.int32)
 
@@ -170,6 +188,12 @@ class SignalBuilder:
         column["last_held"][:] = figures.held[last]
         column["last_stays"][:] = figures.stays[last]
         column["stayed"][:] = len(prefix) > 1 and int(prefix[-2]) == int(prefix[-1])
+
+
+def rank_of(count: int) -> Float32:
+    """ln(1 + place) of the first, the second and so on."""
+    found: Float32 = np.log1p(np.arange(count, dtype=np.float32))
+    return found
 
 
 def _figures(sessions: Sessions, items: int, age: Float64) -> Figures:

@@ -52,11 +52,14 @@ class Tables(NamedTuple):
 class Scratch(NamedTuple):
     """Room to compute in, all zero between calls."""
 
-    likeness: Float64  # by session
-    matched: Int16  # by session: the place of the latest item of the visit in it
-    back: Int16  # by session: how far back in the visit that item is
+    likeness: Float64  # by session, as are the next two
+    matched: Int16  # the place of the latest item of the visit in it
+    back: Int16  # how far back in the visit that item is
+    slot: Int32  # by session: 1 + where it stands among those met; the next four are by that place
     touched: Int64
     worth: Float64
+    at_match: Int16
+    behind: Int16
     score: Float64  # by item
     mark: Mask  # by item
     first: Int32  # by item; need not be zero
@@ -68,8 +71,11 @@ class Scratch(NamedTuple):
             likeness=np.zeros(sessions),
             matched=np.zeros(sessions, np.int16),
             back=np.zeros(sessions, np.int16),
+            slot=np.zeros(sessions, np.int32),
             touched=np.zeros(touched, np.int64),
             worth=np.zeros(touched),
+            at_match=np.zeros(touched, np.int16),
+            behind=np.zeros(touched, np.int16),
             score=np.zeros(items),
             mark=np.zeros(items, np.bool_),
             first=np.zeros(items, np.int32),

@@ -81,7 +81,7 @@ def test_a_forgotten_owner_leaves_the_evidence(blend: SessionBlend) -> None:
 
 
 def test_the_compiled_trees_give_the_same_scores(blend: SessionBlend) -> None:
-    rows = np.random.default_rng(1).random((50, 23), np.float32).astype(np.float32) * 8
+    rows = np.random.default_rng(1).random((50, 25), np.float32).astype(np.float32) * 8
     assert ranker.fast_rank(blend.ranker)(rows).tolist() == ranker.rank(blend.ranker, rows).tolist()
 
 
