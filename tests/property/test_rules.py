@@ -191,7 +191,7 @@ def _fields(rule: Rule) -> dict[str, Any]:
 def row_of(told: Told, shopper: Shopper, shown: Sequence[str], *, seed: int = 0, allowed: bool = True) -> ItemRow:
     """The row, made as a process makes it: catalogue from the state, models from memory."""
     state = SqliteState(":memory:")
-    half = list(told.items.values())[1::2]
+    half = list(told.items.values())[1::2][:20]
     before = [CatalogItem(id=one.id, brand="Best", price=1, cost=0, stock=9) for one in half]
     models, shelf, merchandise = _serving(state, told, [*told.items.values(), *before])
     _store(state, half, at=2)
@@ -360,6 +360,45 @@ def test_no_row_breaks_a_filter_a_cap_or_a_pin(told: Told, shopper: Shopper, sho
     _pins_hold(oracle, row, {*shown, *shopper.basket})
     codes = {code for code, _ in row.notes}
     assert (len(items) < place.items) == any(code.startswith("short.") for code in codes)
+
+
+@settings(max_examples=40, deadline=None, phases=PHASES)
+@given(
+    most=st.integers(1, 3),
+    per=st.sampled_from(["category", "brand", "colour"]),
+    items=st.integers(4, 9),
+    explore=st.sampled_from([0.0, 0.4]),
+    spread=st.integers(1, 7),
+    pins=st.lists(st.tuples(st.sampled_from(CATALOGUE.ids[:30]), st.integers(1, 9)), max_size=3),
+    shopper=shoppers,
+)
+def test_caps_hold_in_a_catalogue_of_few_kinds(
+    most: int, per: str, items: int, explore: float, spread: int, pins: list[tuple[str, int]], shopper: Shopper
+) -> None:
+    known = {
+        one: CatalogItem(
+            id=one, brand=BRANDS[at * spread % 3 % 2], category=("all", f"c{at * spread % 4}"),
+            attributes={"colour": COLOURS[at * spread % 2]},
+        )
+        for at, one in enumerate(CATALOGUE.ids)
+    }  # fmt: skip
+    cap = Rule(id="cap", kind="diversity", per=per, most=most)
+    pinned = [Rule(id=f"pin{at}", kind="pin", items=(one,), position=to) for at, (one, to) in enumerate(pins)]
+    place = Placement(id="home", recommend=("blend", "popular"), items=items, explore=explore)
+    told = Told(
+        Definitions(
+            shop=Shop(name="Corner"), placements=(place,), rules=(cap, *pinned), attributes={"colour": "text"},
+            traits=(Trait(name="visits", kind="count", events=("Product Viewed",)),),
+        ),
+        known, [1], frozenset(), {}, None, [],
+    )  # fmt: skip
+    row = row_of(told, shopper, [])
+    oracle = Oracle(told, shopper)
+    alike = Counter(oracle.key(cap, one.item) for one in row.items)
+    kinds = len({oracle.key(cap, one) for one in known})
+    assert max(alike.values()) <= most
+    assert len(row.items) == min(items, kinds * most), "and rows are as long as the cap lets them be"
+    _pins_hold(oracle, row, set())
 
 
 FILTERING = ("in_stock", "margin_floor", "exclude", "no_repeat", "cool_down", "no_returned")

@@ -274,6 +274,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     filter: str = ""  # a condition over item, profile and context that every item has to fulfil
     review: bool = True  # whether items may be shown that the customer viewed or bought already
     objective: Objective = "click"
+    margin_weight: float = 1.0  # how much the margin counts beside the chance: chance * margin^weight
     explore: float = 0.0  # share of the slots of a row that new and rarely shown items get
     counts: Literal["shown", "decided"] = "shown"  # what is an exposure: to be seen, or to be decided (print, e-mail)
     exploration: float = 0.05  # share of decisions made at random among the candidates

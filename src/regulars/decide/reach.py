@@ -14,7 +14,7 @@ A decision id holds its own time and never changes, so both truncations are by a
 Beyond `MOST_SHOWN` exposures of limited offers the oldest are forgotten.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from regulars.decide.identity import decided_at
@@ -92,8 +92,16 @@ def _merged_rows(left: Reach, right: Reach) -> tuple[list[Any], list[Any]]:
     return [one for _, one in newest], [[*key, at] for key, at in sorted(seen.items(), reverse=True)[:MOST_SEEN]]
 
 
-def shown_items(state: Reach, own: Iterable[Row] = (), seen: Iterable[tuple[str, str, int]] = ()) -> list[Shown]:
+def shown_items(
+    state: Reach,
+    own: Iterable[Row] = (),
+    seen: Iterable[tuple[str, str, int]] = (),
+    *,
+    counts: Callable[[str, int], bool] | None = None,
+) -> list[Shown]:
     """(channel, item, time in ms) of every item that was shown; `own` and `seen` are not folded yet.
+
+    `counts` says of a placement and a time whether what was shown then may still be used.
 
     >>> shown_items([[], [], [["d1", "hero", "web", False, ["tea"]]], [["d1", "hero", 5]]])
     [('web', 'tea', 5)]
@@ -108,7 +116,7 @@ def shown_items(state: Reach, own: Iterable[Row] = (), seen: Iterable[tuple[str,
     found: list[Shown] = []
     for key, (identifier, _, channel, at_once, items) in rows.items():
         time_seen = times.get(key, _time(identifier) if at_once else None)
-        if time_seen is not None:
+        if time_seen is not None and (counts is None or counts(key[1], time_seen)):
             found += [(channel, item, time_seen) for item in items]
     return found
 

@@ -100,7 +100,7 @@ class Filling:
         judge = None if standing is None else self._judge(place, standing, shopper, moment)
         wanted = Wanted(place.items, hidden, available, refuses=_refusal(moment.refused, goods))
         if standing is not None and place.objective not in ("click", "order"):
-            worth = standing.worth(place.objective)
+            worth = standing.worth(place)
             wanted = wanted._replace(worth=worth)
             notes += [("no_margin", {})] if worth is None else []
         if standing is not None and place.explore and moment.explores:

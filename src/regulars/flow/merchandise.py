@@ -14,7 +14,6 @@ import numpy as np
 from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Definitions, Placement
 from regulars.core.item_rows import AGE, FIELDS, ItemRows
-from regulars.core.merchandising import Objective
 from regulars.core.schema import Rows
 from regulars.core.state import COUNTER, StateReader
 from regulars.recommend.goods import Facts, Goods, Lot
@@ -81,21 +80,23 @@ class Standing:
         self.masks = masks
         self.version = version
         self.fresh: tuple[int, ...] = ()
-        self._worth: dict[str, Float64 | None] = {}
+        self._worth: dict[tuple[str, float], Float64 | None] = {}
 
     def prepare(self) -> None:
         """Work out beside serving what a first customer would wait for."""
         self.masks.prepare()
         for placement in self.compiled.placements:
-            self.worth(placement.objective)
+            self.worth(placement)
 
-    def worth(self, objective: Objective) -> Float64 | None:
+    def worth(self, placement: Placement) -> Float64 | None:
         """What a reaction to each item is worth; None where all are alike, or nothing is known."""
-        if objective in ("click", "order"):
+        key = (placement.objective, placement.margin_weight)
+        if placement.objective in ("click", "order"):
             return None
-        if objective not in self._worth:
-            self._worth[objective] = worth_of(self.trained, self.goods, session=objective == "session_margin")
-        return self._worth[objective]
+        if key not in self._worth:
+            found = worth_of(self.trained, self.goods, session=placement.objective == "session_margin")
+            self._worth[key] = None if found is None else weighted(found, placement.margin_weight)
+        return self._worth[key]
 
 
 class Merchandise:
@@ -241,3 +242,12 @@ def worth_of(trained: TrainedSet, goods: Goods, *, session: bool) -> Float64 | N
         found = found.copy()
         found[:count] += follow_up
     return cast(Float64, found)
+
+
+def weighted(worth: Float64, weight: float) -> Float64:
+    """Worth raised to a weight; what costs more than it brings stays below zero.
+
+    >>> weighted(np.asarray([4.0, -4.0]), 0.5).tolist()
+    [2.0, -2.0]
+    """
+    return cast(Float64, np.sign(worth) * np.abs(worth) ** weight)

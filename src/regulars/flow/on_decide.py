@@ -8,6 +8,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -17,6 +18,7 @@ from regulars.core.event import Event
 from regulars.core.identifier import is_person
 from regulars.core.log import DECISION, EVENTS, NewRecord, Record
 from regulars.core.preferences import too_close, unwanted
+from regulars.core.record import Hot
 from regulars.core.state import CLOCK, COUNTER, FOLDED, StateReader
 from regulars.decide.call import LOGIN, Call
 from regulars.decide.decide import Decided, Facts, decide, row_of
@@ -287,9 +289,14 @@ class OnDecide:
         shown: list[tuple[str, str, int]] = []
         if self.rules.reads_exposures:
             own = self.reservations.rows_of(customer.number)
-            told = shown_items(customer.reach, own, seen_rows(visit.events))
+            told = shown_items(customer.reach, own, seen_rows(visit.events), counts=partial(self._may_use, hot))
             shown = [(channel, item, day - self.engine.calendar.day(at)) for channel, item, at in told]
         return Moment(day, row, facts.hot.facts, visit.store or None, shown, seed, explores=not hot.machine)
+
+    def _may_use(self, hot: Hot, placement: str, time: int) -> bool:
+        """Whether what was shown at a placement counts: a consent that ended and was given anew begins from zero."""
+        known = self.table.placements.get(placement)
+        return known is not None and allows(hot.consent, known.purpose, time)
 
     def _look_at_state(self, now: int) -> int:
         """Note how far folding is, so that folded reservations count from the state; the offset, at most 50 ms old."""

@@ -19,7 +19,7 @@ from regulars.decide.decide import Facts, row_of
 from regulars.decide.reach import Tally
 from regulars.decide.table import OfferTable, configuration_of
 from regulars.flow.engine import Engine
-from regulars.flow.merchandise import Compilation, worth_of
+from regulars.flow.merchandise import Compilation, weighted, worth_of
 from regulars.flow.pools import HIDDEN, Named, unpack_pool
 from regulars.recommend.arrange import Candidate, Link, Wanted, arrange
 from regulars.recommend.goods import Goods
@@ -75,7 +75,8 @@ class RowReplay:
         ]
         judge = self._judge(decision, row, place, pool)
         links = _links(pool, shown, row, self._goods)
-        wanted = Wanted(place.items, frozenset(), None, self._worth.get(place.objective))
+        worth = self._worth.get(place.objective)
+        wanted = Wanted(place.items, frozenset(), None, None if worth is None else weighted(worth, place.margin_weight))
         placed = arrange(links, judge, wanted).placed
         return Replayed([self._goods.ids[one.at] for one in placed], max(len(shown) - len(placed), 0))
 

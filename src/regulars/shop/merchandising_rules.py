@@ -61,6 +61,8 @@ def check_row(draft: Draft, placement: Placement) -> None:
             draft.report("placements", name, "recommend", f"the weight of {model!r} must be above 0, got {one.weight}")
     if not 0 <= placement.explore <= 0.5:
         draft.report("placements", name, "explore", f"expected 0 to 0.5, got {placement.explore}")
+    if not 0 < placement.margin_weight <= 2:
+        draft.report("placements", name, "margin_weight", f"expected above 0, up to 2, got {placement.margin_weight:g}")
     if not recommend:
         for key, set_ in (("filter", placement.filter), ("explore", placement.explore)):
             if set_:

@@ -200,3 +200,24 @@ def test_the_store_of_a_call_picks_what_is_in_stock_there(tmp_path: Path) -> Non
     found = shop.ask("home", user_id="ana", context={"store": "North"})
     assert shop.row(found)
     assert all(CATALOGUE.position[one] % 2 for one in shop.row(found))
+
+
+def test_a_consent_given_anew_begins_from_zero_also_for_what_was_shown(tmp_path: Path) -> None:
+    shop = Corner(tmp_path, home=msgspec.structs.replace(HOME, purpose="personalisation", counts="decided"))
+
+    def agree(granted: bool, at: int) -> None:  # noqa: FBT001 - what the event says
+        said = {"purposes": {"personalisation": granted}}
+        shop.send(
+            {"event": "Consent Updated", "messageId": f"c{at}", "properties": said, "userId": "ana"}, now=NOW + at
+        )
+
+    agree(True, 1)
+    shop.buy("p3", "p7", now=NOW + 2)
+    first = shop.ask("home", user_id="ana", now=NOW + 10)
+    assert first.answer.rows[0].personal
+    shop.updater.run()
+    assert not set(shop.row(first)) & set(shop.row(shop.ask("home", user_id="ana", now=NOW + 20)))
+    agree(False, 30)
+    agree(True, 40)
+    shop.buy("p3", "p7", now=NOW + 45)
+    assert set(shop.row(first)) & set(shop.row(shop.ask("home", user_id="ana", now=NOW + 50)))
