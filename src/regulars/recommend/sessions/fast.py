@@ -154,8 +154,7 @@ def climb(
     root: Int32,
     feature: Int32,
     limit: Float64,
-    left: Int32,
-    right: Int32,
+    child: Int32,
     value: Float64,
     depth: Int32,  # noqa: ARG001 - as the arrays of `ranker.Trees` stand
     rows: Float32,
@@ -165,7 +164,7 @@ def climb(
     for tree in range(len(root)):
         for candidate in range(len(rows)):
             node = root[tree]
-            while left[node] != node:
-                node = left[node] if rows[candidate, feature[node]] <= limit[node] else right[node]
+            while child[2 * node] != node:
+                node = child[2 * node + (1 if rows[candidate, feature[node]] > limit[node] else 0)]
             total[candidate] += value[node]
     return total

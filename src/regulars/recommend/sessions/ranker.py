@@ -33,13 +33,12 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trees(NamedTuple):
-    """Nodes of all trees one after the other: the left child follows its node, leaves point at themselves."""
+    """Nodes of all trees one after the other; leaves point at themselves."""
 
     root: Int32  # by tree
     feature: Int32
     limit: Float64  # up to it goes left
-    left: Int32
-    right: Int32
+    child: Int32  # two by node: left, right
     value: Float64  # of a leaf
     depth: Int32  # one number: steps until every path has ended
 
@@ -64,15 +63,15 @@ def rank(ranker: Ranker, rows: Float32) -> Float64:
     if isinstance(ranker, Logit):
         scores: Float64 = rows @ ranker.weight[:-1] + ranker.weight[-1]
         return scores
-    node = np.repeat(ranker.root[None, :], len(rows), axis=0)
-    candidate = np.arange(len(rows))[:, None]
+    node = np.repeat(ranker.root, len(rows))
+    start = np.tile(np.arange(len(rows), dtype=np.int32) * rows.shape[1], len(ranker.root))
+    every = rows.ravel()
     for _ in range(int(ranker.depth[0])):
-        goes_left = rows[candidate, ranker.feature[node]] <= ranker.limit[node]
-        node = np.where(goes_left, ranker.left[node], ranker.right[node])
+        node = ranker.child[2 * node + (every[start + ranker.feature[node]] > ranker.limit[node])]
     # Tree after tree, as the compiled way adds them up.
     total = np.zeros(len(rows))
-    for tree in range(node.shape[1]):
-        total += ranker.value[node[:, tree]]
+    for leaves in ranker.value[node].reshape(len(ranker.root), len(rows)):
+        total += leaves
     return total
 
 
@@ -129,8 +128,7 @@ def _flat(trees: list[dict[str, Any]]) -> Trees:
     """The trees as arrays."""
     feature: list[int] = []
     limit: list[float] = []
-    left: list[int] = []
-    right: list[int] = []
+    child: list[int] = []
     value: list[float] = []
 
     def put(node: dict[str, Any], depth: int) -> tuple[int, int]:
@@ -140,12 +138,11 @@ def _flat(trees: list[dict[str, Any]]) -> Trees:
         feature.append(0 if is_leaf else int(node["split_feature"]))
         limit.append(0.0 if is_leaf else float(node["threshold"]))
         value.append(float(node["leaf_value"]) if is_leaf else 0.0)
-        left.append(place)
-        right.append(place)
+        child.extend((place, place))
         if is_leaf:
             return place, depth
-        left[place], one = put(node["left_child"], depth + 1)
-        right[place], other = put(node["right_child"], depth + 1)
+        child[2 * place], one = put(node["left_child"], depth + 1)
+        child[2 * place + 1], other = put(node["right_child"], depth + 1)
         return place, max(one, other)
 
     placed = [put(tree, 0) for tree in trees]
@@ -153,8 +150,7 @@ def _flat(trees: list[dict[str, Any]]) -> Trees:
         np.asarray([root for root, _ in placed], np.int32),
         np.asarray(feature, np.int32),
         np.asarray(limit),
-        np.asarray(left, np.int32),
-        np.asarray(right, np.int32),
+        np.asarray(child, np.int32),
         np.asarray(value),
         np.asarray([max((depth for _, depth in placed), default=0)], np.int32),
     )
