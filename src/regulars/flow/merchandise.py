@@ -161,13 +161,16 @@ class Merchandise:
             if before is not None and same and not changed and not counted:
                 return before
             standing = self._partly(before, changed) if before is not None and same else None
+            as_before = standing is not None and before is not None and not counted
             if standing is None:
                 goods = Goods(
                     trained.catalogue, self._known, attributes=compiled.attributes, width=compiled.width, day=self._day
                 )
                 masks = SharedMasks(goods, compiled.tested, compiled.rows.first)
                 standing = Standing(compiled, trained, models, goods, masks, self._next())
-            if compiled.explores:
+            if as_before and before is not None:
+                standing.fresh = before.fresh  # counted again now and then: every item is looked at for it
+            elif compiled.explores:
                 standing.fresh = self._fresh(standing.goods)
             standing.prepare()
             self.standing = standing
