@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from regulars.analyst.goods import read_goods
 from regulars.analyst.learning import read_lines
 from regulars.analyst.work import Workbench
 from regulars.flow.models import point, recommend_folder
@@ -16,7 +17,7 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
     """Train, evaluate on the last weeks, save and let serve; the figures."""
     began = time.monotonic()
     lines = read_lines(work)
-    trained = train(lines.interactions, lines.catalogue, Settings())
+    trained = train(lines.interactions, lines.catalogue, Settings(), goods=read_goods(work))
     models = work.data / "models"
     folder = recommend_folder(models)
     folder.mkdir(parents=True, exist_ok=True)

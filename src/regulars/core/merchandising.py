@@ -5,7 +5,21 @@ from typing import Literal
 import msgspec
 
 #: Names of models that a placement may ask for, in the order that pages list them.
-MODELS = ("blend", "bought_together", "popular", "trending", "buy_again")
+MODELS = (
+    "blend",
+    "bought_together",
+    "popular",
+    "trending",
+    "buy_again",
+    "left_behind",
+    "new_arrivals",
+    "variants",
+    "complements",
+    "alternatives",
+    "bundles",
+    "similar",
+    "guides",
+)
 RuleKind = Literal[
     "in_stock",
     "margin_floor",

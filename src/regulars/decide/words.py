@@ -7,6 +7,8 @@ from typing import Any
 LANGUAGES = ("en", "de")
 #: Notes that tell of the shop's own rules and data: for staff, not for customers.
 STAFF_NOTES = frozenset({"model_missing", "no_margin", "pin.lost", "pin.taken"})
+#: Reasons for items whose sentences differ by where the reason comes from.
+_FROM = frozenset({"complement", "alternative", "bundle", "variant", "new_arrival", "similar", "left_behind", "guide"})
 #: Reasons for items (as the recommendation models code them), then for offers, then notes, then rules, then gates.
 SENTENCES: dict[str, dict[str, str]] = {
     "bought_together.basket": {"en": "Goes well with {title} in your basket", "de": "Passt zu {title} im Warenkorb"},
@@ -22,6 +24,40 @@ SENTENCES: dict[str, dict[str, str]] = {
     "trending": {"en": "Bought more than usual right now", "de": "Wird gerade öfter gekauft als sonst"},
     "popular": {"en": "Popular", "de": "Beliebt"},
     "popular.category": {"en": "Popular in {category}", "de": "Beliebt in {category}"},
+    "complement.basket": {"en": "Made for {title} in your basket", "de": "Ergänzt {title} im Warenkorb"},
+    "complement.viewed": {"en": "Made for {title}", "de": "Ergänzt {title}"},
+    "complement.history": {"en": "Made for {title}, which you bought", "de": "Ergänzt {title} aus Ihren Einkäufen"},
+    "complement": {"en": "Often bought in addition", "de": "Wird oft dazu gekauft"},
+    "alternative.basket": {"en": "Instead of {title}", "de": "Statt {title}"},
+    "alternative.viewed": {"en": "An alternative to {title}", "de": "Eine Alternative zu {title}"},
+    "alternative": {"en": "An alternative", "de": "Eine Alternative"},
+    "bundle.basket": {"en": "A set with {title} in your basket", "de": "Ein Set mit {title} im Warenkorb"},
+    "bundle.viewed": {"en": "A set with {title}", "de": "Ein Set mit {title}"},
+    "bundle.history": {"en": "Completes a set with {title}", "de": "Ergänzt ein Set mit {title}"},
+    "bundle": {"en": "Often bought as a set", "de": "Wird oft als Set gekauft"},
+    "variant.colour": {"en": "{title}, now in {colour}", "de": "{title}, jetzt in {colour}"},
+    "variant.season": {"en": "{title}, now for {season}", "de": "{title}, jetzt für {season}"},
+    "variant.history": {"en": "A variant of {title}", "de": "Eine Variante von {title}"},
+    "variant": {"en": "A variant of what you have", "de": "Eine Variante von etwas, das Sie haben"},
+    "variant.in_size": {"en": "{text}, in your size {size}", "de": "{text}, in Ihrer Größe {size}"},
+    "new_arrival.category": {"en": "New in {category}", "de": "Neu in {category}"},
+    "new_arrival.brand": {"en": "New from {brand}", "de": "Neu von {brand}"},
+    "new_arrival.words": {"en": "New, and close to what you like", "de": "Neu und nah an dem, was Sie mögen"},
+    "new_arrival": {"en": "New in our range", "de": "Neu im Sortiment"},
+    "similar.history": {"en": "Similar to {title}, which you bought", "de": "Ähnlich wie {title} aus Ihren Einkäufen"},
+    "similar.viewed": {"en": "Similar to {title}", "de": "Ähnlich wie {title}"},
+    "similar.basket": {"en": "Similar to {title} in your basket", "de": "Ähnlich wie {title} im Warenkorb"},
+    "similar": {"en": "Similar to what you looked at", "de": "Ähnlich wie etwas, das Sie angesehen haben"},
+    "left_behind.viewed": {"en": "You looked at this", "de": "Haben Sie sich angesehen"},
+    "left_behind.basket": {"en": "You had this in your basket", "de": "Lag in Ihrem Warenkorb"},
+    "left_behind.removed": {"en": "You considered this", "de": "Hatten Sie in Betracht gezogen"},
+    "left_behind.wished": {"en": "On your wish list", "de": "Steht auf Ihrem Wunschzettel"},
+    "left_behind": {"en": "Not bought yet", "de": "Noch nicht gekauft"},
+    "guide.history": {"en": "For {title}, which you bought", "de": "Zu {title} aus Ihren Einkäufen"},
+    "guide.viewed": {"en": "About {title}", "de": "Über {title}"},
+    "guide.basket": {"en": "About {title} in your basket", "de": "Über {title} im Warenkorb"},
+    "guide.category": {"en": "About {category}, where you like to shop", "de": "Zu {category}, wo Sie gern einkaufen"},
+    "guide": {"en": "Worth knowing", "de": "Gut zu wissen"},
     "filled_up": {"en": "Also popular", "de": "Auch beliebt"},
     "discover": {"en": "New for you to discover", "de": "Neu zu entdecken"},
     "rule": {"en": "Our tip", "de": "Unser Tipp"},
@@ -194,7 +230,27 @@ def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, st
         return sentence(f"{code}.{arguments.get('from', 'history')}", {"title": titles[other]}, language)
     if code == "popular" and arguments.get("category"):
         return sentence("popular.category", arguments, language)
+    if code in _FROM:
+        return _from(code, arguments, titles.get(str(arguments.get("item", "")), ""), language)
     return sentence(code, arguments, language)
+
+
+def _from(code: str, arguments: Mapping[str, Any], title: str, language: str) -> str:
+    """The sentence of a reason that says where it comes from; a plainer one where a title is not known."""
+    how = str(arguments.get("from", ""))
+    if code == "variant":
+        how = next((one for one in ("colour", "season") if arguments.get(one)), how)
+    elif code == "guide" and not arguments.get("item"):
+        how = "category"
+    chosen = f"{code}.{how}"
+    if chosen not in SENTENCES or ("{title}" in SENTENCES[chosen]["en"] and not title):
+        chosen = code
+    if "{category}" in SENTENCES[chosen]["en"] and not arguments.get("category"):
+        chosen = code
+    text = sentence(chosen, {**arguments, "title": title}, language)
+    if code == "variant" and arguments.get("size"):
+        return sentence("variant.in_size", {"text": text, "size": arguments["size"]}, language)
+    return text
 
 
 def aisle(path: str) -> str:

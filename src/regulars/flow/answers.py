@@ -58,6 +58,10 @@ class ToldOffer(msgspec.Struct, frozen=True):
     image: str
 
 
+#: Arguments of reasons that their sentences depend on, beside category, count and item.
+_TOLD = ("from", "brand", "colour", "season", "size")
+
+
 class ToldCandidate(msgspec.Struct, frozen=True):
     """An offer that could have been chosen; `score` is in minor units."""
 
@@ -258,7 +262,8 @@ class Teller:
             language,
             arguments.get("category"),
             arguments.get("count"),
-            None if said is None else (arguments.get("from"), titles.get(str(said))),
+            *map(arguments.get, _TOLD),
+            None if said is None else titles.get(str(said)),
         )
         known = self._reasons.get(key)
         if known is None:

@@ -34,6 +34,7 @@ from regulars.flow.customer import Asking, Customer, Customers, asking
 from regulars.flow.engine import Engine
 from regulars.flow.exposures import exposable, pack_within, row_records, seen_rows
 from regulars.flow.filling import Moment
+from regulars.flow.left import LeftTraits
 from regulars.flow.machines import asks_as_machine
 from regulars.flow.merchandise import Compilation, Merchandise
 from regulars.flow.models import Serving
@@ -80,6 +81,7 @@ class _Compiled(msgspec.Struct, frozen=True):
     table: OfferTable
     customers: Customers
     rules: Compilation
+    left: LeftTraits
 
 
 class OnDecide:
@@ -89,6 +91,7 @@ class OnDecide:
     table: OfferTable
     customers: Customers
     rules: Compilation
+    left: LeftTraits
 
     def __init__(
         self,
@@ -218,11 +221,12 @@ class OnDecide:
         engine = Engine(self._serving.definitions)
         table = OfferTable(engine.definitions, engine.offers, engine.rows, engine.calendar)
         rules = Compilation(engine.definitions, engine.rows)
-        return _Compiled(engine, table, Customers(engine, self._state, self._serving.tables.part), rules)
+        customers = Customers(engine, self._state, self._serving.tables.part)
+        return _Compiled(engine, table, customers, rules, LeftTraits(engine.definitions.traits, engine.fold.slots))
 
     def _use(self, compiled: "_Compiled") -> None:
         self.engine, self.table, self.customers = compiled.engine, compiled.table, compiled.customers
-        self.rules = compiled.rules
+        self.rules, self.left = compiled.rules, compiled.left
         self._scores = scores(self.table.offers, self._responses)
 
     # Steps ------------------------------------------------------------------------------------------------------
@@ -252,7 +256,8 @@ class OnDecide:
         for placement in plan.placements:
             if placement.recommend and shopper is None:
                 viewed, added = _products_in(visit.events)
-                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed)
+                left = self.left.of(hot.values) if not hot.restricted else []
+                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left)
                 moment = self._moment(facts, customer, visit, decided.seed)
             row = self._rows.of(
                 placement,

@@ -23,13 +23,28 @@ _MOST_ROWS = 200
 _ATTEMPTS = 6
 #: What everybody gets whose history may not be used.
 _POPULAR = (Step(((Popular.name, 1.0),)),)
+_FROM_PURCHASES = (
+    ReasonCode.BOUGHT_TOGETHER.value,
+    ReasonCode.COMPLEMENT.value,
+    ReasonCode.ALTERNATIVE.value,
+    ReasonCode.BUNDLE.value,
+    ReasonCode.VARIANT.value,
+    ReasonCode.SIMILAR.value,
+    ReasonCode.GUIDE.value,
+)
 #: Kinds of trait -> reasons for items that say the same of a customer.
 _REASONS_OF: dict[str, tuple[str, ...]] = {
-    "affinity": (ReasonCode.CATEGORY.value,),
+    "affinity": (
+        ReasonCode.CATEGORY.value,
+        ReasonCode.NEW_ARRIVAL.value,
+        ReasonCode.LEFT_BEHIND.value,
+        ReasonCode.GUIDE.value,
+        ReasonCode.SIMILAR.value,
+    ),
     "count": (ReasonCode.BOUGHT_OFTEN.value,),
     "sum": (ReasonCode.BOUGHT_OFTEN.value,),
-    "distinct": (ReasonCode.BOUGHT_TOGETHER.value,),
-    "last": (ReasonCode.BOUGHT_TOGETHER.value,),
+    "distinct": _FROM_PURCHASES,
+    "last": _FROM_PURCHASES,
     "days_since": (ReasonCode.OWN_RHYTHM.value,),
     "lifecycle": (ReasonCode.OWN_RHYTHM.value,),
 }
@@ -147,7 +162,7 @@ class ItemRows:
         return found
 
     def _of(self, asked: Asked, shopper: Shopper, *, allowed: bool, shown: Collection[str]) -> ItemRow:
-        if allowed and (shopper.purchases or shopper.basket or shopper.viewed):
+        if allowed and (shopper.purchases or shopper.basket or shopper.viewed or shopper.left):
             return self._row(asked, shopper, shown, allowed=True)
         # Of whom nothing is known, or nothing may be used, not even the basket: they all get the same row.
         if not allowed:
@@ -213,6 +228,11 @@ def _of_categories(catalogue: Catalogue, refused: Unwanted | None) -> set[str]:
     return {catalogue.ids[at] for at in np.flatnonzero(np.isin(catalogue.category, numbers)).tolist()}
 
 
-def shopper_of(purchases: Sequence[Any], basket: Sequence[str], viewed: Sequence[str]) -> Shopper:
-    """The shopper of a PURCHASES part."""
-    return Shopper(purchases=list(triples(purchases)), basket=tuple(basket), viewed=tuple(viewed))
+def shopper_of(
+    purchases: Sequence[Any],
+    basket: Sequence[str],
+    viewed: Sequence[str],
+    left: Sequence[tuple[str, str, float]] = (),
+) -> Shopper:
+    """The shopper of a PURCHASES part; `left` is what `flow.left` finds in the traits."""
+    return Shopper(purchases=list(triples(purchases)), basket=tuple(basket), viewed=tuple(viewed), left=left)

@@ -74,7 +74,7 @@ class BoughtTogether(ScoringModel):
         baskets = int((basket[1:] != basket[:-1]).sum()) + 1 if len(basket) else 0
         counts = np.bincount(item, minlength=len(catalogue))
         frequent = counts[item] >= settings.least_baskets
-        low, high, both = _count_pairs(basket[frequent], item[frequent], settings)
+        low, high, both = count_pairs(basket[frequent], item[frequent], settings)
         ratio = log_likelihood_ratio(both, counts[low], counts[high], baskets)
         expected = counts[low] * (counts[high] / max(baskets, 1))
         keep = (ratio >= settings.least_ratio) & (both > expected)
@@ -205,7 +205,7 @@ def log_likelihood_ratio(both: Int64, first: Int64, second: Int64, total: int) -
     return 2 * np.maximum(result, 0)
 
 
-def _count_pairs(basket: Int32, item: Int32, settings: Together) -> tuple[Int64, Int64, Int64]:
+def count_pairs(basket: Int32, item: Int32, settings: Together) -> tuple[Int64, Int64, Int64]:
     """Pairs (lower, higher item) and the number of baskets with both, of at least `least_together`."""
     basket, item = _cap_baskets(basket, item, settings.largest_basket)
     parts = [_counted(keys, settings.least_together) for keys in _pair_keys(basket, item)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Catalogue, Int32, Int64, Interactions, Mask
-from regulars.recommend.visit import Visit
+from regulars.recommend.visit import Left, Visit
 
 Column = NDArray[np.generic]
 NOTHING: Int32 = np.empty(0, np.int32)
@@ -29,6 +29,14 @@ class ReasonCode(StrEnum):
     POPULAR = "popular"  # category ("" = the whole shop)
     FILLED_UP = "filled_up"  # model: the fall-back that filled the row
     DISCOVER = "discover"  # drawn: it is new, or was rarely shown
+    COMPLEMENT = "complement"  # item: the matched product; from: basket, viewed or history; share of its buyers
+    ALTERNATIVE = "alternative"  # item, from; bought or viewed instead by so many
+    BUNDLE = "bundle"  # item, items: the whole set; baskets, lift, price of the set
+    VARIANT = "variant"  # item: what was kept; colour, season, size where they are known
+    NEW_ARRIVAL = "new_arrival"  # days in the range; from: category, brand, words, or nothing
+    SIMILAR = "similar"  # item, from; words that both share
+    LEFT_BEHIND = "left_behind"  # from: viewed, basket, removed or wished
+    GUIDE = "guide"  # content; item, from; or category
     RULE = "rule"  # rule: the merchandising rule that put it there
 
 
@@ -54,12 +62,14 @@ class Recommended(msgspec.Struct, frozen=True):
 class Shopper(msgspec.Struct, frozen=True):
     """What is known of who is asking: purchases as [product id, day, quantity], and products at hand now.
 
-    Days are shop-local day numbers since 1970-01-01. A quantity of 0 is a product that went back.
+    Days are shop-local day numbers since 1970-01-01. A quantity of 0 is a product that went back. `left` are products
+    taken up and not bought as [product id, what was done, how much of it is left].
     """
 
     purchases: Sequence[Sequence[Any]] = ()
     basket: Sequence[str] = ()
     viewed: Sequence[str] = ()
+    left: Sequence[tuple[str, str, float]] = ()
 
 
 class Scored(msgspec.Struct, frozen=True, eq=False):
@@ -151,8 +161,29 @@ class Recipe(Protocol):
 def visit_of(catalogue: Catalogue, shopper: Shopper, day: int) -> Visit:
     """The shopper in positions; products that the catalogue does not hold are left out."""
     items, days = _bought(catalogue, shopper.purchases)
-    return Visit.of(
+    visit = Visit.of(
         items, days, day=day, basket=catalogue.encode(shopper.basket), viewed=catalogue.encode(shopper.viewed)
+    )
+    back = [one[0] for one in shopper.purchases if one[2] <= 0 and one[1] <= day]
+    if back:
+        visit.returned = catalogue.encode(dict.fromkeys(back))
+    if shopper.left:
+        visit.left = _left(catalogue, shopper.left)
+    return visit
+
+
+def _left(catalogue: Catalogue, left: Sequence[tuple[str, str, float]]) -> Left:
+    """What was left behind by position, each item once by what says most."""
+    best: dict[int, tuple[float, str]] = {}
+    for product, how, strength in left:
+        at = catalogue.position.get(product)
+        if at is not None and strength > 0 and (at not in best or (strength, how) > best[at]):
+            best[at] = strength, how
+    found = sorted(best.items())
+    return Left(
+        np.asarray([at for at, _ in found], np.int32),
+        np.asarray([strength for _, (strength, _) in found], np.float64),
+        tuple(how for _, (_, how) in found),
     )
 
 

@@ -112,5 +112,5 @@ def model_of(trained: TrainedSet, name: str) -> ScoringModel | None:
     """A model of the set; None for one that was not trained."""
     if name == Blend.name:
         return trained.blend
-    found: ScoringModel | None = getattr(trained.models, name, None)
+    found: ScoringModel | None = getattr(trained.models, name, None) or trained.more.get(name)
     return found

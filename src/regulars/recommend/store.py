@@ -6,7 +6,7 @@ The folder is written beside its place under another name and then renamed, so t
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from regulars.core.errors import Misconfigured, Rejected
+from regulars.recommend.assortment import Assortment, packed, unpacked
 from regulars.recommend.blend import Blend
 from regulars.recommend.bought_together import BoughtTogether
 from regulars.recommend.buy_again import BuyAgain
@@ -23,6 +24,7 @@ from regulars.recommend.features import FEATURES, Models
 from regulars.recommend.interactions import Catalogue
 from regulars.recommend.model import Column
 from regulars.recommend.popular import Popular, Trending
+from regulars.recommend.registry import columns_of, restore_all
 from regulars.recommend.training import TrainedSet
 
 FORMAT = 1
@@ -105,8 +107,8 @@ def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
     columns = {name: _read(folder / f"{name}.npy", memory_map=memory_map) for name in manifest.arrays}
     catalogue = Catalogue.of(
         zip(
-            _strings(columns, "ids"),
-            _picked(_strings(columns, "categories"), columns["catalogue.category"]),
+            unpacked(columns, "catalogue.ids"),
+            _picked(unpacked(columns, "catalogue.categories"), columns["catalogue.category"]),
             strict=True,
         )
     )
@@ -118,8 +120,10 @@ def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
         category_rhythm=BuyAgain.restore(categories, _of(columns, "category_rhythm")),
         bought_together=BoughtTogether.restore(catalogue, _of(columns, "bought_together")),
     )
+    told = _of(columns, "assortment")  # sets trained before there was one have none
     return TrainedSet(
         catalogue=catalogue,
+        more=restore_all(Assortment(catalogue, told), columns) if told else {},
         blend=Blend(catalogue, models, np.asarray(manifest.weights)),
         first_day=manifest.first_day,
         last_day=manifest.last_day,
@@ -135,13 +139,11 @@ def _columns(trained: TrainedSet) -> dict[str, Column]:
     catalogue = trained.catalogue
     columns: dict[str, Column] = {"catalogue.category": catalogue.category}
     for name, texts in (("ids", catalogue.ids), ("categories", catalogue.categories)):
-        encoded = [text.encode() for text in texts]
-        columns[f"catalogue.{name}.text"] = np.frombuffer(b"".join(encoded), np.uint8)
-        columns[f"catalogue.{name}.end"] = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+        columns |= packed(f"catalogue.{name}", texts)
     for name, model in trained.models._asdict().items():
         columns |= {f"{name}.{part}": column for part, column in model.columns().items()}
     columns["blend.weights"] = trained.blend.weights
-    return columns
+    return columns | columns_of(trained.more)
 
 
 def _of(columns: Mapping[str, Column], model: str) -> dict[str, Column]:
@@ -149,14 +151,7 @@ def _of(columns: Mapping[str, Column], model: str) -> dict[str, Column]:
     return {name.removeprefix(f"{model}."): column for name, column in columns.items() if name.startswith(f"{model}.")}
 
 
-def _strings(columns: Mapping[str, Column], name: str) -> list[str]:
-    """Texts that were written as one run of UTF-8 with the end of each."""
-    text = columns[f"catalogue.{name}.text"].tobytes()
-    ends = columns[f"catalogue.{name}.end"].tolist()
-    return [text[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _picked(names: list[str], numbers: Column) -> list[str]:
+def _picked(names: Sequence[str], numbers: Column) -> list[str]:
     return [names[number] for number in numbers.tolist()]
 
 

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from regulars.core.errors import Rejected
+from regulars.recommend.assortment import Assortment, Good
 from regulars.recommend.baselines import OverallPopularity, OwnMostBought
 from regulars.recommend.blend import Blend, Blending, learn_weights
 from regulars.recommend.bought_together import BoughtTogether, Together
@@ -13,7 +14,9 @@ from regulars.recommend.buy_again import BuyAgain, Rhythm
 from regulars.recommend.evaluation import Asking, Case, Evaluation, Ranks, evaluate, next_baskets
 from regulars.recommend.features import Models
 from regulars.recommend.interactions import Catalogue, Interactions, check_items
+from regulars.recommend.material import AssortmentModel, Looks, Material
 from regulars.recommend.popular import Popular, Popularity, Trending
+from regulars.recommend.registry import fit_all
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,7 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lines: int
     learned_from: int  # baskets; 0: the starting weights serve
     evaluation: Evaluation | None = None
+    more: Mapping[str, AssortmentModel] = {}  # those of the registry, which no blend blends, by name
     version: str = ""  # known once it is saved
 
     @property
@@ -47,12 +51,28 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return self.blend.models
 
 
-def train(interactions: Interactions, catalogue: Catalogue, settings: Settings = Settings()) -> TrainedSet:
+def train(
+    interactions: Interactions,
+    catalogue: Catalogue,
+    settings: Settings = Settings(),
+    *,
+    goods: Mapping[str, Good] | None = None,
+    looks: Looks | None = None,
+) -> TrainedSet:
     """Learn weights and models from order lines; lines without quantity (returns) do not count.
+
+    `goods` is what the catalogue tells of its items, `looks` what was looked at in the same visits.
 
     With `holdout_days` a first set is trained on the days before them and evaluated on them; the set that is returned
     is trained on all days, its weights on the held-out ones.
     """
+    trained, lines = _blended(interactions, catalogue, settings)
+    more = fit_all(Material(lines, Assortment.of(catalogue, goods or {}), looks))
+    return msgspec.structs.replace(trained, more=more)
+
+
+def _blended(interactions: Interactions, catalogue: Catalogue, settings: Settings) -> tuple[TrainedSet, Interactions]:
+    """The blend with its models, and the lines that count."""
     check_items(interactions, catalogue)
     lines = interactions.where(interactions.quantity > 0)
     if not len(lines):
@@ -60,7 +80,7 @@ def train(interactions: Interactions, catalogue: Catalogue, settings: Settings =
     cut = lines.last_day + 1 - settings.holdout_days
     before = lines.before(cut)
     if settings.holdout_days and len(before):
-        seen = train(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
+        seen, _ = _blended(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
         cases = list(next_baskets(lines, since=cut))
         evaluation = evaluate(
             recommenders(seen, before), cases, leader=Blend.name, seen=before, items=len(catalogue), k=settings.k
@@ -70,7 +90,7 @@ def train(interactions: Interactions, catalogue: Catalogue, settings: Settings =
         cut, evaluation = lines.last_day + 1 - settings.learn_days, None
         earlier = _fit(lines.before(cut), catalogue, settings)
     weights, learned_from = learn_weights(catalogue, earlier, _cases(lines, cut, settings), settings.blending)
-    return TrainedSet(
+    trained = TrainedSet(
         catalogue=catalogue,
         blend=Blend(catalogue, _fit(lines, catalogue, settings), weights),
         first_day=int(lines.day.min()),
@@ -79,6 +99,7 @@ def train(interactions: Interactions, catalogue: Catalogue, settings: Settings =
         learned_from=learned_from,
         evaluation=evaluation,
     )
+    return trained, lines
 
 
 def recommenders(trained: TrainedSet, interactions: Interactions) -> Mapping[str, Ranks]:

@@ -1,13 +1,24 @@
 """One shopper at one moment, in item positions: the own history by item, the basket, the products viewed."""
 
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from regulars.recommend.interactions import Float64, Int32, Int64, distinct, distinct_pairs, runs
 
 _NONE = np.empty(0, np.int32)
+
+
+class Left(NamedTuple):
+    """Products that the shopper took up and did not buy, each once: how much of it is left, and what was done."""
+
+    items: Int32
+    strengths: Float64
+    how: tuple[str, ...]
+
+
+NOTHING_LEFT = Left(_NONE, np.empty(0, np.float64), ())
 
 
 class Visit:
@@ -22,6 +33,8 @@ class Visit:
         self.day = day
         self.basket = basket
         self.viewed = viewed
+        self.returned = _NONE  # items that went back
+        self.left = NOTHING_LEFT
         self._line_days = days
         self._grouped: tuple[Int32, Visit] | None = None  # the last grouping asked for
         self._starts, self.times = runs(items)

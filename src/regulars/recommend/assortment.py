@@ -1,0 +1,241 @@
+"""What the catalogue tells of its items, as columns by position: what models look at that need no sales.
+
+Texts come in as terms (words in their stems, parts of compounds, attributes), which whoever reads the catalogue makes;
+this room weighs them: term frequency times inverse document frequency, each item's weights of length 1 (Salton and
+Buckley, "Term-weighting approaches in automatic text retrieval", 1988).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from regulars.recommend.interactions import Catalogue, Float32, Int32, Int64, Mask
+
+Column = NDArray[np.generic]
+UNKNOWN = -1
+#: Kinds of items by number: products, then content.
+KINDS = ("product", "article", "tip", "video", "tutorial")
+#: When content helps: before something is bought, or after.
+PHASES = ("", "before", "after")
+MOST_TERMS = 48  # of one item, the weightiest
+#: A term in a larger share of all items says nothing of any; the share counts where there are so many items.
+COMMON, MANY = 0.1, 500
+
+
+class Good(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one item. What nobody told is empty or None."""
+
+    kind: str = "product"
+    terms: tuple[str, ...] = ()  # of title and attributes, as often as they occur
+    brand: str = ""
+    style: str = ""  # the same for what differs in colour, size and season alone
+    colour: str = ""
+    season: str = ""
+    sizes: tuple[str, ...] = ()
+    since: int | None = None  # day on which it came into the range
+    price: int | None = None  # minor units
+    cost: int | None = None
+    products: tuple[str, ...] = ()  # content: what it is about
+    interests: tuple[str, ...] = ()  # content: categories, or parts of their paths
+    phase: str = ""  # content: "before" or "after" a purchase; "": whenever
+
+
+class Rows(msgspec.Struct, frozen=True, eq=False):
+    """Values of each item in one run: those of item i lie from start[i] to start[i + 1]."""
+
+    start: Int64
+    value: Int32
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int]]) -> Self:
+        """The rows of lists."""
+        lists = list(rows)
+        start = np.zeros(len(lists) + 1, np.int64)
+        np.cumsum([len(one) for one in lists], out=start[1:])
+        return cls(start, np.asarray([value for one in lists for value in one], np.int32))
+
+    def __getitem__(self, item: int) -> Int32:
+        return self.value[self.start[item] : self.start[item + 1]]
+
+    def turned(self, size: int) -> "Rows":
+        """For each of `size` values the items that have it."""
+        items = np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+        order = np.argsort(self.value, kind="stable")
+        start = np.zeros(size + 1, np.int64)
+        np.cumsum(np.bincount(self.value, minlength=size), out=start[1:])
+        return Rows(start, items[order])
+
+
+class Index(NamedTuple):
+    """For each term the items that have it, with its weight in each."""
+
+    start: Int64
+    items: Int32
+    weights: Float32
+    telling: Mask  # terms that are not in so many items that they say nothing
+
+
+class Assortment:
+    """Facts of all items of a catalogue."""
+
+    def __init__(self, catalogue: Catalogue, columns: Mapping[str, Column]) -> None:
+        self.catalogue = catalogue
+        self._columns = columns
+        self.kind: Int32 = columns["kind"].astype(np.int32, copy=False)
+        self.brand: Int32 = columns["brand"].astype(np.int32, copy=False)
+        self.style: Int32 = columns["style"].astype(np.int32, copy=False)
+        self.colour: Int32 = columns["colour"].astype(np.int32, copy=False)
+        self.season: Int32 = columns["season"].astype(np.int32, copy=False)
+        self.phase: Int32 = columns["phase"].astype(np.int32, copy=False)
+        self.since: Int32 = columns["since"].astype(np.int32, copy=False)
+        self.price: Int64 = columns["price"].astype(np.int64, copy=False)
+        self.cost: Int64 = columns["cost"].astype(np.int64, copy=False)
+        self.sizes = _rows(columns, "sizes")
+        self.about = _rows(columns, "about")
+        self.topics = _rows(columns, "topics")
+        self.terms = _rows(columns, "terms")
+        self.weight: Float32 = columns["terms.weight"].astype(np.float32, copy=False)
+        self.names: dict[str, tuple[str, ...]] = {
+            name: unpacked(columns, name) for name in ("brands", "colours", "seasons", "size_names")
+        }
+        self.products: Mask = self.kind == 0
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, goods: Mapping[str, Good]) -> "Assortment":
+        """The assortment of a catalogue; items of which nothing is told are products without a word."""
+        blank = Good()
+        all_of_them = [goods.get(one, blank) for one in catalogue.ids]
+        numbers: dict[str, dict[str, int]] = {
+            name: {} for name in ("brands", "styles", "colours", "seasons", "size_names")
+        }
+
+        def number(of: str, name: str) -> int:
+            return numbers[of].setdefault(name, len(numbers[of])) if name else UNKNOWN
+
+        columns: dict[str, Column] = {
+            "kind": _ints(KINDS.index(one.kind) if one.kind in KINDS else 0 for one in all_of_them),
+            "brand": _ints(number("brands", one.brand) for one in all_of_them),
+            "style": _ints(number("styles", one.style) for one in all_of_them),
+            "colour": _ints(number("colours", one.colour) for one in all_of_them),
+            "season": _ints(number("seasons", one.season) for one in all_of_them),
+            "phase": _ints(PHASES.index(one.phase) if one.phase in PHASES else 0 for one in all_of_them),
+            "since": _ints(UNKNOWN if one.since is None else max(one.since, 0) for one in all_of_them),
+            "price": _longs(UNKNOWN if one.price is None else one.price for one in all_of_them),
+            "cost": _longs(UNKNOWN if one.cost is None else one.cost for one in all_of_them),
+        }
+        parts = _parts_of_paths(catalogue)
+        lists = {
+            "sizes": [[number("size_names", size) for size in one.sizes if size] for one in all_of_them],
+            "about": [catalogue.encode(one.products).tolist() for one in all_of_them],
+            "topics": [
+                sorted({at for topic in one.interests for at in parts.get(topic.casefold(), ())}) for one in all_of_them
+            ],
+        }
+        for name, values in lists.items():
+            rows = Rows.of(values)
+            columns |= {f"{name}.start": rows.start, f"{name}.value": rows.value}
+        for name in ("brands", "colours", "seasons", "size_names"):
+            columns |= packed(name, list(numbers[name]))
+        return cls(catalogue, columns | _weighed([one.terms for one in all_of_them]))
+
+    @cached_property
+    def index(self) -> Index:
+        """The inverted index of the terms."""
+        size = len(self)
+        held = np.bincount(self.terms.value, minlength=int(self._columns["terms.count"][0]))
+        order = np.argsort(self.terms.value, kind="stable")
+        items = np.repeat(np.arange(size, dtype=np.int32), np.diff(self.terms.start))
+        start = np.concatenate((np.zeros(1, np.int64), np.cumsum(held)))
+        telling = held <= (COMMON * size if size >= MANY else size)
+        return Index(start, items[order], self.weight[order], telling)
+
+    def columns(self) -> Mapping[str, Column]:
+        """The arrays."""
+        return self._columns
+
+    def name(self, of: str, number: int) -> str:
+        """A name by its number, "" where nobody told."""
+        return "" if number < 0 else self.names[of][number]
+
+    def margin(self, items: Int32) -> int | None:
+        """What is left of the prices of several items together, minor units; None where one is not known."""
+        price, cost = self.price[items], self.cost[items]
+        return None if (price < 0).any() or (cost < 0).any() else int((price - cost).sum())
+
+    def price_of(self, items: Int32) -> int | None:
+        """What several items cost together, minor units; None where one is not known."""
+        price = self.price[items]
+        return None if (price < 0).any() else int(price.sum())
+
+
+def packed(name: str, texts: Sequence[str]) -> dict[str, Column]:
+    """Texts as one run of UTF-8 with the end of each."""
+    encoded = [text.encode() for text in texts]
+    return {
+        f"{name}.text": np.frombuffer(b"".join(encoded), np.uint8),
+        f"{name}.end": np.cumsum([len(text) for text in encoded], dtype=np.int64),
+    }
+
+
+def unpacked(columns: Mapping[str, Column], name: str) -> tuple[str, ...]:
+    """The inverse of `packed`."""
+    text = columns[f"{name}.text"].tobytes()
+    ends = columns[f"{name}.end"].tolist()
+    return tuple(text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False))
+
+
+def _rows(columns: Mapping[str, Column], name: str) -> Rows:
+    return Rows(
+        columns[f"{name}.start"].astype(np.int64, copy=False), columns[f"{name}.value"].astype(np.int32, copy=False)
+    )
+
+
+def _ints(values: Iterable[int]) -> Int32:
+    return np.asarray(list(values), np.int32)
+
+
+def _longs(values: Iterable[int]) -> Int64:
+    return np.asarray(list(values), np.int64)
+
+
+def _parts_of_paths(catalogue: Catalogue) -> dict[str, list[int]]:
+    """Category numbers by whole path and by each name in it, folded."""
+    found: dict[str, list[int]] = {}
+    for at, path in enumerate(catalogue.categories):
+        for name in {path.casefold(), *(part.strip().casefold() for part in path.split(">"))} - {""}:
+            found.setdefault(name, []).append(at)
+    return found
+
+
+def _weighed(texts: Sequence[Sequence[str]]) -> dict[str, Column]:
+    """Terms of each item with weights; a term of one item alone tells nothing of another."""
+    document_count: dict[str, int] = {}
+    for terms in texts:
+        for term in set(terms):
+            document_count[term] = document_count.get(term, 0) + 1
+    numbers = {term: at for at, term in enumerate(sorted(one for one, n in document_count.items() if n > 1))}
+    inverse = {term: np.log(len(texts) / document_count[term]) + 1e-6 for term in numbers}
+    start, values, weights = np.zeros(len(texts) + 1, np.int64), [], []
+    for at, terms in enumerate(texts):
+        counts: dict[str, int] = {}
+        for term in terms:
+            if term in numbers:
+                counts[term] = counts.get(term, 0) + 1
+        best = sorted(((1 + np.log(n)) * inverse[term], numbers[term]) for term, n in counts.items())[-MOST_TERMS:]
+        length = float(np.sqrt(sum(weight**2 for weight, _ in best))) or 1.0
+        values += [term for _, term in best]
+        weights += [weight / length for weight, _ in best]
+        start[at + 1] = len(values)
+    return {
+        "terms.start": start,
+        "terms.value": np.asarray(values, np.int32),
+        "terms.weight": np.asarray(weights, np.float32),
+        "terms.count": np.asarray([len(numbers)], np.int64),
+    }

@@ -1,0 +1,90 @@
+"""Similar products by what is said of them: text and attributes, also of products that nobody has seen yet.
+
+The cosine of TF-IDF weights, exact: the terms of the seeds are looked up in an inverted index, so that no product is
+touched that shares no word. Terms that nearly every product has weigh next to nothing and are left out of the index.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from regulars.recommend.assortment import Assortment
+from regulars.recommend.interactions import Float64, Int32
+from regulars.recommend.material import AssortmentModel
+from regulars.recommend.model import Reason, ReasonCode, Reasons, Scored
+from regulars.recommend.seeds import NO_SCORES, Seeds, seeds_of
+from regulars.recommend.visit import Visit
+
+HALF_LIFE_DAYS = 30.0
+MOST_SEEDS = 8
+LEAST = 0.05  # cosine below which two products have nothing in common
+
+
+class Similar(AssortmentModel):
+    """Products that are described alike to those at hand and those bought lately."""
+
+    name: ClassVar[str] = "similar"
+
+    def __init__(self, assortment: Assortment) -> None:
+        super().__init__(assortment)
+        self._index = assortment.index
+
+    def score(self, visit: Visit) -> Scored:
+        """The mean likeness to the seeds, each as it weighs; no seed, and nothing bought or sent back."""
+        seeds = self._seeds(visit)
+        if not len(seeds):
+            return NO_SCORES
+        likeness = self.likeness(seeds)
+        likeness[np.concatenate((seeds.items, visit.own, visit.returned))] = 0
+        likeness[~self.assortment.products] = 0
+        items = np.flatnonzero(likeness >= LEAST * float(seeds.weights.max())).astype(np.int32)
+        return Scored(items, likeness[items])
+
+    def likeness(self, seeds: Seeds) -> Float64:
+        """For every item the sum of its cosines with the seeds, weighted."""
+        found = np.zeros(len(self.catalogue))
+        rows, index = self.assortment.terms, self._index
+        for seed, weight in zip(seeds.items.tolist(), seeds.weights.tolist(), strict=True):
+            begin = int(rows.start[seed])
+            for at, term in enumerate(rows[seed].tolist()):
+                if index.telling[term]:
+                    part = slice(index.start[term], index.start[term + 1])
+                    found[index.items[part]] += weight * float(self.assortment.weight[begin + at]) * index.weights[part]
+        return found
+
+    def cosine(self, first: int, second: int) -> float:
+        """How alike two items are described, 0 to 1."""
+        rows, weights = self.assortment.terms, self.assortment.weight
+        _, left, right = np.intersect1d(rows[first], rows[second], assume_unique=True, return_indices=True)
+        telling = self._index.telling[rows[first][left]]
+        begin, other = int(rows.start[first]), int(rows.start[second])
+        return float((weights[begin + left] * weights[other + right])[telling].sum())
+
+    def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
+        """The seed that each item is most like."""
+        seeds = self._seeds(visit)
+        own = {*visit.own.tolist(), *visit.returned.tolist(), *seeds.items.tolist()}
+        result: list[Reasons] = []
+        for item in items.tolist():
+            alike = [
+                weight * self.cosine(seed, item)
+                for seed, weight in zip(seeds.items.tolist(), seeds.weights.tolist(), strict=True)
+            ]
+            best = int(np.argmax(alike)) if alike else -1
+            if best < 0 or alike[best] <= 0 or item in own or not self.assortment.products[item]:
+                result.append(())
+                continue
+            told: dict[str, str | int | float] = {
+                "item": self.catalogue.ids[int(seeds.items[best])],
+                "from": seeds.sources[best],
+                "likeness": round(alike[best] / float(seeds.weights[best]), 3),
+            }
+            result.append((Reason(ReasonCode.SIMILAR, told),))
+        return result
+
+    def _seeds(self, visit: Visit) -> Seeds:
+        found = seeds_of(visit, HALF_LIFE_DAYS)
+        if len(found) <= MOST_SEEDS:
+            return found
+        best = np.argsort(-found.weights, kind="stable")[:MOST_SEEDS]
+        return Seeds(found.items[best], found.weights[best], tuple(found.sources[at] for at in best.tolist()))

@@ -1,0 +1,98 @@
+"""Every model that looks at the assortment answers where a placement names it, over HTTP."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regulars.flow.models import point, recommend_folder
+from regulars.recommend.store import save
+from regulars.recommend.training import Settings, train
+from regulars.testing import Product
+from tests.acceptance.shop import SERVER_KEY, make_shop
+from tests.unit.recommend.outfitter import CATALOGUE, GOODS, sales
+
+pytestmark = pytest.mark.acceptance
+
+CONSENT = """
+    [purposes.analytics]
+    title = { en = "Understanding our shop" }
+
+    [purposes.personalisation]
+    title = { en = "Offers made for you" }
+    """
+TRAITS = """
+[traits.looked_at]
+kind = "affinity"
+events = ["Product Viewed"]
+of = "product_id"
+half_life_days = 14
+purpose = "personalisation"
+"""
+MODELS = ("left_behind", "new_arrivals", "variants", "complements", "alternatives", "bundles", "similar", "guides")
+
+
+def shop_folder(folder: Path) -> Path:
+    make_shop(folder, consent=CONSENT)
+    with (folder / "traits.toml").open("a", encoding="utf-8") as file:
+        file.write(TRAITS)
+    row = '[placements."{0}"]\noffers = false\nrecommend = "{0}"\nitems = 5\npurpose = "personalisation"\n'
+    (folder / "placements.toml").write_text("\n".join(map(row.format, MODELS)), encoding="utf-8")
+    return folder
+
+
+def ask(
+    product: Product, language: str, *, of: tuple[str, ...] = MODELS, **body: Any
+) -> dict[str, list[tuple[str, str, str]]]:
+    """By placement (item, code of its first reason, sentence)."""
+    told = product.http.post("/v1/decide", json={"placements": list(of), "language": language, **body})
+    told.raise_for_status()
+    return {
+        name: [(one["id"], one["reasons"][0]["code"], one["reasons"][0]["text"]) for one in slot["items"]]
+        for name, slot in told.json()["placements"].items()
+    }
+
+
+def test_each_model_answers_with_its_reason_in_both_languages(tmp_path: Path) -> None:
+    with Product(shop_folder(tmp_path / "shop"), tmp_path / "data") as product:
+        product.http.auth = (SERVER_KEY, "")
+        folder = recommend_folder(tmp_path / "data" / "models")
+        folder.mkdir(parents=True)
+        save(train(sales(), CATALOGUE, Settings(holdout_days=0), goods=GOODS), folder / "v1", trained_at=1)
+        point(tmp_path / "data" / "models", "v1")
+        items = [{"id": name, "title": name.replace("_", " ").title()} for name in CATALOGUE.ids]
+        product.http.post("/v1/catalog/items", json=items).raise_for_status()
+        lines = [{"product_id": name, "quantity": 1, "price": 1.5} for name in ("camera_a", "shirt_red_m")]
+        order = {"order_id": "o1", "total": 3.0, "currency": "EUR", "products": lines}
+        calls = [
+            {"event": "Consent Updated", "properties": {"purposes": {"personalisation": True}}},
+            {"event": "Order Completed", "properties": order},
+            {"event": "Product Viewed", "properties": {"product_id": "socks"}},
+        ]
+        batch = [{"type": "track", "messageId": f"m{at}", "userId": "ana", **one} for at, one in enumerate(calls)]
+        product.http.post("/v1/batch", json={"batch": batch}).raise_for_status()
+        product.wait_folded()
+        told = ask(product, "en", userId="ana")
+        deadline = time.monotonic() + 20
+        while not told["complements"] and time.monotonic() < deadline:  # the models are looked for now and then
+            time.sleep(0.1)
+            told = ask(product, "en", userId="ana")
+        assert told["left_behind"] == [("socks", "left_behind", "You looked at this")]
+        assert ("bag", "complement", "Made for Camera A, which you bought") in told["complements"]
+        assert told["variants"] == [("shirt_blue_m", "variant", "Shirt Red M, now in blue, in your size M")]
+        assert told["guides"][0] == ("how_to_shoot", "guide", "For Camera A, which you bought")
+        assert told["similar"][0][:2] == ("camera_b", "similar")
+        german = ask(product, "de", of=("bundles", "variants"), userId="ana", basket=["tripod"])
+        assert ("bag", "bundle", "Ein Set mit Tripod im Warenkorb") in german["bundles"]
+        assert german["variants"][0][2] == "Shirt Red M, jetzt in blue, in Ihrer Größe M"
+        viewing = {"type": "track", "event": "Product Viewed", "properties": {"product_id": "camera_b"}}
+        riding = ask(product, "en", userId="ana", events=[viewing])
+        assert riding["left_behind"][0][0] in {"socks", "camera_b"}
+        assert {one[0] for one in riding["left_behind"]} == {"socks", "camera_b"}, "the event rides along"
+        withdrawn = {"event": "Consent Updated", "properties": {"purposes": {"personalisation": False}}}
+        no = [{"type": "track", "messageId": "no", "userId": "ana", **withdrawn}]
+        product.http.post("/v1/batch", json={"batch": no}).raise_for_status()
+        product.wait_folded()
+        codes = {code for row in ask(product, "en", userId="ana", basket=["tripod"]).values() for _, code, _ in row}
+        assert codes <= {"popular", "filled_up", "trending"}, "without consent everybody's row"
