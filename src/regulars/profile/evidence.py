@@ -17,6 +17,7 @@ from regulars.profile.links import (
     holding_in,
     is_burned,
     links_of,
+    ties_in,
 )
 
 #: A profile of more identifiers than this takes no further devices.
@@ -44,6 +45,7 @@ class Facts:
         #: To be settled although nothing new is said of them, and those of them that identify nobody any more.
         self.touched: frozenset[str] = frozenset()
         self.nobody: frozenset[str] = frozenset()
+        self._tied: dict[str, tuple[str, ...]] = {}
         self.most: int | None = None  # so many persons' keys around one are looked at; None: as usual
 
     def evidence(self, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> "Evidence":
@@ -66,6 +68,15 @@ class Facts:
         """The `owners` of a key, empty when it has no row."""
         row = self.rows.get(key)
         return row[3] if row else b""
+
+    def tied(self, key: str) -> tuple[str, ...]:
+        """The keys that a person's key has ties with: read once, for each round of a search comes by again."""
+        found = self._tied.get(key)
+        if found is None:
+            found = tuple(tie.other for tie in ties_in(self.owners(key)))
+            if key in self.rows:
+                self._tied[key] = found
+        return found
 
 
 class Evidence:

@@ -78,19 +78,29 @@ def _around(facts: Facts, evidence: Evidence) -> tuple[set[str], set[str]]:
     """The person keys tied to those of the batch, refused ties included; and the batch's keys that have too many."""
     found: set[str] = set()
     beyond: set[str] = set()
+    crowded: set[str] = set()
     for start in sorted(evidence.persons):
-        if start in found or start in beyond:
+        if start in found:
             continue
-        reached = reached_from(start, facts, evidence.identity)
+        # Ties stand on both sides, so whoever has one and was met from there has as many around.
+        if start in crowded and facts.tied(start):
+            beyond.add(start)
+            continue
+        met: set[str] = set()
+        reached = reached_from(start, facts, evidence.identity, met)
         if reached is None:
             beyond.add(start)
+            crowded |= met
         else:
             found |= reached
     return found, beyond
 
 
-def reached_from(start: str, facts: Facts, identity: Identity) -> set[str] | None:
-    """Everybody whom ties lead to from a key; None when they are more than can be one person."""
+def reached_from(start: str, facts: Facts, identity: Identity, met: set[str] | None = None) -> set[str] | None:
+    """Everybody whom ties lead to from a key; None when they are more than can be one person.
+
+    `met` then takes in those who were found, if it was persons that were too many.
+    """
     found = {start}
     edge = [start]
     persons = references = 0
@@ -103,11 +113,13 @@ def reached_from(start: str, facts: Facts, identity: Identity) -> set[str] | Non
             else:
                 persons += 1
             if persons > most or references > MAX_REFERENCES:
+                if met is not None and persons > most:
+                    met |= found
                 return None
-            for tie in ties_in(facts.owners(key)):
-                if tie.other not in found:
-                    found.add(tie.other)
-                    following.append(tie.other)
+            for other in facts.tied(key):
+                if other not in found:
+                    found.add(other)
+                    following.append(other)
         edge = following
         if not edge:
             return found
