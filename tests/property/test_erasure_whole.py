@@ -16,7 +16,6 @@ from regulars.adapters.log.reading import FileLogReader
 from regulars.analyst import bookkeeping
 from regulars.core import state as tables
 from regulars.core.log import EVENTS, TICK, NewRecord
-from regulars.core.record import PERSON
 from regulars.flow.people import identifier_rows
 from regulars.profile.assignment import profile_of
 from tests.property.installation import Installation
@@ -190,12 +189,7 @@ def _rank(row: tuple[str, int]) -> tuple[bool, str]:
 
 
 def _without_anchor(parts: dict[int, Any]) -> dict[int, Any]:
-    """Nor is a shared device listed with whoever is the first of those who are left: it stays in the links alone."""
-    found = {number: part[1:] if number == 0 else part for number, part in parts.items()}
-    if PERSON in found:
-        keys, facts = found[PERSON]
-        found[PERSON] = ([key for key in keys if key != f"anonymous_id:{TABLET}"], facts)
-    return found
+    return {number: part[1:] if number == 0 else part for number, part in parts.items()}
 
 
 def spelled(data: Path, values: list[str]) -> list[str]:

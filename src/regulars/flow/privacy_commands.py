@@ -218,6 +218,20 @@ def _mend_others(others: Iterable[str], leaving: _Leaving, state: StateReader, c
             mended = removal.person_without(row, leaving.keys)
         if mended != row:
             changes.put(tables.IDENTIFIER, mended)
+            if mended[1] != row[1]:
+                _list_device(key, mended[1], state, changes)
+
+
+def _list_device(device: str, number: int, state: StateReader, changes: Changes) -> None:
+    """A device that passes on to its next holder stands among their identifiers from now on."""
+    part = part_id(number, PERSON)
+    for generation in (A, B):
+        pending = changes.puts.get(generation.part.name, {}).get(part)
+        data = pending[1] if pending is not None else state.parts([part], generation.part).get(part)
+        if data is not None:
+            person = _PERSON.decode(cast(bytes, data))
+            person.identifiers = sorted({*person.identifiers, device})
+            changes.put(generation.part, (part, _encode(person)))
 
 
 def _take_out_orders(leaving: _Leaving, erasure: Erasure, context: Context, changes: Changes) -> None:
