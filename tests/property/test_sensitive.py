@@ -153,6 +153,32 @@ def test_no_wish_keeps_it_and_no_decision_reads_it(
     assert not [needle for needle in NEEDLES if needle in Fold.encode(found.hot)]
 
 
+PLAIN_NAMES = ("city", "size", "loyaltyTier", "pref_store")
+SENSITIVE_NAMES = ("religion", "Konfession", "healthScore", "is_pregnant", "keto", "gewerkschaftsMitglied")
+told_facts = st.dictionaries(st.sampled_from((*PLAIN_NAMES, *SENSITIVE_NAMES)), st.sampled_from(["x", 7, True]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), told_facts), min_size=1, max_size=4), st.integers(1, 3))
+def test_no_fact_is_kept_whose_name_tells_of_it(said: list[tuple[bool, dict[str, Any]]], batch: int) -> None:
+    """A shop system that sends `religion` with every customer, or staff who put it right, fill no record with it."""
+    records = []
+    for at, (corrects, facts) in enumerate(said):
+        who = {"userId": "ana", "messageId": f"m{at}"}
+        tells = {"event": "Fact Corrected", "type": "track", "properties": {"facts": facts}}
+        body = json.dumps(who | (tells if corrects else {"type": "identify", "traits": facts})).encode()
+        records.append(NewRecord(EVENTS, "till", "track" if corrects else "identify", START + at, body))
+    log, state = MemoryLog(), SqliteState(":memory:")
+    log.append([NewRecord(TICK, "clock", "", START, b""), *records])
+    Updater(SHOP, log, state, records=batch).run()
+    rows, kept, _ = stored(state)
+    assert not [name for name in SENSITIVE_NAMES for row in rows if name.encode() in row]
+    wanted: dict[str, Any] = {}
+    for _, facts in said:
+        wanted |= facts
+    assert kept == {name: value for name, value in wanted.items() if name in PLAIN_NAMES}
+
+
 def test_what_was_asked_not_to_be_shown_again_stays_so_whatever_it_is() -> None:
     """Leaving something out at somebody's word infers nothing; without the word it would be shown again."""
     log, state = MemoryLog(), SqliteState(":memory:")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from regulars.core.definitions import Sensitive
 
 #: Grows with the words: what records hold is built anew.
-EDITION = 2
+EDITION = 3
 _MOST_KNOWN = 20_000  # texts of which it is remembered
 _HEAD = 3  # letters with which listed words begin
 _KINDS = {
@@ -54,6 +54,7 @@ class Detector:
         self._naming = _pattern(_NAMING)
         self._categories = tuple(_plain(category) for category in shop.categories)
         self._known: dict[str, bool] = {}
+        self._known_names: dict[str, bool] = {}
         first = [_plain(form.rstrip("*")).partition(" ")[0] for form in " ".join(kinds.values()).split()]
         first += [category.partition(" ")[0] for category in self._categories]
         #: How the first word of everything listed begins; a text without any of it needs no search.
@@ -78,6 +79,15 @@ class Detector:
             low = text.casefold()
             nothing = self._begins is not None and self._begins([low[at : at + _HEAD] for at in range(len(low) - 2)])
             found = self._known[text] = not nothing and bool(self.category(text))
+        return found
+
+    def unwanted_name(self, text: str) -> bool:
+        """Whether `name` finds something."""
+        found = self._known_names.get(text)
+        if found is None:
+            if len(self._known_names) >= _MOST_KNOWN:
+                self._known_names.clear()
+            found = self._known_names[text] = bool(self.name(text))
         return found
 
     def name(self, text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from regulars.core.definitions import NOT_AGAIN, TOO_CLOSE
 from regulars.core.event import CORRECTED, IDENTIFY, PREFERENCE, STAFF, Event
 from regulars.core.preferences import MOST, NAMESPACE
+from regulars.core.sensitive import Detector
 
 #: The events that tell facts.
 TELLING = frozenset({IDENTIFY, CORRECTED, PREFERENCE})
@@ -17,6 +18,7 @@ TELLING = frozenset({IDENTIFY, CORRECTED, PREFERENCE})
 MOST_FACTS = 40
 FACT_LENGTH = 500  # characters of one
 _NAME_LENGTH = 100
+_LISTED = Detector()  # the words of every shop; those that a shop adds come with `unwanted`
 _LIST_LENGTH = MOST
 _ORIGINS = ("customer", "staff", "brand")
 
@@ -38,12 +40,14 @@ def learn_facts(
     """Take in what `events` tell: of each fact the last in (time, message id) stays; None takes it away.
 
     `partners` says which sources are other companies', and how their facts are marked. Of wishes, no text stays of
-    which `unwanted` says yes.
+    which `unwanted` says yes; of other facts, none whose name tells of something sensitive.
     """
     for event in events:
         if event.name == IDENTIFY:
             for name, value in event.traits.items():
-                if isinstance(value, str | int | float | bool) and _fits(name):
+                if not _fits(name) or tells_sensitive(name, unwanted):
+                    continue
+                if isinstance(value, str | int | float | bool):
                     origin = [partners[event.source]] if event.source in partners else []
                     _keep(facts, name, [event.time, event.message_id, _cut_value(value), *origin])
         elif event.name in TELLING:
@@ -104,9 +108,28 @@ def left_out(name: str, value: Any, unwanted: Callable[[str], bool] | None) -> A
     return value
 
 
+def tells_sensitive(name: str, unwanted: Callable[[str], bool] | None) -> bool:
+    """Whether a fact is not kept for its name: facts have no purpose that customers could be asked for explicitly.
+
+    What its value says is left alone (a surname, a street). A wish is judged by its values instead.
+
+    >>> tells_sensitive("healthScore", str.isspace), tells_sensitive("religion", str.isspace)
+    (True, True)
+    >>> tells_sensitive("city", str.isspace), tells_sensitive("city", None)
+    (False, False)
+    """
+    if unwanted is None or name.startswith(NAMESPACE):
+        return False
+    return unwanted(name) or _LISTED.unwanted_name(name)
+
+
 def without_unwanted(facts: Facts, unwanted: Callable[[str], bool] | None) -> Facts:
     """Facts that were learnt before this was unwanted, as they would have been learnt."""
-    return {name: [*fact[:2], left_out(name, fact[2], unwanted), *fact[3:]] for name, fact in facts.items()}
+    return {
+        name: [*fact[:2], left_out(name, fact[2], unwanted), *fact[3:]]
+        for name, fact in facts.items()
+        if not tells_sensitive(name, unwanted)
+    }
 
 
 def _learn_told(facts: Facts, event: Event, unwanted: Callable[[str], bool] | None) -> None:
@@ -125,6 +148,8 @@ def _learn_told(facts: Facts, event: Event, unwanted: Callable[[str], bool] | No
         if (value is not None and held is None) or not _fits(name):
             continue
         full = name if corrects else NAMESPACE + name
+        if tells_sensitive(full, unwanted):
+            continue
         _keep(facts, full, [event.time, event.message_id, left_out(full, _cut_value(held), unwanted), origin])
 
 
