@@ -30,6 +30,13 @@ def product(tmp_path: Path) -> Iterator[Product]:
         yield started
 
 
+def test_a_second_server_on_the_same_folder_is_refused(product: Product) -> None:
+    """One gateway answers for a data folder: whatever counts once, as a token of /me does, counts once everywhere."""
+    with pytest.raises(RuntimeError, match="is in use by the server at"):
+        Product(product.shop, product.data).start()
+    assert product.ready()["ready"] is True
+
+
 def test_it_starts_within_3_seconds_in_300_mb_without_analysis_libraries(product: Product) -> None:
     assert product.start_seconds < 10  # the budget of 3 s is measured by benchmarks/startup.py on a quiet machine
     memory = product.memory()

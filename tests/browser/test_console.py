@@ -30,6 +30,8 @@ PAGES = (
     "",
     "/segments",
     "/customers",
+    "/duplicates",
+    "/erasures",
     "/failed",
     "/orders",
     "/health",
