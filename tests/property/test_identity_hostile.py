@@ -15,7 +15,7 @@ from regulars.core.definitions import Definitions, Identity, Shop, Source
 from regulars.core.event import Event, FailedEvent
 from regulars.core.identifier import usable
 from regulars.core.log import EVENTS, Record
-from regulars.profile import settlement as settlement_module
+from regulars.profile import evidence as evidence_module
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of
 from regulars.profile.evidence import Facts
 from regulars.profile.identity import BURNED_KEY, CONFLICT, LIMIT, SHARED_DEVICE, TOO_MANY
@@ -106,7 +106,7 @@ def test_a_star_on_one_card_burns_the_card_and_nobody_else(batch: int) -> None:
 
 
 def test_a_person_of_endless_devices_gets_no_more_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settlement_module, "MAX_MEMBERS", 100)
+    monkeypatch.setattr(evidence_module, "MAX_MEMBERS", 100)
     robot = (make_event(n, n, ["user_id:robot", f"anonymous_id:d{n}"]) for n in range(1, 1_001))
     shop = Counted()
     shop.take_all(robot, batch=10)
