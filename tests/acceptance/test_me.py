@@ -40,7 +40,10 @@ def test_a_customer_reads_changes_and_takes_away(product: Product) -> None:
     token = link(product, "mia")
     text = page(product, token)
     assert "Your data with us" in text
-    assert "Ihre Daten bei uns" in page(product, token, "de")
+    german = page(product, token, "de")
+    assert "Ihre Daten bei uns" in german
+    assert "<dt>Name</dt>" in german
+    assert "Angaben zur Person" in german
     form = {"csrf": csrf(text), "do": "consent", "purpose": "analytics", "granted": "yes"}
     assert product.http.post(f"/me/{token}", data=form).status_code == 303
     assert "analytics" in profile(product, "user_id:mia")["consent"]

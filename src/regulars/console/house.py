@@ -71,7 +71,8 @@ class House:
     def event_title(self, name: str, language: str) -> str:
         """The shop's title of an event."""
         found = self._events.get(name)
-        return self._words[language].of(found.title, name) if found is not None else name
+        words = self._words[language]
+        return words.of(found.title, name) if found is not None else words.known(f"event.{name}", name)
 
     def total(self, name: str, key: str = "") -> int:
         """A counter without a day."""

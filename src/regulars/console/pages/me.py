@@ -285,7 +285,10 @@ def _own(guest: _Guest, events: list[Any], decided: list[dict[str, Any]]) -> Own
     words = {one.id: one for one in asked(definitions, visit.language)}
     titles = {one.id: visit.words.of(one.title, "") for one in definitions.segments}
     return Own(
-        facts=[(name, str(value)[:200]) for name, value in sorted(without_preferences(hot.facts).items())],
+        facts=[
+            (visit.words.known(f"fact.{name}", name), str(value)[:200])
+            for name, value in sorted(without_preferences(hot.facts).items())
+        ],
         orders=[(str(r[0]), cast(int, r[2]), cast(int, r[3]), str(r[4])) for r in rows if r[2] is not None],
         interests=house.customers.interests(hot)[:_INTERESTS],
         segments=[titles[one] for one in hot.segments if titles.get(one)],
