@@ -16,7 +16,7 @@ from regulars.core.event import Event
 from regulars.core.lake import EVENT_PART, Drop, PartFile
 from regulars.core.traces import spelled_in_text
 
-LETTERS = 'abAB01 .@+-_:/"\\\n\u00e9\u00c9\u00df\u2026'
+LETTERS = 'abAB01 .@+-_:/"\\\n\u00e9\u00c9\u00df\u2026\u212a\u017f'
 VALUES = st.one_of(
     st.sampled_from(
         ("ana@shop.example", "+4917012345678", "c7", "a.b", "O'Neil & Söhne", "x@y@z.example", "-lead", "C:\\ana")

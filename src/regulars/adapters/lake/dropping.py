@@ -145,7 +145,8 @@ def _rewrite(
     kept: dict[int, pa.Table] = {}
     removed = changed = 0
     for number, table in read.items():
-        left, lost, masked = _left(table, relevant, erased if named else None)
+        told = known is None or groups is None or question.may_tell(known[number])
+        left, lost, masked = _left(table, relevant, erased if named else None, told=told)
         if lost or masked:
             kept[number] = left
         removed, changed = removed + lost, changed + masked
@@ -179,12 +180,12 @@ def _whole(
     )  # fmt: skip
 
 
-def _left(table: pa.Table, drops: Sequence[Drop], erased: _Erased | None) -> tuple[pa.Table, int, int]:
-    """The rows that stay, without names; how many went, and how many were changed."""
+def _left(table: pa.Table, drops: Sequence[Drop], erased: _Erased | None, *, told: bool) -> tuple[pa.Table, int, int]:
+    """The rows that stay, without names, if `told` also in texts; how many went, and how many were changed."""
     gone = _gone(table, drops)
     removed = int(pc.sum(gone).as_py() or 0)
     kept = table.filter(pc.invert(gone)) if removed else table
-    kept, changed = (kept, 0) if erased is None else _without_names(kept, erased)
+    kept, changed = (kept, 0) if erased is None else _without_names(kept, erased, told=told)
     return kept, removed, changed
 
 
@@ -296,7 +297,7 @@ def _mask(table: pa.Table, drop: Drop) -> Any:
     return mask
 
 
-def _without_names(table: pa.Table, erased: _Erased) -> tuple[pa.Table, int]:
+def _without_names(table: pa.Table, erased: _Erased, *, told: bool) -> tuple[pa.Table, int]:
     """The table without erased identifiers in the rows of others; how many rows were changed."""
     old: Any = pa.array(np.ones(table.num_rows, bool))
     if erased.offset is not None:
@@ -310,18 +311,18 @@ def _without_names(table: pa.Table, erased: _Erased) -> tuple[pa.Table, int]:
             continue
         changed |= rows
         table = table.set_column(at, table.schema.field(at), column)
-    for name in (_JSON_FACTS, *_JSON_TEXTS):
+    for name in (_JSON_FACTS, *_JSON_TEXTS) if told else ():
         at = table.schema.get_field_index(name)
         column = table.column(at).combine_chunks()
-        told = [row for row in erased.told_by(name, column) if old[row].as_py()]
-        if not told:
+        telling = [row for row in erased.told_by(name, column) if old[row].as_py()]
+        if not telling:
             continue
-        spelled: list[Any] = column.take(pa.array(told, pa.int64())).to_pylist()
+        spelled: list[Any] = column.take(pa.array(telling, pa.int64())).to_pylist()
         clean = [erased.taken_out(name, text) for text in spelled]
         if clean == spelled:
             continue
         everything: list[Any] = column.to_pylist()
-        for row, before, after in zip(told, spelled, clean, strict=True):
+        for row, before, after in zip(telling, spelled, clean, strict=True):
             everything[row] = after
             changed[row] |= before != after
         table = table.set_column(at, table.schema.field(at), pa.array(everything, pa.string()))

@@ -206,14 +206,7 @@ def _skipped(data: bytes, at: int, kind: int) -> int:
         size, at = _varint(data, at)
         return at + size
     if kind == _STRUCT:
-        while head := data[at]:
-            at += 1
-            if head < _MANY + 1:  # a field whose number stands by itself
-                _, at = _varint(data, at)
-            inner = head & 15
-            if inner > _FALSE:
-                at = _skipped(data, at, inner)
-        return at + 1
+        return _struct_skipped(data, at)
     if kind in (_LIST, _SET):
         head, at = data[at], at + 1
         count, inner = head >> 4, head & 15
@@ -225,6 +218,23 @@ def _skipped(data: bytes, at: int, kind: int) -> int:
     if kind not in _FIXED:
         raise NotSpliceable(f"the footer has a value of type {kind}")
     return at + _FIXED[kind]
+
+
+def _struct_skipped(data: bytes, at: int) -> int:
+    while head := data[at]:
+        at += 1
+        if head < _MANY + 1:  # a field whose number stands by itself
+            _, at = _varint(data, at)
+        inner = head & 15
+        if inner in (_I64, _I32):  # most of what a footer holds is this or short texts: no call for each
+            while data[at] & 0x80:
+                at += 1
+            at += 1
+        elif inner == _BINARY and data[at] < 0x80:
+            at += 1 + data[at]
+        elif inner > _FALSE:
+            at = _skipped(data, at, inner)
+    return at + 1
 
 
 def _number(value: int) -> bytes:

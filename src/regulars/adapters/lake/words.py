@@ -30,6 +30,8 @@ _WORD = re.compile(rb"[0-9a-z_]+(?:[.@+-][0-9a-z_]+)*")
 _CLASSES = bytes(1 if sign in _LETTERS else 2 if sign in _JOINTS else 0 for sign in range(256))
 #: What JSON writes for one character; what is written with it is no part of a word.
 _ESCAPED = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+#: The Kelvin sign and the long s, which are k and s when capitals do not matter.
+_ALSO_ASCII = {"\u212a".encode(): b"k", "\u017f".encode(): b"s"}
 #: Shorter words of texts are in every part; they are left out.
 SHORTEST_WORD = 5
 
@@ -64,39 +66,51 @@ class Question:
     def __init__(self, own: Iterable[str], named: Iterable[str]) -> None:
         """`own`: subjects whose rows are looked for; `named`: keys that may stand nowhere."""
         named = sorted(set(named))
-        asked = [frozenset({_hash(_KEY, key.encode())}) for key in sorted({*own, *named})]
+        keys = [frozenset({_hash(_KEY, key.encode())}) for key in sorted({*own, *named})]
         long = set(values(named))
         plain = {spelled for key in named for spelled in (_value(key), _value(key).casefold())}
-        asked += [_all_words(_TEXT if one.casefold() in long else _FACT, one) for one in plain]
-        asked += [_all_words(_TEXT, one) for one in hashed(named)]
+        told = [_all_words(_TEXT if one.casefold() in long else _FACT, one) for one in plain]
+        told += [_all_words(_TEXT, one) for one in hashed(named)]
         #: Of each its words, and of a word what its probes ask for, before that is cut to the filter's size.
-        self._asked = [tuple(map(_probes, some)) for some in sorted(set(asked), key=len)]
+        self._keys, self._told = (
+            [tuple(map(_probes, some)) for some in sorted(set(asked), key=len)] for asked in (keys, told)
+        )
 
     def may_concern(self, words: Filter) -> bool:
         """Whether the rows of this filter may hold, name or tell of one of the keys."""
-        bits, count = words.bits, len(words.bits) * 8
-        for some in self._asked:  # asked of every row group of the lake: no call for each word
-            for probes in some:
-                for probe in probes:
-                    at = probe % count
-                    if not bits[at >> 3] >> (at & 7) & 1:
-                        break
-                else:
-                    continue
-                break
+        return _may_have(words, self._keys) or _may_have(words, self._told)
+
+    def may_tell(self, words: Filter) -> bool:
+        """Whether the texts of these rows may tell of one of the keys."""
+        return _may_have(words, self._told)
+
+
+def _may_have(words: Filter, asked: Sequence[Sequence[tuple[int, ...]]]) -> bool:
+    """Whether all words of one of those asked for may be there."""
+    bits, count = words.bits, len(words.bits) * 8
+    for some in asked:  # asked of every row group of the lake: no call for each word
+        for probes in some:
+            for probe in probes:
+                at = probe % count
+                if not bits[at >> 3] >> (at & 7) & 1:
+                    break
             else:
-                return True
-        return False
+                continue
+            break
+        else:
+            return True
+    return False
 
 
 def of(table: pa.Table, kind: str) -> Filter:
     """The filter of the rows of a row group."""
-    words: Hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *_hashes(table, kind)]))
+    words = _distinct(np.concatenate([np.zeros(0, np.uint64), *_hashes(table, kind)]))
     count = max(64, -(-len(words) * _BITS // 64) * 64)
     first, step = words & np.uint64(0xFFFFFFFF), words >> np.uint64(32) | np.uint64(1)
+    first, step = ((one % np.uint64(count)).astype(np.uint32) for one in (first, step))
+    places = first + step * np.arange(_PROBES, dtype=np.uint32)[:, None]  # below 2**32 for groups of any size
     flags = np.zeros(count, np.bool_)
-    for probe in range(_PROBES):
-        flags[(first + np.uint64(probe) * step) % np.uint64(count)] = True
+    flags[places.ravel() % np.uint32(count)] = True
     return Filter(np.packbits(flags, bitorder="little").tobytes())
 
 
@@ -156,18 +170,40 @@ def _read(data: bytes) -> "list[Filter] | _More | None":
 
 def _hashes(table: pa.Table, kind: str) -> Iterator[Hashes]:
     """Hashes of everything in these rows that a question may ask for."""
-    yield _whole(table.column("subject"))
+    keys: list[Any] = [table.column("subject")]
     if kind == EVENT_PART:
-        for name in _LISTS:
-            yield _whole(pc.list_flatten(table.column(name)))
-        yield from _words(_FACT, table.column(_FACTS))
-        for name in _TEXTS:
-            yield from _words(_TEXT, table.column(name))
+        keys += [pc.list_flatten(table.column(name)) for name in _LISTS]
+        yield from _words(_FACT, _pieces(table, _FACTS))
+        yield from _words(_TEXT, _pieces(table, *_TEXTS))
+    yield _whole(_texts(*keys))
+
+
+def _texts(*columns: Any) -> Any:
+    """The different texts of columns."""
+    return pa.chunked_array([chunk for one in columns for chunk in one.cast(pa.string()).chunks], pa.string()).unique()
+
+
+def _pieces(table: pa.Table, *names: str) -> Any:
+    """The different pieces of JSON texts between quotes: no word goes over a quote, and most pieces are in every text.
+
+    What stands before a quote that is escaped ends with the backslash, which then takes the sign between pieces.
+    """
+    return pc.list_flatten(pc.split_pattern(_texts(*(table.column(name) for name in names)), '"')).unique()
+
+
+def _distinct(words: Hashes) -> Hashes:
+    """Each word once. Most are there many times, so to sort them all would take four times as long."""
+    numbers = np.arange(len(words), dtype=np.int32)
+    slots = (words & np.uint64(0xFFFF)).astype(np.int32)
+    owner = np.empty(1 << 16, np.int32)
+    owner[slots] = numbers  # the last of a slot has it
+    owners = owner[slots]
+    others = words[words[owners] != words]  # came to a slot of another word
+    return np.concatenate((words[owners == numbers], np.unique(others)))
 
 
 def _whole(texts: Any) -> Hashes:
-    """Each different text of a column as one word."""
-    texts = texts.unique()
+    """Each text as one word."""
     if not len(texts):
         return np.zeros(0, np.uint64)
     ends = np.cumsum(pc.binary_length(texts).to_numpy(zero_copy_only=False)).astype(np.int64)
@@ -176,29 +212,34 @@ def _whole(texts: Any) -> Hashes:
 
 
 def _words(kind: int, texts: Any) -> Iterator[Hashes]:
-    """The words of JSON texts; of a word with an @ also what comes after it."""
-    texts = texts.unique()
+    """The words of pieces of JSON texts; of a word with an @ also what comes after it."""
     if not len(texts):
         return
     data = _joined(texts, "\n")
     if b"\\" in data:
         data = _ESCAPED.sub(b" ", data)
     data = data.lower()
+    for sign, letter in _ALSO_ASCII.items():
+        if sign in data:
+            data = data.replace(sign, letter)
     classes = np.frombuffer(data.translate(_CLASSES), np.uint8)
     inside = np.zeros(len(classes) + 2, np.bool_)  # with something before and after that is in no word
     inside[1:-1] = letters = classes == 1
     inside[2:-2] |= (classes[1:-1] == 2) & letters[:-2] & letters[2:]
     edges = np.flatnonzero(inside[1:] != inside[:-1])
+    if not len(edges):
+        return
     starts, ends = edges[::2], edges[1::2]
     if b"@" in data:
         at = np.flatnonzero((np.frombuffer(data, np.uint8) == ord("@")) & inside[1:-1]) + 1
         starts = np.concatenate((starts, at))
         ends = np.concatenate((ends, ends[np.searchsorted(ends, at)]))
-    length = ends - starts
     if kind == _TEXT:
+        length = ends - starts
         kept = length >= SHORTEST_WORD
-        starts, ends, length = starts[kept], ends[kept], length[kept]
-        yield np.array([_hash(_LENGTH, b"%d" % one) for one in _DIGESTS if bool((length == one).any())], np.uint64)
+        starts, ends = starts[kept], ends[kept]
+        there = np.bincount(np.minimum(length, _DIGESTS[-1] + 1), minlength=_DIGESTS[-1] + 1)
+        yield np.array([_hash(_LENGTH, b"%d" % one) for one in _DIGESTS if there[one]], np.uint64)
     yield _hash_many(kind, data, starts, ends)
 
 
