@@ -6,6 +6,9 @@ database larger than its page cache. Events are appended to the log between the 
 and a time of its own and at least 600 bytes. Two shapes: *session*, where somebody's five events come in one body as
 browsers and apps send them, and *uniform*, where every event is of somebody else. Profiles are drawn at random from the
 1,000,000; of 100 sessions 4 end with an order. The process is held on one core, its checkpoint thread included.
+
+`--plan N` says what the plan's validation is of that: N events stand in it, 60 or more, and the same events are checked
+against what the plan says of their properties, and against a plan that says nothing of them.
 """
 
 import argparse
@@ -28,8 +31,11 @@ from benchmarks.report import emit
 from regulars.adapters.log.appending import FileLog
 from regulars.adapters.sqlite import file_bytes
 from regulars.adapters.state.sqlite import CACHE_BYTES, SqliteState
+from regulars.collect import Decoder
+from regulars.collect.plan import Plan
 from regulars.core.definitions import Definitions
-from regulars.core.log import EVENTS, NewRecord
+from regulars.core.event import Event
+from regulars.core.log import EVENTS, NewRecord, Record
 from regulars.core.state import Changes
 from regulars.flow.updater import Updater
 
@@ -166,6 +172,41 @@ def measure(definitions: Definitions, data: Path, traffic: Traffic, seconds: flo
     return measured
 
 
+def with_plan(definitions: Definitions, events: int) -> Definitions:
+    """The definitions with so many events in the plan; those that are added have the rules of the others."""
+    held = definitions.events
+    if events < len(held):
+        raise SystemExit(f"--plan {events}: the shop has {len(held)} events; say {len(held)} or more")
+    more = (msgspec.structs.replace(held[n % len(held)], name=f"Further Event {n}") for n in range(events - len(held)))
+    return msgspec.structs.replace(definitions, events=(*held, *more))
+
+
+def validation(definitions: Definitions, seconds: float) -> dict[str, float]:
+    """What validating costs: processor time of the plan over decoded events, less that of a plan without rules."""
+    bare = tuple(msgspec.structs.replace(event, schema={}) for event in definitions.events)
+    plans = (Plan(definitions.events, strict=True), Plan(bare, strict=True))
+    decoder = Decoder(definitions)
+    waiting = enumerate(Traffic(session_events=SESSION_EVENTS, seed=7).records(40_000), 1)
+    began = time.process_time()
+    decoded = [one for n, new in waiting for one in decoder.decode(Record(n, *msgspec.structs.astuple(new)))]
+    told = [(event.name, event.properties) for event in decoded if isinstance(event, Event)]
+    decoding = time.process_time() - began
+    spent, rounds, until = [0.0, 0.0], 0, time.process_time() + seconds
+    while time.process_time() < until:
+        for which in (0, 1, 1, 0):
+            failure, began = plans[which].failure, time.process_time()
+            for name, properties in told:
+                failure(name, properties)
+            spent[which] += time.process_time() - began
+        rounds += 2
+    each = 1e6 / (rounds * len(told))
+    return {
+        "plan_events": len(definitions.events),
+        "made_and_decoded_us_per_event": decoding / len(told) * 1e6,
+        "validation_us_per_event": (spent[0] - spent[1]) * each,
+    }
+
+
 def timed(state: SqliteState, durations: list[float]) -> None:
     """Note how long each commit takes; seconds."""
     commit: Callable[..., None] = state.commit
@@ -192,8 +233,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="8 s of each shape instead of 40")
     parser.add_argument("--shape", choices=("session", "uniform"), help="only this one; the figures of the other miss")
+    parser.add_argument("--plan", type=int, metavar="N", help="events of the plan, and what validating costs")
     options = parser.parse_args()
     shop = made.fixture()
+    definitions = shop.definitions if options.plan is None else with_plan(shop.definitions, options.plan)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     figures: dict[str, float] = {"profiles": made.PROFILES, "cache_mb": CACHE_BYTES / 1e6}
@@ -204,10 +247,12 @@ def main() -> int:
         with shop.copied() as data:
             figures["database_mb"] = file_bytes(data / "state.db")["database"] / 1e6
             traffic = Traffic(session_events=events, seed=events)
-            measured = measure(shop.definitions, data, traffic, 8 if options.quick else 40)
+            measured = measure(definitions, data, traffic, 8 if options.quick else 40)
             figures |= measured.figures(shape)
             smallest = min(smallest, traffic.smallest)
     figures["smallest_event_bytes"] = smallest
+    if options.plan is not None:
+        figures |= validation(definitions, 4 if options.quick else 20)
     return 0 if emit("fold", figures, BUDGETS) else 1
 
 

@@ -1,5 +1,7 @@
 """How many requests and events a second are stored durably in each vendor's format, one at a time and in batches.
 
+Webhooks of shop systems come one at a time, as these send them, each with its signature over the raw body.
+
 The shape is that of RudderStack's table (their page on provisioning infrastructure, data of 2019): 1,700 requests
 a second on 2 cores to 3,000 on 8, with PostgreSQL on a machine of its own. Those are theirs, on their machines.
 The load generator and the updater use the same cores; every event is unique. `bytes` is one whole request.
@@ -21,6 +23,7 @@ from regulars.testing import Product
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
 
+from benchmarks import deliveries
 from benchmarks.report import emit
 from benchmarks.serving import Load, new_shop
 
@@ -44,11 +47,21 @@ def main() -> int:
     seconds = 2 if parser.parse_args().quick else 10
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="regulars-formats-") as folder:
-        key = new_shop(Path(folder, "shop"))
-        with Product(Path(folder, "shop"), Path(folder, "data"), key=key) as product:
+        shop = Path(folder, "shop")
+        key = new_shop(shop)
+        with (shop / "sources.toml").open("a", encoding="utf-8") as sources:
+            sources.write(deliveries.SOURCES)
+        with Product(shop, Path(folder, "data"), key=key, environment=deliveries.ENVIRONMENT) as product:
             for name, (form, paths) in DOORS.items():
                 for events, path in zip((1, BATCH), paths, strict=True):
-                    figures |= measured(product, key, name, form, path, events=events, seconds=seconds)
+                    kind = f"{name}_{'single' if events == 1 else 'batch'}"
+                    arguments = [form, path, basic(key), str(events), f"{name}{events}"]
+                    figures |= measured(product, kind, "formats.lua", arguments, events=events, seconds=seconds)
+            for system in deliveries.SYSTEMS:
+                file = Path(folder, f"{system}.tsv")
+                deliveries.write(file, system)
+                arguments = [f"/v1/webhooks/{system}/{system}", str(file)]
+                figures |= measured(product, f"{system}_webhook", "webhooks.lua", arguments, events=1, seconds=seconds)
     budgets = {"refused": "== 0", "errors": "== 0"}
     for name in ("refused", "errors"):
         figures[name] = sum(value for key, value in figures.items() if key.endswith(f"_{name}"))
@@ -58,13 +71,12 @@ def main() -> int:
 
 
 def measured(
-    product: Product, key: str, name: str, form: str, path: str, *, events: int, seconds: int
+    product: Product, kind: str, script: str, arguments: list[str], *, events: int, seconds: int
 ) -> dict[str, float]:
     """One load."""
     gateway = psutil.Process(product.pids()["gateway"])
     before = sum(gateway.cpu_times()[:2])
-    load = generate(product, key, form, path, events=events, seconds=seconds, run=f"{name}{events}")
-    kind = f"{name}_{'single' if events == 1 else 'batch'}"
+    load = generate(product, script, arguments, connections=CONNECTIONS[events], seconds=seconds)
     return {
         f"{kind}_requests_per_second": load.per_second,
         f"{kind}_events_per_second": load.per_second * events,
@@ -76,13 +88,16 @@ def measured(
     }
 
 
-def generate(product: Product, key: str, form: str, path: str, *, events: int, seconds: int, run: str) -> Load:
+def basic(key: str) -> str:
+    """A key as clients send it."""
+    return base64.b64encode(f"{key}:".encode()).decode()
+
+
+def generate(product: Product, script: str, arguments: list[str], *, connections: int, seconds: int) -> Load:
     """Load by `wrk`."""
-    script = str(Path(__file__).with_name("formats.lua"))
-    token = base64.b64encode(f"{key}:".encode()).decode()
-    command = ["wrk", "-t1", f"-c{CONNECTIONS[events]}", f"-d{seconds}s", "--timeout", "30s", "-s", script]
-    arguments = [product.address, "--", form, path, token, str(events), run]
-    done = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s"]
+    command += [str(Path(__file__).with_name(script)), product.address, "--", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
     if found is None:
         raise SystemExit(f"wrk said nothing that can be read:\n{done.stdout}\n{done.stderr}")
@@ -93,10 +108,10 @@ def table(figures: dict[str, float]) -> None:
     """The figures for people, on standard error."""
     columns = ("requests_per_second", "events_per_second", "p99_ms", "cpu_us", "bytes")
     print(f"{'':24}" + "".join(f"{name.replace('_', ' '):>22}" for name in columns), file=sys.stderr)
-    for name in DOORS:
-        for kind in ("single", "batch"):
-            values = "".join(f"{figures[f'{name}_{kind}_{column}']:>22,.1f}" for column in columns)
-            print(f"{name + ' ' + kind:24}{values}", file=sys.stderr)
+    kinds = [f"{name}_{kind}" for name in DOORS for kind in ("single", "batch")]
+    for kind in (*kinds, *(f"{system}_webhook" for system in deliveries.SYSTEMS)):
+        values = "".join(f"{figures[f'{kind}_{column}']:>22,.1f}" for column in columns)
+        print(f"{kind.replace('_', ' '):24}{values}", file=sys.stderr)
 
 
 if __name__ == "__main__":

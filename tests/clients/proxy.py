@@ -29,6 +29,7 @@ class Proxy:
         self.failed: list[int | str] = []
         self.passed = 0
         self.retry_after = "0"
+        self.spared = ""  # a path that ends so never fails
         self._faults = list(faults)
         self._lock = threading.Lock()
         self._target = urlsplit(target).netloc
@@ -83,9 +84,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self._body()
-        fault = self.server.proxy.fault() if self.command == "POST" else None
+        spared = self.server.proxy.spared
+        failing = self.command == "POST" and not (spared and self.path.endswith(spared))
+        fault = self.server.proxy.fault() if failing else None
         if isinstance(fault, int):
-            self._answer(fault, [("retry-after", self.server.proxy.retry_after)], b"")
+            self._answer(fault, [("retry-after", self.server.proxy.retry_after), *self._readable()], b"")
             return
         if fault == RESET:
             self._reset()
@@ -106,6 +109,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, kept_headers, content, sent=len(content) // 2 if fault == TRUNCATED else len(content))
 
     do_GET = do_POST = do_OPTIONS = _serve  # noqa: N815 - the names that the standard library looks for
+
+    def _readable(self) -> list[tuple[str, str]]:
+        """As the product does: a page of another origin may read why it was refused, and when to come again."""
+        origin = self.headers.get("origin")
+        if not origin:
+            return []
+        return [
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-expose-headers", "retry-after"),
+        ]
 
     def _body(self) -> bytes:
         if self.headers.get("transfer-encoding", "").lower() != "chunked":

@@ -1,8 +1,11 @@
 """What reads bytes of strangers: each reader takes anything and raises nothing but the refusal that it documents."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,7 +16,8 @@ from regulars.api.problem import Problem
 from regulars.catalog import parse_rows
 from regulars.collect import Decoder
 from regulars.collect.body import ROUTES, envelope
-from regulars.collect.files import cells
+from regulars.collect.files import KINDS, cells
+from regulars.collect.files.kind import About, FileKind
 from regulars.collect.formats import FORMATS, SHOP_SYSTEMS
 from regulars.collect.phones import e164
 from regulars.collect.webhook import Head, stored
@@ -22,8 +26,10 @@ from regulars.core.errors import Rejected
 from regulars.core.event import Event, FailedEvent
 from regulars.core.log import EVENTS, Record
 from regulars.decide.call import read_call
+from regulars.importing.tracks import fit, gpx
 from regulars.profile import tcf
 from regulars.profile.hearing import hear
+from tests.fit_files import fit_file
 
 #: Reads bytes; raises only where it has a defect.
 Target = Callable[[bytes], None]
@@ -111,6 +117,30 @@ def _products(data: bytes) -> None:
     list(parse_rows(enumerate(rows), currency="EUR"))
 
 
+def _track(read: Callable[[IO[bytes], str], Iterator[dict[str, Any]]]) -> Target:
+    def target(data: bytes) -> None:
+        with suppress(Rejected):
+            for row in read(BytesIO(data), "file"):
+                msgspec.json.encode(row)
+
+    return target
+
+
+def _rows(kind: FileKind) -> Target:
+    """Rows of a table, as a reader of CSV or JSON gives them: a call or a bad row each, which can be stored."""
+
+    def target(data: bytes) -> None:
+        try:
+            rows = msgspec.json.decode(data, type=list[dict[str, Any]])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        with suppress(Rejected):
+            for call in kind.calls(enumerate(rows, 1), About(now=NOW, types=("email",), purposes=("ads",))):
+                msgspec.json.encode(call)
+
+    return target
+
+
 TARGETS: dict[str, Target] = {
     **{f"segment-{route}": _segment(route) for route in ROUTES},
     **{f"vendor-{route}": _vendor(route) for route in FORMATS},
@@ -121,6 +151,9 @@ TARGETS: dict[str, Target] = {
     "tcf": _consent,
     "cells": _cells,
     "products": _products,
+    "gpx": _track(gpx),
+    "fit": _track(fit),
+    **{f"rows-{name}": _rows(kind) for name, kind in KINDS.items()},
 }
 
 _CALL = {
@@ -144,6 +177,18 @@ _ORDER = {
 _TOPICS = {"shopify": "orders/create", "woocommerce": "order.updated", "shopware": "checkout.order.placed"}
 
 
+_ROW = {
+    "email": "ana@example.org", "time": "2026-03-01 10:00", "order_id": "1", "total": "4,90", "product_id": "p",
+    "quantity": "2", "price": "4.90", "rating": "4", "channel": "ARD", "starts": "2026-03-01 20:15", "ends": "21:45",
+    "invoice_id": "9", "amount": "4.90", "campaign": "spring", "cost": "12.5", "zone": "entrance", "distance": "5 km",
+    "duration": "00:30:00", "query": "bell", "clicks": "3", "store": "s1", "count": "12", "text": "fine",
+}  # fmt: skip
+_GPX = (
+    b'<?xml version="1.0"?><gpx creator="w"><trk><type>run</type><trkseg><trkpt lat="50.9" lon="6.9"><time>'
+    b'2026-03-01T10:00:00Z</time></trkpt><trkpt lat="50.91" lon="6.91"/></trkseg></trk></gpx>'
+)
+
+
 def seeds(name: str) -> list[bytes]:
     """Bytes that a target reads, to begin with."""
     kind, _, route = name.partition("-")
@@ -158,6 +203,7 @@ def seeds(name: str) -> list[bytes]:
         "webhook": [_ORDER],
         "decide": [{"placements": ["a"], "userId": "ana", "events": [_CALL], "basket": ["p", 1, {"product_id": "x"}]}],
         "keys": [{"writeKey": "wk"}],
+        "rows": [[_ROW, {}]],
         "products": [[{"id": "p", "price": "4.90 EUR", "title": "Bell", "categories": ["a > b"], "stock": 3}]],
     }
     found = [json.dumps(one).encode() for one in bodies.get(kind, [])]
@@ -167,6 +213,8 @@ def seeds(name: str) -> list[bytes]:
         "keys": [b"Basic d2tfOg==", b"Bearer sk_x"],
         "tcf": [b"CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA", b"CPXx.YAAA"],
         "cells": [b"1.234,50 \xe2\x82\xac", b"2026-03-01 10:00", b"31198570044", b"+49 30 1234567", b"1e5"],
+        "gpx": [_GPX],
+        "fit": [fit_file(start=datetime(2026, 3, 1, tzinfo=UTC), seconds=1800, metres=5000)],
         "gzip": [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\xae\x05\x00C\xbf\xa6\xa3\x02\x00\x00\x00"],
     }
     if name == "vendor-snowplow":

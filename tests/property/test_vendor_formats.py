@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from regulars.collect import Decoder
 from regulars.collect.blanking import blanked, readable
+from regulars.collect.files import KINDS
 from regulars.collect.formats import FORMATS
 from regulars.core.definitions import Definitions, Shop, Signals, Source
 from regulars.core.errors import Rejected
@@ -112,8 +113,15 @@ GA4 = st.builds(
     ),
     st.dictionaries(st.sampled_from(["timestamp_micros", "user_id", "message_id"]), ANYTHING),
 )
+ROWS = st.builds(
+    lambda kind, rows: {"kind": kind, "rows": rows},
+    st.sampled_from([*KINDS, "x"]),
+    st.lists(
+        st.dictionaries(st.sampled_from(["email", "order_id", "total", "time", "product_id"]), ANYTHING), max_size=2
+    ),
+)
 SENT: dict[str, st.SearchStrategy[Any]] = {
-    "snowplow": snowplow(), "posthog": POSTHOG, "unomi": UNOMI, "mended": MENDED, "ga4": GA4,
+    "snowplow": snowplow(), "posthog": POSTHOG, "unomi": UNOMI, "mended": MENDED, "ga4": GA4, "rows": ROWS,
 }  # fmt: skip
 
 

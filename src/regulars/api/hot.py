@@ -22,10 +22,11 @@ JSON: HeaderList = [(b"content-type", b"application/json")]
 SENDERS = 256
 _CREDENTIALS = (b"access-control-allow-credentials", b"true")
 _ENCODINGS = (b"", b"gzip", b"x-gzip", b"identity")
-#: What pages may send.
+#: What pages may send; also what a client adds when it tries again, for without it here no retry comes through.
 _ALLOWED = (
     b"authorization, content-type, content-encoding, x-write-key, x-regulars-token, x-retry-count, anonymousid, "
-    b"sentat, sp-anonymous"
+    b"sentat, sp-anonymous, rsa-retry-attempt, rsa-retry-reason, rsa-since-first-attempt, rsa-since-last-attempt, "
+    b"rsa-recovered"
 )
 _LOG = structlog.get_logger("regulars.hot")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}

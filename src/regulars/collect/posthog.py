@@ -9,6 +9,7 @@ import msgspec
 from regulars.collect.call import UNREADABLE, Call, Context, Device, ExternalId, Page
 from regulars.collect.plan import Failure
 from regulars.collect.wire import (
+    LOGIN_TOKEN,
     LONGEST_TEXT,
     Envelope,
     Fields,
@@ -51,6 +52,8 @@ _CAMPAIGN = {
     "utm_source": "source", "utm_medium": "medium", "utm_campaign": "name", "utm_term": "term",
     "utm_content": "content",
 }  # fmt: skip
+#: The key, who, and what verifies a login: nothing that an event keeps.
+_NO_PROPERTIES = ("token", "distinct_id", LOGIN_TOKEN)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
@@ -246,7 +249,7 @@ def _in_chain(chain: str, name: str) -> str | None:
 
 def _kept(said: Fields) -> dict[str, Any]:
     """The shop's own properties."""
-    return {k: v for k, v in said.held.items() if not k.startswith("$") and k not in ("token", "distinct_id")}
+    return {k: v for k, v in said.held.items() if not k.startswith("$") and k not in _NO_PROPERTIES}
 
 
 def _facts(fields: Fields, said: Fields) -> dict[str, Any]:
@@ -280,4 +283,5 @@ def _context(said: Fields) -> Context:
         user_agent=said.text("$raw_user_agent", "$user_agent"),
         locale=said.text("$browser_language", "$locale"),
         campaign=campaign or None,
+        regulars_token=said.text(LOGIN_TOKEN),
     )

@@ -11,6 +11,7 @@ from regulars.collect.call import UNREADABLE, Call, Context, Device, ExternalId,
 from regulars.collect.plan import shown
 from regulars.collect.snowplow_shop import ACTIONS, ECOMMERCE, banner_used, shop_event
 from regulars.collect.wire import (
+    LOGIN_TOKEN,
     Envelope,
     Fields,
     bounded,
@@ -232,6 +233,8 @@ def _of_device(contexts: list[tuple[str, str, dict[str, Any]]]) -> str | None:
 
 def _user(call: Call, contexts: list[tuple[str, str, dict[str, Any]]]) -> None:
     for vendor, name, data in contexts:
+        if name == LOGIN_TOKEN and call.context is not None:
+            call.context.regulars_token = Fields(data, f"{LOGIN_TOKEN}.").text("token")
         if vendor == ECOMMERCE and name == "user":
             user = Fields(data, "user.")
             if call.user_id is None and data.get("is_guest") is not True:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from regulars.collect.call import UNREADABLE, Call, Context, Page
-from regulars.collect.wire import Envelope, Fields, bounded, present, unreadable, wrong
+from regulars.collect.wire import LOGIN_TOKEN, Envelope, Fields, bounded, present, unreadable, wrong
 from regulars.core.event import CONSENT
 
 #: Unomi's own kinds under the names of the spec; `view` and `login` are calls.
@@ -74,9 +74,9 @@ class Unomi:
             message_id=fields.text("itemId"),
             anonymous_id=around.text("profileId") or fields.text("profileId") or around.text("sessionId"),
             timestamp=fields.text("timeStamp"),
-            context=Context(page=_page(page)),
+            context=Context(page=_page(page), regulars_token=fields.table("properties").text(LOGIN_TOKEN)),
         )
-        said = dict(fields.table("properties").held)
+        said = {name: value for name, value in fields.table("properties").held.items() if name != LOGIN_TOKEN}
         flat = fields.table("flattenedProperties").held
         if kind == "view":
             call.type, call.name = "page", page.text("pageName")

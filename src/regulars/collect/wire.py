@@ -14,6 +14,8 @@ from regulars.core.errors import Rejected
 
 #: In what stands around the events of a body: when it was received, ms.
 RECEIVED = "(received)"
+#: What a field is called, in whatever format, that holds a token which verifies a login (`collect.tokens`).
+LOGIN_TOKEN = "regulars_token"  # noqa: S105 - a name
 #: Of a text that says what was clicked or looked for.
 LONGEST_TEXT = 500
 _decode = msgspec.json.Decoder().decode

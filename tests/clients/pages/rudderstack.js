@@ -5,6 +5,7 @@ window.start = async ({ host, key }) => {
   client.load(key, host, { configUrl: host, useBeacon: location.hash === "#beacon" });
   await new Promise((done) => client.ready(done));
   window.device = client.getAnonymousId();
+  window.alias = () => client.alias("ana", window.device);
   window.see = () => client.track("Product Viewed", { product_id: "p1" });
   client.page("Home", { path: "/home" });
   client.track("Product Added", { product_id: "p1" });

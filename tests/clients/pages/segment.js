@@ -4,6 +4,7 @@ import { AnalyticsBrowser } from "@segment/analytics-next";
 window.start = async ({ host, key }) => {
   const client = AnalyticsBrowser.load({ writeKey: key, cdnURL: host }, { integrations: { "Segment.io": { protocol: "http" } } });
   window.device = (await client.user()).anonymousId();
+  window.alias = () => client.alias("ana", window.device);
   window.see = () => client.track("Product Viewed", { product_id: "p1" });
   await client.page("Home", { path: "/home" });
   await client.track("Product Added", { product_id: "p1" });

@@ -15,7 +15,17 @@ window.start = async ({ host, app }) => {
     wemInitConfig: { contextServerUrl: `${host}/cxs`, timeoutInMilliseconds: 5000, contextServerCookieName: "context-profile-id", activateWem: true },
   });
   client.startTracker();
-  const send = (event) => new Promise((done, fail) => client.collectEvent(event, done, fail));
+  // This client sends each event once and tells its page when it failed. Sent again with the same item id it counts once.
+  const once = (event) => new Promise((done, fail) => client.collectEvent(event, done, fail));
+  const patient = async (event) => {
+    const named = { ...event, itemId: crypto.randomUUID() };
+    for (;;) {
+      const failed = await once(named).then(() => undefined, (request) => request ?? {});
+      if (!failed) return;
+      await new Promise((done) => setTimeout(done, 1000 * Number(failed.getResponseHeader?.("retry-after") || 0.1)));
+    }
+  };
+  const send = location.hash === "#patient" ? patient : once;
   const view = client.buildEvent("view", client.buildTargetPage(), client.buildSource(app, "site"));
   client._registerEvent(view);
   client.loadContext();

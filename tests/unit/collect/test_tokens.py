@@ -226,3 +226,43 @@ def test_the_same_record_is_read_alike_whenever_and_by_whomever() -> None:
     record = Record(1, EVENTS, "web", "track", NOW, json.dumps({**login(), "type": "track", "event": "x"}).encode())
     warm = Decoder(SHOP)
     assert warm.decode(record) == warm.decode(record) == Decoder(SHOP).decode(record)
+
+
+def vendors(token: str) -> dict[str, dict[str, Any]]:
+    """What each vendor's client sends of a login in the browser c1, with a token in the place that its format has."""
+    entity = {"schema": "iglu:example.shop/regulars_token/jsonschema/1-0-0", "data": {"token": token}}
+    contexts = {"schema": "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0", "data": [entity]}
+    described = {"distinct_id": "ana", "$device_id": "c1", "regulars_token": token, "size": 9}
+    return {
+        "posthog": {"batch": [{"event": "seen", "distinct_id": "ana", "properties": described}]},
+        "snowplow": {"data": [{"e": "se", "se_ac": "seen", "duid": "c1", "uid": "ana", "co": json.dumps(contexts)}]},
+        "unomi": {
+            "profileId": "c1",
+            "events": [
+                {
+                    "eventType": "login", "target": {"itemId": "ana", "itemType": "user"},
+                    "properties": {"regulars_token": token},
+                }
+            ],
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ["posthog", "snowplow", "unomi"])
+def test_a_vendors_client_carries_a_token_too(route: str) -> None:
+    def read(token: str) -> Event:
+        (event,) = Decoder(SHOP).decode(
+            Record(1, EVENTS, "web", route, NOW, json.dumps(vendors(token)[route]).encode())
+        )
+        assert isinstance(event, Event)
+        return event
+
+    verified = read(GOOD)
+    assert (verified.subject, set(verified.identifiers)) == ("user_id:ana", {"user_id:ana", "anonymous_id:c1"})
+    assert verified.context[VOUCHED_BY] == "k1"
+    # Another browser's, and one that nobody signed: the login stays a claim.
+    for refused in (signed("c9", at=NOW, sub="ana"), "broken"):
+        event = read(refused)
+        assert (event.identifiers, event.claims) == (("anonymous_id:c1",), ("user_id:ana",))
+    # It opens doors, so no event keeps it.
+    assert GOOD not in json.dumps([verified.properties, verified.traits, verified.context])
