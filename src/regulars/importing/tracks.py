@@ -141,7 +141,8 @@ def fit(stream: IO[bytes], name: str) -> Iterator[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     device = ""
     try:
-        with reader(body, error_handling=fitdecode.ErrorHandling.RAISE) as frames:
+        strict = {"error_handling": fitdecode.ErrorHandling.RAISE, "check_crc": fitdecode.CrcCheck.RAISE}
+        with reader(body, **strict) as frames:
             for frame in islice(frames, FIT_MESSAGES):
                 kind = getattr(frame, "name", "") if isinstance(frame, fitdecode.FitDataMessage) else ""
                 if kind == "file_id":
