@@ -60,6 +60,7 @@ class ItemRows:
             interest_slot=of_profile.interest_slot,
             preferences=of_profile.preferences,
             preference_slot=of_profile.preference_slot,
+            goals=of_profile.goals,
         )
 
     def cells(self, item: CatalogItem, today: int) -> tuple[Any, ...]:

@@ -79,6 +79,7 @@ class Hot(msgspec.Struct, array_like=True):
     restricted: bool = False  # "do not profile me": contract and law only, no segments, nothing personal decided
     paces: dict[int, Pace] | None = None  # what its devices did lately, to tell machines; not part of a decision
     machine: bool = False  # in a decision's record only: a machine asked
+    moment: dict[str, Any] | None = None  # in a decision's record only: what conditions saw of tracking and programme
 
     @property
     def segmenting(self) -> dict[str, int] | None:

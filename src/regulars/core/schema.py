@@ -10,12 +10,16 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from regulars.core.condition import Condition, Name, Schema, Type
+from regulars.core.condition.nodes import tracking_of
 from regulars.core.definitions import Definitions, Trait
+from regulars.core.event import ORDER_EVENTS
 from regulars.core.preferences import declared_value, declared_values
 from regulars.core.preferences import interests as with_declared
 
 #: Stages of the customer lifecycle, from a customer's own purchase rhythm.
 LIFECYCLE_STAGES = ("new", "active", "waning", "inactive")
+#: Where the customer listens or watches, as the call or the programme says, and what is on air there.
+STATION, ON_AIR = "context.station", "context.on_air"
 #: Facts of the moment of a decision; hour and weekday (1 = Monday) are the shop's.
 CONTEXT: tuple[tuple[str, Type], ...] = (
     ("context.channel", Type.TEXT),
@@ -23,19 +27,30 @@ CONTEXT: tuple[tuple[str, Type], ...] = (
     ("context.hour", Type.NUMBER),
     ("context.weekday", Type.NUMBER),
     ("context.machine", Type.BOOLEAN),
+    (STATION, Type.TEXT),
+    (ON_AIR, Type.TEXT),
 )
 #: Begins the names of preferences in conditions.
 PREFERENCE = "preference."
 #: Kinds of preference with one answer, which has a name; lists are asked with prefers('…', '…').
 READ = ("choice", "text", "number", "hours")
 _NOBODY: Mapping[str, Any] = {}
-_NOWHERE: tuple[None, ...] = (None,) * len(CONTEXT)
 
 
 class Rows:
     """Builds rows from hot values; compiled once from the definitions."""
 
-    __slots__ = ("_interests", "_preferences", "_read", "_unsaid", "schema", "width")
+    __slots__ = (
+        "_interests",
+        "_momentary",
+        "_nowhere",
+        "_preferences",
+        "_read",
+        "_unknown",
+        "_unsaid",
+        "schema",
+        "width",
+    )
 
     def __init__(self, definitions: Definitions) -> None:
         traits = definitions.traits
@@ -51,7 +66,13 @@ class Rows:
         )
         self._preferences = definitions.preferences
         self._read = tuple(one for one in definitions.preferences if one.kind in READ)
-        first = self.width + 2 + len(CONTEXT)
+        # Whatever the shop calls a goal, and where it declares none, the event that tracking health watches then.
+        goals = [one.id for one in definitions.goals] or [ORDER_EVENTS[0]]
+        first_goal = self.width + 2 + len(CONTEXT)
+        self._momentary = (STATION, ON_AIR, *map(tracking_of, goals))
+        self._unknown = (None,) * len(self._momentary)
+        self._nowhere = (None,) * (len(CONTEXT) + len(goals))
+        first = first_goal + len(goals)
         for at, one in enumerate(self._read):
             kind = Type.NUMBER if one.kind == "number" else Type.TEXT
             names[PREFERENCE + one.id] = Name(kind, first + at, frozenset(one.options) or None)
@@ -66,6 +87,7 @@ class Rows:
                 one.id: frozenset(one.options) or None for one in definitions.preferences if one.kind != "number"
             },
             preference_slot=first + len(self._read),
+            goals={goal: first_goal + at for at, goal in enumerate(goals)},
         )
 
     @property
@@ -73,17 +95,19 @@ class Rows:
         """The slots of the affinities that answer interest('...')."""
         return self._interests
 
-    def row(
+    def row(  # noqa: PLR0913 - each of them is a fact of the moment
         self, values: Sequence[Any], segments: AbstractSet[str], facts: Mapping[str, Any] = _NOBODY, *,
         channel: str | None = None, placement: str | None = None,
         hour: int | None = None, weekday: int | None = None, machine: bool | None = None,
+        moment: Mapping[str, Any] = _NOBODY,
     ) -> list[Any]:  # fmt: skip
         """The row of a profile: hot values, segments, interests, context, and what the facts declare."""
         row = [*values, segments, with_declared(self.interests(values), facts) if facts else self.interests(values)]
         if channel is None and placement is None and hour is None and weekday is None:
-            row += _NOWHERE
+            row += self._nowhere
         else:
             row += (channel, placement, hour, weekday, machine)
+            row += [moment.get(name) for name in self._momentary] if moment else self._unknown
         if facts:
             row += [declared_value(facts, one) for one in self._read]
             row.append(frozenset(declared_values(facts, self._preferences)))

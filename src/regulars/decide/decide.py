@@ -6,7 +6,7 @@ answer. `replay.py` holds recorded decisions to that.
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from regulars.decide.table import OfferTable, Plan
 _PER_PLACEMENT, _NOT_ELIGIBLE = int(Gate.PER_PLACEMENT), int(Gate.ELIGIBILITY)
 _NOT_NOW = (int(Gate.PLACEMENT), int(Gate.SCHEDULE))
 _OPEN = (int(Gate.PASSED), _PER_PLACEMENT)
+_NOTHING: Mapping[str, Any] = {}
 _PASSED = bytes([1]) + bytes(255)  # from a code to whether it lets through
 
 
@@ -192,4 +193,5 @@ def row_of(table: OfferTable, facts: Facts, placement: str | None = None, channe
         hour=hour,
         weekday=weekday,
         machine=hot.machine,
+        moment=hot.moment or _NOTHING,
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, compile_condition
+from regulars.core.condition.schema import MOMENT
 from regulars.core.condition.sieve import Sieve
 from regulars.core.definitions import CONTRACT, Definitions, Offer, Placement
 from regulars.core.errors import Rejected
@@ -183,7 +184,7 @@ def _asks_the_moment(offer: Offer, condition: Condition | None) -> bool:
     """Whether an offer rests on the contract and asks nothing but where and when it is."""
     if offer.purpose != CONTRACT or condition is None:
         return False
-    return not condition.segments and not condition.interests and all(n.startswith("context.") for n in condition.names)
+    return not condition.segments and not condition.interests and all(n.startswith(MOMENT) for n in condition.names)
 
 
 def _standing(offer: Offer, showing: set[str], today: date) -> Gate:

@@ -38,6 +38,7 @@ from regulars.flow.left import LeftTraits
 from regulars.flow.machines import asks_as_machine
 from regulars.flow.merchandise import Compilation, Merchandise
 from regulars.flow.models import Serving
+from regulars.flow.moments import Moments, Sound, nothing_known
 from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_reasons
 from regulars.flow.shelf import Shelf
 from regulars.recommend.model import Shopper
@@ -82,6 +83,7 @@ class _Compiled(msgspec.Struct, frozen=True):
     customers: Customers
     rules: Compilation
     left: LeftTraits
+    asks: frozenset[str]  # names that conditions of offers, rules and placements read
 
 
 class OnDecide:
@@ -100,11 +102,14 @@ class OnDecide:
         models: Serving,
         *,
         monotonic: Callable[[], int],
+        sound: Sound = nothing_known,
     ) -> None:
         self._serving = serving
         self.merchandise = Merchandise(state)
         self.shelf = Shelf(state, self.merchandise)
         self.reservations = Reservations()
+        self._moments = Moments(state, sound)
+        self._latest = 0  # of the shop's clock, as calls told it; ms
         self._state = state
         self._models = models
         self._rows = ItemRows(models, self.shelf, self.merchandise)
@@ -148,6 +153,7 @@ class OnDecide:
         hot.machine = asks_as_machine(call, source, agent, who, riding, hot, now=now)
         hot.paces = None
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
+        hot.moment = self._moments.at(now, call.context.get("station"))
         visit = _Visit(call.products(), riding, _text(call.context.get("store")))
         answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
@@ -180,9 +186,11 @@ class OnDecide:
         plan = self.table.plan(placements, day)
         self._look_at_state(now)
         customer = self.customers.of(number, True, "", (), now=now, day=day)
+        customer.hot.moment = self._moments.at(now)
         return self._answer(
-            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(), now=now, day=day, explain=True
-        )
+            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(),
+            now=now, day=day, explain=True,
+        )  # fmt: skip
 
     def refresh(self) -> None:
         """Look for other definitions, new models and changed products; slow, so for a thread beside, now and then."""
@@ -191,6 +199,10 @@ class OnDecide:
             if self._serving.refresh():
                 self._prepared.append(self._compile())
         self._models.refresh()
+        newest = self._prepared[-1] if self._prepared else self._compiled
+        self._moments.use(newest.asks)
+        clock = max(self._latest, cast(int, self._state.meta(CLOCK) or 0))
+        self._moments.refresh(monotonic=self._monotonic(), now=clock)
         if self._rules_of_now() or self.merchandise.passes_to(self._today()):
             self.shelf.read_again()
         while self.shelf.refresh():
@@ -222,9 +234,13 @@ class OnDecide:
         table = OfferTable(engine.definitions, engine.offers, engine.rows, engine.calendar)
         rules = Compilation(engine.definitions, engine.rows)
         customers = Customers(engine, self._state, self._serving.tables.part)
-        return _Compiled(engine, table, customers, rules, LeftTraits(engine.definitions.traits, engine.fold.slots))
+        conditions = [*table.conditions, *(one.condition for one in rules.tested)]
+        asks = frozenset(name for one in conditions if one is not None for name in one.names)
+        left = LeftTraits(engine.definitions.traits, engine.fold.slots)
+        return _Compiled(engine, table, customers, rules, left, asks)
 
     def _use(self, compiled: "_Compiled") -> None:
+        self._compiled = compiled
         self.engine, self.table, self.customers = compiled.engine, compiled.table, compiled.customers
         self.rules, self.left = compiled.rules, compiled.left
         self._scores = scores(self.table.offers, self._responses)
@@ -306,6 +322,7 @@ class OnDecide:
     def _look_at_state(self, now: int) -> int:
         """Note how far folding is, so that folded reservations count from the state; the offset, at most 50 ms old."""
         moment = self._monotonic()
+        self._latest = now
         if moment - self._folded_at >= OFFSET_MS:
             self._folded = cast(int, self._state.meta(FOLDED) or 0)
             self._folded_at = moment

@@ -4,7 +4,7 @@ They pass no profile and no consent, for they are about nobody. Advertising, sea
 reports; the programme says what was on air when somebody called or ordered.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -32,6 +32,8 @@ LONGEST_MS = 24 * 3_600_000
 #: How long facts are kept for reports beside the lake, which keeps them as it keeps events; days.
 KEPT_DAYS = 800
 _MOST_ON_AIR = 5
+#: The longest name of a station that a call may give.
+LONGEST_STATION = 100
 _TOLD = (
     "station", "medium", "kind", "title", "spot_id", "campaign", "product_ids", "starts", "ends", "phone",
 )  # fmt: skip
@@ -88,20 +90,29 @@ def on_air(
 
     Where the caller dialled a number that some entry shows, only such entries count; where a station is named, its own.
     """
-    rows = state.select(
-        SHOP_FACT,
-        {"kind": KINDS[PROGRAMME]},
-        at_least={"time": time - LONGEST_MS - RESPONSE_MS * 96},
-        below={"time": time + 1},
-        order=("-time",),
-        limit=5_000,
-    )
-    found = {row[1]: row for row in rows}
+    found = {row[1]: row for row in programme(state, time)}
     if changes is not None:
         for row in changes.puts.get(SHOP_FACT.name, {}).values():
             if row[0] == KINDS[PROGRAMME]:
                 found[row[1]] = row
-    said = [_decode(cast(bytes, row[5])) for row in sorted(found.values(), key=_newest) if _covers(row, time)]
+    return airing(found.values(), time, station=station, dialled=dialled)
+
+
+def programme(state: StateReader, until: int) -> Sequence[Row]:
+    """The entries of the programme that may be on air at an instant (ms) or shortly before."""
+    return state.select(
+        SHOP_FACT,
+        {"kind": KINDS[PROGRAMME]},
+        at_least={"time": until - LONGEST_MS - RESPONSE_MS * 96},
+        below={"time": until + 1},
+        order=("-time",),
+        limit=5_000,
+    )
+
+
+def airing(rows: Iterable[Row], time: int, *, station: str = "", dialled: str = "") -> list[dict[str, Any]]:
+    """Of these entries of the programme, what is on air at an instant, as `on_air`."""
+    said = [_decode(cast(bytes, row[5])) for row in sorted(rows, key=_newest) if _covers(row, time)]
     if station:
         said = [one for one in said if str(one.get("station", "")).casefold() == station.casefold()]
     if dialled:

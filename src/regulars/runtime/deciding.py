@@ -13,6 +13,7 @@ from regulars.flow.answers import Teller
 from regulars.flow.models import Serving
 from regulars.flow.on_decide import OnDecide, Outcome
 from regulars.runtime.services import Services
+from regulars.runtime.tracking import TrackingDesk
 
 _LOG = structlog.get_logger("regulars.deciding")
 #: How often models and catalogue are looked at; seconds.
@@ -76,6 +77,7 @@ class Deciding:
                 services.state,
                 Serving(services.folder.models),
                 monotonic=lambda: time.monotonic_ns() // 1_000_000,
+                sound=TrackingDesk(services).sound,
             )
 
         # The first customers are not to wait for the disk, page by page.

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 
 from regulars.flow.tracking import Soundness, Tracking, TrackingHealth
 from regulars.runtime.services import Services
@@ -34,6 +35,10 @@ class TrackingDesk:
             found = self._health.look(self._services.state, now=now, language=language)
             self._kept[language] = (time.monotonic(), now // 3_600_000, found)
             return found
+
+    def sound(self) -> Mapping[str, bool | None]:
+        """By goal, whether its tracking is sound; None where too little came to know."""
+        return {one.goal: None if one.state == "unknown" else one.state == "sound" for one in self.look().goals}
 
     def goal(self, name: str, language: str = "en") -> Soundness | None:
         """Whether the tracking of a goal, or of an event of the plan, is sound; None when there is no such goal."""

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from regulars.core.condition import Condition, InvalidCondition, Schema, compile_condition
-from regulars.core.condition.schema import INTERESTS_COLUMN, PREFERENCES_COLUMN, SEGMENTS_COLUMN
+from regulars.core.condition.schema import INTERESTS_COLUMN, MOMENT, PREFERENCES_COLUMN, SEGMENTS_COLUMN
+from regulars.core.condition.text import name_text
 from regulars.core.condition.tokens import CONSTANTS, FUNCTIONS, KEYWORDS
-from regulars.core.definitions import PREFERENCES, Definitions, Segment, Trait
+from regulars.core.definitions import PREFERENCES, Definitions, Goal, Segment, Trait
 from regulars.core.item_rows import ItemRows
 from regulars.core.schema import Rows
 from regulars.shop.draft import Draft
@@ -31,8 +32,8 @@ def check_conditions(draft: Draft) -> None:
             continue
         segments[segment.id] = condition
         for name in sorted(condition.names):
-            if name.startswith("context."):
-                message = f"a segment holds at any time, so it cannot ask for {name!r}; an offer can"
+            if name.startswith(MOMENT):
+                message = f"a segment holds at any time, so it cannot ask for {name_text(name)!r}; an offer can"
                 draft.report("segments", segment.id, "when", message)
     for circle in circles({name: condition.segments for name, condition in segments.items()}):
         draft.report("segments", circle[0], "when", f"segments go in a circle: {' -> '.join([*circle, circle[0]])}")
@@ -80,6 +81,7 @@ def _rows(draft: Draft) -> Rows:
         shop=draft.shop,
         traits=(*(trait for trait in draft.traits.values() if trait.name not in TAKEN), *stand_ins),
         segments=tuple(Segment(id=name, when="") for name in sorted(draft.named["segments"])),
+        goals=tuple(Goal(id=name, event="") for name in sorted(draft.named["goals"])),
         preferences=with_built_in(draft.preferences.values()) if draft.named["preferences"] else PREFERENCES,
     )
     return Rows(definitions)

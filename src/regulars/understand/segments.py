@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from regulars.core.condition import Condition, compile_condition
+from regulars.core.condition.schema import MOMENT
+from regulars.core.condition.text import name_text
 from regulars.core.definitions import CONTRACT, Definitions
 from regulars.core.errors import Misconfigured
 from regulars.core.schema import Rows
@@ -39,7 +41,7 @@ class SegmentSet:
             except Misconfigured as mistake:
                 problems.append(str(mistake))
                 continue
-            momentary = sorted(name for name in conditions[segment.id].names if name.startswith("context."))
+            momentary = sorted(name_text(one) for one in conditions[segment.id].names if one.startswith(MOMENT))
             if momentary:
                 problems.append(
                     f"{where}: {', '.join(momentary)} exists only while deciding; "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from regulars.collect.tracking import LEARNING_HOURS
 from regulars.core.definitions import Definitions
 from regulars.core.log import EVENTS, TICK, NewRecord
 from regulars.core.state import COUNTER
+from regulars.decide.call import Call
+from regulars.flow import generation
+from regulars.flow.answers import Teller
 from regulars.flow.arrivals import COUNTED, KEEP_DAYS
+from regulars.flow.models import Serving
+from regulars.flow.on_decide import OnDecide
 from regulars.flow.tracking import Tracking, TrackingHealth
 from regulars.flow.updater import Updater
 from regulars.shop.load import build
@@ -285,3 +291,30 @@ def test_machines_are_told_by_source_and_are_in_no_baseline(shop: Shop) -> None:
     assert 0.2 < web.health.machine_share < 0.9
     assert [one.finding.code for one in web.troubles] in ([], ["machines"])
     assert next(one.state for one in found.goals if one.goal == "purchase") == "sound"
+
+
+@pytest.mark.parametrize(("fault", "goes_out"), [("", True), ("silent", False)])
+def test_an_offer_that_rests_on_broken_tracking_does_not_go_out(tmp_path: Path, fault: str, *, goes_out: bool) -> None:
+    offers = {
+        "placements.toml": "[placements.hero]\nexploration = 0.0\n",
+        "offers/all.toml": '[offers.by_orders]\npurpose = "contract"\nplacements = ["hero"]\nvalue = 5\n'
+        "when = \"tracking_sound('purchase')\"\n",
+    }
+    shop = Shop(definitions(**offers))
+    weeks(shop, fault=fault)
+    now = BREAKS + 6 * HOUR
+
+    def sound() -> dict[str, bool | None]:
+        goals = shop.look(now).goals
+        return {one.goal: None if one.state == "unknown" else one.state == "sound" for one in goals}
+
+    serving = generation.Serving(shop.state, shop.health.definitions)
+    deciding = OnDecide(serving, shop.state, Serving(tmp_path), monotonic=lambda: 0, sound=sound)
+    deciding.refresh()
+    source = next(one for one in shop.health.definitions.sources if one.id == "erp")
+    answer = deciding.decide(Call(placements=["hero"], user_id="u1"), source, now=now, explain=True).answer
+    (slot,) = answer.decided.slots
+    assert (slot.chosen.offer >= 0) == goes_out
+    told = Teller(deciding).tell(answer, "de", verified=True, explain=True).placements["hero"].suppressions
+    assert isinstance(told, list)
+    assert [one.detail for one in told] == ([] if goes_out else ["tracking_sound('purchase')"])

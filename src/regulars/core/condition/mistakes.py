@@ -51,6 +51,8 @@ PHRASES = {
     "unknown_interest": "unknown interest {word}",
     "unknown_segment": "unknown segment {word}",
     "unknown_preference": "unknown preference {word}",
+    "unknown_goal": "unknown goal {word}",
+    "goal_declared": "a goal that goals.toml declares",
     "two_texts": "two texts, the preference and the answer",
     "none_declared": "no name at all: none is declared",
     "one_of": "one of {known}",

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 import msgspec
 
 from regulars.core.condition.like import Pattern
-from regulars.core.condition.schema import Type
+from regulars.core.condition.schema import MOMENT, Type
 
 Kleene = bool | None
 """TRUE, FALSE, or None for NULL."""
 
 Value = float | str | bool | None
 """A number, text or boolean; None for NULL."""
+
+
+#: Begins the names that `tracking_sound('goal')` reads; no name that a shop declares has a blank in it.
+TRACKING = f"{MOMENT}tracking "
 
 
 class Constant(msgspec.Struct, frozen=True):
@@ -28,6 +32,11 @@ class Ref(msgspec.Struct, frozen=True):
     name: str
     slot: int
     type: Type
+
+
+def tracking_of(goal: str) -> str:
+    """The name that holds whether the tracking of a goal is sound, which `tracking_sound('goal')` reads."""
+    return f"{TRACKING}{goal}"
 
 
 class Interest(msgspec.Struct, frozen=True):

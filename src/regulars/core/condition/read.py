@@ -27,6 +27,7 @@ from regulars.core.condition.nodes import (
     Prefers,
     Ref,
     common_type,
+    tracking_of,
     type_of,
 )
 from regulars.core.condition.schema import Schema, Type
@@ -42,7 +43,11 @@ COMPARISONS: dict[type[exp.Expression], str] = {
     exp.GTE: ">=",
 }
 ARITHMETIC: dict[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
-ARITY = {"interest": (1, 1), "in_segment": (1, 1), "prefers": (2, 2), "abs": (1, 1), "lower": (1, 1), "length": (1, 1)}
+_ONE = (1, 1)
+ARITY = {
+    "interest": _ONE, "in_segment": _ONE, "prefers": (2, 2), "tracking_sound": _ONE,
+    "abs": _ONE, "lower": _ONE, "length": _ONE,
+}  # fmt: skip
 
 # Stands where a mistake was found; NULL fits every type, so one mistake does not make others.
 MISSING = Constant(None)
@@ -244,6 +249,8 @@ class Reader:
             return MISSING
         if function in ("interest", "in_segment"):
             return self._membership(function, arguments[0], tree)
+        if function == "tracking_sound":
+            return self._tracking(arguments[0], tree)
         if function == "prefers":
             return self._prefers(arguments, tree)
         if not self._arguments_fit(function, arguments, tree.expressions):
@@ -273,6 +280,25 @@ class Reader:
         if function == "interest":
             return Interest(key, self.schema.interest_slot)
         return InSegment(key, self.schema.segment_slot)
+
+    def _tracking(self, argument: Node, tree: exp.Anonymous) -> Node:
+        if not isinstance(argument, Constant) or not isinstance(argument.value, str):
+            if argument is not MISSING:
+                self._add(tree, "takes_text", "such_as", function="tracking_sound", example="tracking_sound('…')")
+            return MISSING
+        goal, known = argument.value, self.schema.goals
+        if goal not in known:
+            near = closest(goal, known)
+            self._add(
+                tree.expressions[0],
+                "unknown_goal",
+                "goal_declared" if not known else "" if near else "one_of",
+                constant_text(near) if near else None,
+                word=constant_text(goal[:60]),
+                known=", ".join(sorted(known)[:12]),
+            )
+            return MISSING
+        return Ref(tracking_of(goal), known[goal], Type.BOOLEAN)
 
     def _prefers(self, arguments: Sequence[Node], tree: exp.Anonymous) -> Node:
         texts = [one.value for one in arguments if isinstance(one, Constant) and isinstance(one.value, str)]

@@ -9,6 +9,8 @@ import msgspec
 SEGMENTS_COLUMN = "segments"
 INTERESTS_COLUMN = "interests"
 PREFERENCES_COLUMN = "preferences"
+#: Begins the names of what only a decision knows, whose cells are NULL everywhere else.
+MOMENT = "context."
 
 
 class Type(Enum):
@@ -46,6 +48,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     interest_slot: int
     preferences: Mapping[str, frozenset[str] | None] = {}  # of prefers(): the answers, None for any text
     preference_slot: int = -1
+    goals: Mapping[str, int] = {}  # of tracking_sound(): the slots of booleans
 
     def __post_init__(self) -> None:
         # DuckDB folds the case of quoted identifiers too, so two such names would be one column.

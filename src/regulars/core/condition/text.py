@@ -1,6 +1,7 @@
 """A tree written as a condition again, with the fewest brackets."""
 
 from regulars.core.condition.nodes import (
+    TRACKING,
     And,
     Arith,
     Between,
@@ -50,7 +51,9 @@ def constant_text(value: Value) -> str:
 
 
 def name_text(name: str) -> str:
-    """A name, quoted where it is not plain words joined by dots."""
+    """A name, quoted where it is not plain words joined by dots; what a function reads, as its call."""
+    if name.startswith(TRACKING):
+        return f"tracking_sound({constant_text(name.removeprefix(TRACKING))})"
     plain = all(part.isidentifier() for part in name.split("."))
     return name if plain else '"' + name.replace('"', '""') + '"'
 

@@ -19,7 +19,10 @@ MAX_LENGTH = 8192
 # One level costs the parser up to 25 stack frames, of Python's 1000.
 MAX_NESTING = 24
 
-FUNCTIONS = ("interest", "in_segment", "prefers", "coalesce", "abs", "least", "greatest", "lower", "length")
+FUNCTIONS = (
+    *("interest", "in_segment", "prefers", "tracking_sound"),
+    *("coalesce", "abs", "least", "greatest", "lower", "length"),
+)
 KEYWORDS = frozenset(
     {
         *("and", "or", "not", "in", "between", "is", "null", "true", "false", "like", "ilike", "escape"),
