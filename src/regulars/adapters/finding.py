@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Data is looked at in pieces of this size, small enough for a processor's cache; bytes.
-PIECE = 4_000_000
-_BITS = 20  # of the table that says which words may belong to a pattern
+#: Data is looked at in pieces so small that they and what is computed of them stay in a processor's cache; bytes.
+PIECE = 256_000
+#: Of the table that says which words may belong to a pattern: small for a few, so that it stays in the cache, too.
+_LEAST_BITS, _MOST_BITS, _SLOTS_A_PATTERN = 16, 20, 1024
 _WORD = 4
 _ENOUGH = 250_000  # words that tell which are rare
 #: Makes small letters of ASCII in four bytes; what else it changes is compared again.
@@ -43,7 +44,9 @@ class Finder:
         self._long = [one for one in patterns if len(one) >= 2 * _WORD - 1]
         self._seen = -1  # words of the data whose rare words are known; they serve for data that is not much larger
         self._starts: dict[int, list[tuple[bytes, int]]] = {}
-        self._table = np.zeros(1 << _BITS, np.bool_)
+        bits = (len(self._long) * _SLOTS_A_PATTERN).bit_length()
+        self._shift = np.uint32(32 - min(_MOST_BITS, max(_LEAST_BITS, bits)))
+        self._table = np.zeros(1 << 32 - int(self._shift), np.bool_)
 
     def find(self, data: Any) -> Iterator[Found]:
         """Every place of every pattern; short patterns first, then in the order of their words in the data."""
@@ -55,7 +58,7 @@ class Finder:
         starts, table = self._starts, self._table
         for first in range(0, len(words), PIECE // _WORD):
             piece = words[first : first + PIECE // _WORD] | np.uint32(_SMALL)
-            for at in np.flatnonzero(table[_slots(piece)]).tolist():
+            for at in np.flatnonzero(table[_slots(piece, self._shift)]).tolist():
                 for pattern, offset in starts.get(int(piece[at]), ()):
                     place = (first + at) * _WORD - offset
                     if _stands(view, pattern, place):
@@ -77,13 +80,13 @@ class Finder:
                 best = int(np.argmin(counts))
                 found[values[best]].append((pattern, offsets[best]))
         # In this order, and never taken out of the table: another thread may be searching.
-        self._table[_slots(np.array(sorted(found), np.uint32))] = True
+        self._table[_slots(np.array(sorted(found), np.uint32), self._shift)] = True
         self._starts = dict(found)
         self._seen = len(words)
 
 
-def _slots(words: _Words) -> NDArray[np.uint32]:
-    slots: NDArray[np.uint32] = (words * _SPREAD) >> np.uint32(32 - _BITS)
+def _slots(words: _Words, shift: np.uint32) -> NDArray[np.uint32]:
+    slots: NDArray[np.uint32] = (words * _SPREAD) >> shift
     return slots
 
 
