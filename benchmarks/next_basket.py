@@ -12,8 +12,11 @@ cut (the latest 1,000 lines, as many as a profile keeps), and nothing of the bas
 with at least one of the 10 in the basket. Precision@10: share of the 10 that are in the basket, averaged over
 households. Intervals: 95 %, bootstrap over households; leads are resampled in pairs.
 
-Two further questions, not with --quick: asked on the day of the cut, as a newsletter would (`at_cut`); and with every
-second product of the basket in hand, the others to be foretold (`in_hand`).
+Three further questions, not with --quick: asked on the day of the cut, as a newsletter would (`at_cut`); with every
+second product of the basket in hand, the others to be foretold (`in_hand`); and the next new product (`new`): what of
+the basket the household never bought before, where nobody names what it owns. Households whose basket has nothing new
+are no case of it. Models that learn from sales are compared there, too; own history stands behind `bought_together`
+and `complements`, since an own product is never new.
 """
 
 import argparse
@@ -21,7 +24,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,8 @@ from rich.console import Console
 from rich.table import Table
 
 from regulars.core.calendar import Calendar
-from regulars.recommend.evaluation import Asking, Evaluation, evaluate, next_baskets
+from regulars.recommend.baselines import OverallPopularity
+from regulars.recommend.evaluation import Asking, Evaluation, NewOnly, Ranks, evaluate, next_baskets
 from regulars.recommend.interactions import Catalogue, Int32, Interactions
 from regulars.recommend.model import Shopper
 from regulars.recommend.store import load, save
@@ -40,9 +44,15 @@ from regulars.recommend.training import Settings, TrainedSet, recommenders, trai
 
 ZONE = "America/New_York"
 HOLDOUT_DAYS = 28
-TITLES = {"": "on the day of the basket", "at_cut_": "asked on the day of the cut", "in_hand_": "half in hand"}
+TITLES = {
+    "": "on the day of the basket",
+    "at_cut_": "asked on the day of the cut",
+    "in_hand_": "half in hand",
+    "new_": "never bought before",
+}
 METRICS = ("hit_rate", "precision")
 BASELINES = ("overall_popularity", "own_most_bought")
+LEARNED = ("complements", "bundles")
 BUDGETS = {"train_cpu_seconds": 25.0, "train_memory_mb": 1200.0}
 
 
@@ -77,6 +87,22 @@ def main() -> None:
         console.print(table(evaluation, prefix))
         figures |= flat(evaluation, prefix)
         first = first or evaluation
+    if not quick:
+        fresh: dict[str, Ranks] = {
+            model.name: NewOnly(model)
+            for model in (
+                trained.blend,
+                *trained.models,
+                *(trained.more[name] for name in LEARNED),
+                OverallPopularity(catalogue, before),
+            )
+            if model is not trained.models.category_rhythm and model is not trained.models.buy_again
+        }
+        cases = list(next_baskets(lines, since=cut, asking=Asking(new_only=True)))
+        evaluation = evaluate(fresh, cases, leader=trained.blend.name)
+        console.print(table(evaluation, "new_"))
+        console.print(activity_table(evaluation, ("complements", "overall_popularity")))
+        figures |= flat(evaluation, "new_")
     if first is None:
         raise RuntimeError("no question was asked")
     console.print(activity_table(first))
@@ -208,13 +234,13 @@ def table(evaluation: Evaluation, prefix: str) -> Table:
     return result
 
 
-def activity_table(evaluation: Evaluation) -> Table:
-    """Precision of blend and baselines by activity of the household."""
+def activity_table(evaluation: Evaluation, others: Sequence[str] = BASELINES) -> Table:
+    """Precision of the leader and of others by activity of the household."""
     result = Table(title="precision by activity (purchase days before the cut)")
-    for heading in ("activity", "households", evaluation.leader, *BASELINES):
+    for heading in ("activity", "households", evaluation.leader, *others):
         result.add_column(heading, justify="left" if heading == "activity" else "right")
     for level, figures in evaluation.by_activity.items():
-        cells = [f"{figures[name]['precision'].mean:.4f}" for name in (evaluation.leader, *BASELINES)]
+        cells = [f"{figures[name]['precision'].mean:.4f}" for name in (evaluation.leader, *others)]
         result.add_row(level, str(evaluation.activity_cases[level]), *cells)
     return result
 

@@ -23,7 +23,7 @@ KINDS = ("product", "article", "tip", "video", "tutorial")
 PHASES = ("", "before", "after")
 MOST_TERMS = 48  # of one item, the weightiest
 #: A term in a larger share of all items says nothing of any; the share counts where there are so many items.
-COMMON, MANY = 0.1, 500
+COMMON, MANY = 0.02, 2_000
 
 
 class Good(msgspec.Struct, frozen=True, kw_only=True):

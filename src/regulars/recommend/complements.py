@@ -9,7 +9,7 @@ log-likelihood ratio over all such pairs, and the lift shrunk to 1 by a prior. A
 viewed together) is kept and whose text model is left to `similar`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Self
 
 import msgspec
@@ -17,7 +17,7 @@ import numpy as np
 
 from regulars.recommend.assortment import Assortment, Rows
 from regulars.recommend.bought_together import log_likelihood_ratio
-from regulars.recommend.interactions import Int32, Int64, Interactions, changes, check_items, distinct_pairs, runs
+from regulars.recommend.interactions import Int32, Int64, Interactions, Mask, changes, check_items, distinct_pairs, runs
 from regulars.recommend.material import AssortmentModel, Looks, Material
 from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored
 from regulars.recommend.seeds import Seeds, Strength, seeds_of, strongest, summed, without
@@ -28,7 +28,7 @@ class Pairing(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of complements and alternatives."""
 
     window_days: int = 60  # between the two purchases
-    most_after: int = 24  # first purchases of a person that are paired with one before them
+    most_after: int = 12  # first purchases of a person that are paired with one before them
     least_pairs: int = 3
     least_ratio: float = 6.63  # log-likelihood ratio: chi-square with one degree of freedom at 0.01
     prior: float = 3.0
@@ -105,10 +105,12 @@ class Complements(_Paired):
         """Pairs across categories, the later purchase second."""
         check_items(material.lines, material.catalogue)
         category = material.catalogue.category
-        first, second = _concatenated(_followers(material.lines, settings))
-        across = category[first] != category[second]
-        events = np.bincount(_first_purchases(material.lines)[2], minlength=len(category))
-        return cls(material.assortment, _strength(first[across], second[across], events, settings))
+        bought = _first_purchases(material.lines)
+        events = np.bincount(bought[2], minlength=len(category))
+        often = events[bought[2]] >= settings.least_pairs  # no other can be in enough pairs
+        person, day, item = (column[often] for column in bought)
+        keys = _keys(_followers((person, day, item), settings), lambda a, b: category[a] != category[b])
+        return cls(material.assortment, _strength(keys, events, settings))
 
 
 class Alternatives(_Paired):
@@ -123,20 +125,19 @@ class Alternatives(_Paired):
         """Pairs within a category that are not one basket, in both directions, without what goes together."""
         check_items(material.lines, material.catalogue)
         category, count = material.catalogue.category, len(material.catalogue)
-        first, second = _concatenated(_switches(material.lines, category))
+        keys = _keys(_switches(material.lines, category))
         events = 2 * np.bincount(material.lines.item, minlength=count)  # each has one before it and one after
         if material.looks is not None:
-            looked = _concatenated(_looked(material.looks, category, settings))
-            first, second = np.concatenate((first, looked[0])), np.concatenate((second, looked[1]))
+            keys = np.concatenate((keys, _keys(_looked(material.looks, category, settings))))
             events += np.bincount(distinct_pairs(material.looks.visit, material.looks.item)[1], minlength=count)
-        together = _in_one_basket(material.lines, category, settings)
-        keys, times = _counted(first, second, settings.least_pairs)
-        joint_keys, joint_times = together
-        places = np.minimum(np.searchsorted(joint_keys, keys), max(len(joint_keys) - 1, 0))
-        joint = np.where(joint_keys[places] == keys, joint_times[places], 0) if len(joint_keys) else np.zeros(len(keys))
-        instead = keys[times > joint]  # of two that are bought together more often than instead, neither is
-        kept = np.isin(first.astype(np.int64) << 32 | second, instead)
-        return cls(material.assortment, _strength(first[kept], second[kept], events, settings))
+        joint_keys, joint_times = _in_one_basket(material.lines, category, settings)
+        pairs, times = _counted(keys, settings.least_pairs)
+        joint = np.zeros(len(pairs), np.int64)
+        if len(joint_keys):
+            places = np.minimum(np.searchsorted(joint_keys, pairs), len(joint_keys) - 1)
+            joint = np.where(joint_keys[places] == pairs, joint_times[places], 0)
+        instead = pairs[times > joint]  # of two that are bought together more often than instead, neither is
+        return cls(material.assortment, _strength(keys[np.isin(keys, instead)], events, settings))
 
 
 Pairs = tuple[Int32, Int32]
@@ -152,9 +153,9 @@ def _first_purchases(lines: Interactions) -> tuple[Int32, Int32, Int32]:
     return person[order], day[order], item[order]
 
 
-def _followers(lines: Interactions, settings: Pairing) -> Iterator[Pairs]:
+def _followers(bought: tuple[Int32, Int32, Int32], settings: Pairing) -> Iterator[Pairs]:
     """(item, item bought on the same day or after it within the window); on the same day in both directions."""
-    person, day, item = _first_purchases(lines)
+    person, day, item = bought
     for ahead in range(1, settings.most_after + 1):
         gap = day[ahead:] - day[:-ahead]
         near = (person[ahead:] == person[:-ahead]) & (gap <= settings.window_days)
@@ -194,35 +195,35 @@ def _looked(looks: Looks, category: Int32, settings: Pairing) -> Iterator[Pairs]
 def _in_one_basket(lines: Interactions, category: Int32, settings: Pairing) -> tuple[Int64, Int64]:
     """Pairs of one category in one basket, in both directions: keys ascending, and how many baskets."""
     looks = Looks(lines.basket, lines.item)
-    return _counted(*_concatenated(_looked(looks, category, settings)), 1)
+    return _counted(_keys(_looked(looks, category, settings)), 1)
 
 
-def _concatenated(parts: Iterator[Pairs]) -> Pairs:
-    found = list(parts)
-    none = np.empty(0, np.int32)
-    return (
-        np.concatenate([none, *(first for first, _ in found)]),
-        np.concatenate([none, *(second for _, second in found)]),
-    )
+def _keys(parts: Iterator[Pairs], wanted: Callable[[Int32, Int32], Mask] | None = None) -> Int64:
+    """Pairs as one number each, only those that are wanted."""
+    found = [np.empty(0, np.int64)]
+    for first, second in parts:
+        keep = slice(None) if wanted is None else wanted(first, second)
+        found.append((first[keep].astype(np.int64) << 32) | second[keep])
+    return np.concatenate(found)
 
 
-def _counted(first: Int32, second: Int32, least: int) -> tuple[Int64, Int64]:
-    keys = (first.astype(np.int64) << 32) | second
+def _counted(keys: Int64, least: int) -> tuple[Int64, Int64]:
+    """Distinct keys that come so often, ascending, and how often; sorts the keys that it is given."""
     keys.sort()
     starts, lengths = runs(keys)
     enough = lengths >= least
     return keys[starts[enough]], lengths[enough]
 
 
-def _strength(first: Int32, second: Int32, led: Int64, settings: Pairing) -> Strength:
+def _strength(keys: Int64, led: Int64, settings: Pairing) -> Strength:
     """Of pairs those that are more than chance, for each first item its surest neighbours.
 
     `led` are all events of each item, those without a second one, too: of an event is asked whose it is, and what
     follows it.
     """
     items, total = len(led), int(led.sum())
-    followed = np.bincount(second, minlength=items)
-    keys, both = _counted(first, second, settings.least_pairs)
+    followed = np.bincount((keys & 0xFFFFFFFF).astype(np.int32), minlength=items)
+    keys, both = _counted(keys, settings.least_pairs)
     low, high = keys >> 32, keys & 0xFFFFFFFF
     expected = led[low] * (followed[high] / max(total, 1))
     ratio = log_likelihood_ratio(both, led[low], followed[high], total)

@@ -13,7 +13,7 @@ import numpy as np
 from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Float64, Int32, Int64, Interactions, distinct_pairs
 from regulars.recommend.measuring import EMPTY, Interval, Latency, Question, coverage, intervals, per_question
-from regulars.recommend.model import Scored
+from regulars.recommend.model import Scored, ScoringModel
 from regulars.recommend.visit import Visit
 
 #: Cases whose latency is measured.
@@ -82,6 +82,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     per_person: int = 1  # first baskets of each person
     at_cut: bool = False  # ask on the day of the cut, as a newsletter would, instead of on the basket's day
     in_hand: bool = False  # every second item lies in the basket already, the others are to be foretold
+    new_only: bool = False  # of the basket, what the person never bought before; what is owned is named to no avail
     history_lines: int = 1000  # of the past, as many as a profile keeps: the latest
 
 
@@ -104,6 +105,8 @@ def next_baskets(interactions: Interactions, *, since: int, asking: Asking = Ask
             oldest = max(start, known - asking.history_lines)
             stop = place + int((basket[place:end] == basket[place]).sum())
             bought = np.unique(item[place:stop])
+            if asking.new_only:
+                bought = np.setdiff1d(bought, item[start:known])
             hand, rest = (bought[::2], bought[1::2]) if asking.in_hand else (bought[:0], bought)
             if len(rest):
                 visit = Visit.of(item[oldest:known], day[oldest:known], day=today, basket=hand)
@@ -163,6 +166,17 @@ def ask(answer: Callable[[int], Int32], cases: int, *, k: int, clock: Callable[[
         spent[at] = 1000 * (clock() - began)
     p50, p99 = np.quantile(spent, [0.5, 0.99]).tolist()
     return Asked(lists, Latency(round(p50, 4), round(p99, 4)))
+
+
+class NewOnly:
+    """A recommender of products that the shopper never bought: its best without the own ones."""
+
+    def __init__(self, model: ScoringModel) -> None:
+        self._model = model
+
+    def best(self, visit: Visit, *, n: int) -> Scored:
+        """At most `n` items, best first."""
+        return self._model.best(visit, n=n, excluded=visit.own)
 
 
 def _answers(model: Ranks, cases: Sequence[Case], k: int) -> Callable[[int], Int32]:

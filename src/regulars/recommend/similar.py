@@ -1,7 +1,7 @@
 """Similar products by what is said of them: text and attributes, also of products that nobody has seen yet.
 
-The cosine of TF-IDF weights, exact: the terms of the seeds are looked up in an inverted index, so that no product is
-touched that shares no word. Terms that nearly every product has weigh next to nothing and are left out of the index.
+The cosine of TF-IDF weights: the weightiest terms of the seeds are looked up in an inverted index, so that no product
+is touched that shares no word. Terms that nearly every product has weigh next to nothing and are left out of the index.
 """
 
 from typing import ClassVar
@@ -17,6 +17,7 @@ from regulars.recommend.visit import Visit
 
 HALF_LIFE_DAYS = 30.0
 MOST_SEEDS = 8
+MOST_TERMS = 24  # of all seeds together, those that weigh most
 LEAST = 0.05  # cosine below which two products have nothing in common
 
 
@@ -41,34 +42,43 @@ class Similar(AssortmentModel):
         return Scored(items, likeness[items])
 
     def likeness(self, seeds: Seeds) -> Float64:
-        """For every item the sum of its cosines with the seeds, weighted."""
+        """For every item the sum of its cosines with the seeds, weighted, by the weightiest terms of all seeds."""
         found = np.zeros(len(self.catalogue))
-        rows, index = self.assortment.terms, self._index
-        for seed, weight in zip(seeds.items.tolist(), seeds.weights.tolist(), strict=True):
-            begin = int(rows.start[seed])
-            for at, term in enumerate(rows[seed].tolist()):
-                if index.telling[term]:
-                    part = slice(index.start[term], index.start[term + 1])
-                    found[index.items[part]] += weight * float(self.assortment.weight[begin + at]) * index.weights[part]
+        index = self._index
+        query = self.query(seeds)
+        for term in sorted(query, key=lambda one: (-query[one], one))[:MOST_TERMS]:
+            part = slice(index.start[term], index.start[term + 1])
+            found[index.items[part]] += query[term] * index.weights[part]
         return found
 
-    def cosine(self, first: int, second: int) -> float:
-        """How alike two items are described, 0 to 1."""
-        rows, weights = self.assortment.terms, self.assortment.weight
-        _, left, right = np.intersect1d(rows[first], rows[second], assume_unique=True, return_indices=True)
-        telling = self._index.telling[rows[first][left]]
-        begin, other = int(rows.start[first]), int(rows.start[second])
-        return float((weights[begin + left] * weights[other + right])[telling].sum())
+    def query(self, seeds: Seeds) -> dict[int, float]:
+        """The telling terms of the seeds with their weights, summed."""
+        found: dict[int, float] = {}
+        for seed, weight in zip(seeds.items.tolist(), seeds.weights.tolist(), strict=True):
+            for term, here in self._terms(seed).items():
+                found[term] = found.get(term, 0.0) + weight * here
+        return found
+
+    def _terms(self, item: int) -> dict[int, float]:
+        rows = self.assortment.terms
+        weights = self.assortment.weight[rows.start[item] : rows.start[item + 1]]
+        telling = self._index.telling
+        return {term: here for term, here in zip(rows[item].tolist(), weights.tolist(), strict=True) if telling[term]}
 
     def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
         """The seed that each item is most like."""
         seeds = self._seeds(visit)
         own = {*visit.own.tolist(), *visit.returned.tolist(), *seeds.items.tolist()}
         result: list[Reasons] = []
+        told_of = [
+            (self._terms(seed), weight)
+            for seed, weight in zip(seeds.items.tolist(), seeds.weights.tolist(), strict=True)
+        ]
         for item in items.tolist():
+            here = self._terms(item)
             alike = [
-                weight * self.cosine(seed, item)
-                for seed, weight in zip(seeds.items.tolist(), seeds.weights.tolist(), strict=True)
+                weight * sum(terms[term] * one for term, one in here.items() if term in terms)
+                for terms, weight in told_of
             ]
             best = int(np.argmax(alike)) if alike else -1
             if best < 0 or alike[best] <= 0 or item in own or not self.assortment.products[item]:

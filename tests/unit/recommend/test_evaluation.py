@@ -3,8 +3,9 @@ import pytest
 
 from regulars.core.errors import Rejected
 from regulars.recommend.baselines import OverallPopularity, OwnMostBought
-from regulars.recommend.evaluation import Asking, Case, activity_levels, evaluate, next_baskets
+from regulars.recommend.evaluation import Asking, Case, NewOnly, activity_levels, evaluate, next_baskets
 from regulars.recommend.model import Scored, Shopper
+from regulars.recommend.popular import Popular
 from regulars.recommend.visit import Visit
 from tests.unit.recommend.shops import CATALOGUE, grocer, lines_of
 
@@ -51,6 +52,15 @@ def test_a_newsletter_is_asked_on_the_day_of_the_cut() -> None:
     lines = lines_of([(7, 1, ["milk"]), (7, 10, ["bread"])])
     (case,) = next_baskets(lines, since=5, asking=Asking(at_cut=True))
     assert case.visit.day == 5
+
+
+def test_of_a_basket_what_was_never_bought_before_is_new() -> None:
+    lines = lines_of([(1, 3, ["milk", "bread"]), (1, 6, ["milk", "pasta"]), (2, 2, ["milk"]), (2, 7, ["milk"])])
+    (case,) = next_baskets(lines, since=5, asking=Asking(new_only=True))
+    assert (case.person, [CATALOGUE.ids[item] for item in case.bought]) == (1, ["pasta"])
+    model = Popular.fit(lines, CATALOGUE)
+    named = [CATALOGUE.ids[item] for item in NewOnly(model).best(case.visit, n=5).items]
+    assert named == ["pasta"], "milk and bread are known"
 
 
 def test_of_a_basket_begun_in_hand_the_rest_is_foretold() -> None:
