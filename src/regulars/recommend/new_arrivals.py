@@ -54,7 +54,10 @@ class NewArrivals(AssortmentModel):
 
     def reasons(self, visit: Visit, items: Int32) -> list[Reasons]:
         """How long it has been there, and what of the shopper it matches."""
-        new = np.isin(items, self._new(visit))
+        age = visit.day - self.assortment.since[items]
+        dated = (self.assortment.since[items] != UNKNOWN) & self.assortment.products[items]
+        had = np.isin(items, np.concatenate((visit.own, visit.returned)))
+        new = dated & (age >= 0) & (age <= NEW_DAYS) & ~had
         matched = self._matched(visit, items)
         result: list[Reasons] = []
         for at, item in enumerate(items.tolist()):
