@@ -18,6 +18,7 @@ from regulars.flow.engine import Engine
 from regulars.flow.updater import Updater
 from regulars.runtime.folder import open_folder
 from regulars.updater.eraser import Eraser
+from regulars.updater.unlearning import Unlearning
 
 _ERASURE = msgspec.msgpack.Decoder(Erasure)
 
@@ -44,12 +45,14 @@ class Installation:
         self.state = SqliteState(self.data / "state.db")
         self.analyst = Beside(self.data, engine)
         self.updater = Updater(engine, self.log, self.state, sealed=self.analyst.history, records=50)
+        self._unlearning = Unlearning(self.state, self.analyst, commit=lambda changes: self.state.commit(changes()))
         self.eraser = Eraser(
             self.data,
             self.state,
             self.analyst,
             commit=lambda changes: self.state.commit(changes()),
             seal=self.seal,
+            unlearn=self._unlearning.work,
             today=lambda: engine.calendar.day(self.updater.clock),
         )
 

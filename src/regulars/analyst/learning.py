@@ -1,7 +1,5 @@
 """What models may learn from, read from the lake: order lines and visits of persons who agree, and the catalogue."""
 
-import hashlib
-from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -10,16 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regulars.analyst.work import Workbench
-from regulars.core.definitions import Source
-from regulars.core.record import HOT, Hot, part_id
+from regulars.core.record import HOT, Hot, owner_key, part_id
 from regulars.core.state import IDENTIFIER, PRODUCT
+from regulars.flow.visits import GAP_MS, PURPOSE, not_learned_from
 from regulars.recommend.interactions import Catalogue, Int32, Int64, Interactions
 from regulars.recommend.sessions.data import Sessions
 
-#: Learning from orders and visits needs this purpose where the shop has it: the contract covers the order alone.
-PURPOSE = "personalisation"
-#: A visit ends when nothing happened for so long.
-VISIT_GAP_MS = 30 * 60_000
 _HOT = msgspec.msgpack.Decoder(Hot)
 
 
@@ -80,7 +74,7 @@ def read_visits(work: Workbench) -> Visits:
     who: Int32 = _integers(subjects.indices)
     time: Int64 = pc.cast(done["time"].combine_chunks(), pa.int64()).to_numpy(zero_copy_only=False)
     starts = np.ones(len(who), np.bool_)
-    starts[1:] = (who[1:] != who[:-1]) | (time[1:] - time[:-1] > VISIT_GAP_MS)
+    starts[1:] = (who[1:] != who[:-1]) | (time[1:] - time[:-1] > GAP_MS)
     number = np.cumsum(starts) - 1
     keys = np.asarray([owner_key(name) for name in names], np.int64)
     end = np.full(int(starts.sum()), 0, np.int64)
@@ -94,24 +88,6 @@ def read_visits(work: Workbench) -> Visits:
         owner=keys[who] if len(who) else np.empty(0, np.int64),
     )
     return Visits(sessions, catalogue, [names[at] for at in who[starts][order].tolist()])
-
-
-def owner_key(subject: str) -> int:
-    """The key of a subject in session models: 63 bits that cannot be read back.
-
-    >>> owner_key("user_id:ana") == owner_key("user_id:ana") != owner_key("user_id:bo")
-    True
-    """
-    return int.from_bytes(hashlib.blake2b(subject.encode(), digest_size=8).digest()) >> 1 or 1
-
-
-def not_learned_from(sources: Iterable[Source]) -> list[str]:
-    """Sources whose events may not be used to recommend, or only those that say so themselves."""
-    return [
-        one.id
-        for one in sources
-        if one.partner or one.consent == "required" or (one.purposes is not None and PURPOSE not in one.purposes)
-    ]
 
 
 def _integers(column: Any) -> Any:
@@ -132,7 +108,9 @@ def _texts(encoded: "pa.DictionaryArray[Any, Any]") -> list[str]:
 
 
 def _positions(lines: pa.Table, catalogue: Catalogue) -> Int32:
-    found: Int32 = _integers(pc.index_in(lines["product_id"].combine_chunks(), value_set=pa.array(catalogue.ids)))
+    found: Int32 = _integers(
+        pc.index_in(lines["product_id"].combine_chunks(), value_set=pa.array(catalogue.ids, pa.string()))
+    )
     return found
 
 
@@ -150,7 +128,7 @@ def _agreed(work: Workbench, lines: pa.Table, *, asked: bool) -> Any:
     unknown = None if asked else 0
     begin = [since.get(numbers.get(subject, -1), unknown) for subject in subjects]
     starts = pa.array([never if start is None else start for start in begin], pa.int64())
-    place = pc.index_in(lines["subject"].combine_chunks(), value_set=pa.array(subjects))
+    place = pc.index_in(lines["subject"].combine_chunks(), value_set=pa.array(subjects, pa.string()))
     return pc.greater_equal(pc.cast(lines["time"].combine_chunks(), pa.int64()), pc.take(starts, place))
 
 

@@ -1,36 +1,136 @@
-"""Train the recommendation models from the lake's order lines, in the child process."""
+"""Train the recommendation models from the lake's order lines and visits, and take people out of them; in the child."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import msgspec
+import numpy as np
 
 from regulars.analyst.goods import read_goods
-from regulars.analyst.learning import read_lines
+from regulars.analyst.learning import Lines, Visits, read_lines, read_visits
 from regulars.analyst.work import Workbench
-from regulars.flow.models import point, recommend_folder
-from regulars.recommend.store import save
-from regulars.recommend.training import Settings, train
+from regulars.core.errors import Rejected
+from regulars.core.state import SEALED
+from regulars.flow.models import current, point, prune, recommend_folder, versions, writing
+from regulars.recommend.evaluation import Evaluation
+from regulars.recommend.interactions import Catalogue, Int32, Interactions
+from regulars.recommend.sessions.data import Sessions
+from regulars.recommend.sessions.questions import baselines, evaluate_next, next_items, share_of_sessions
+from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served
+from regulars.recommend.store import forget, save
+from regulars.recommend.training import Settings, TrainedSet, train, without_lines
+
+#: The newest visits that session models are tried on: their share, how many are asked about, and from how many on.
+_TRIED, _QUESTIONS, _LEAST_TRIED = 0.1, 1_000, 100
 
 
 def train_recommendations(work: Workbench) -> dict[str, Any]:
-    """Train, evaluate on the last weeks, save and let serve; the figures."""
-    began = time.monotonic()
-    lines = read_lines(work)
-    trained = train(lines.interactions, lines.catalogue, Settings(), goods=read_goods(work))
+    """Train, evaluate on the last weeks and visits, save and let serve; the figures."""
     models = work.data / "models"
-    folder = recommend_folder(models)
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(models, wait=False):
+        return _train(work)
+
+
+def _train(work: Workbench) -> dict[str, Any]:
+    began = time.monotonic()
+    models = work.data / "models"
+    # Before the lake is read: what is sealed meanwhile is told twice, once by the models and once by their delta.
+    until = cast(int, work.state.meta(SEALED) or 0)
+    lines, visits = read_lines(work), read_visits(work)
+    catalogue, interactions, sessions = _joined(lines, visits)
+    if not len(interactions) and not len(sessions):
+        raise Rejected(
+            "there is nothing to learn from: no order and no visit to two products of anybody who agrees; import "
+            "orders, or let visits come in"
+        )
+    trained = (
+        train(interactions, catalogue, Settings(), goods=read_goods(work))
+        if len(interactions)
+        else without_lines(catalogue)
+    )
+    if len(sessions):
+        trained = _with_sessions(trained, sessions, len(catalogue))
+    trained = msgspec.structs.replace(trained, until=until)
     now = time.time_ns() // 1_000_000
     name = f"v{now}"
-    manifest = save(trained, folder / name, trained_at=now)
+    seconds = round(time.monotonic() - began, 1)
+    manifest = save(trained, recommend_folder(models) / name, trained_at=now, seconds=seconds)
     point(models, name)
+    prune(models)
     return {
         "version": name,
-        "lines": len(lines.interactions),
+        "lines": len(interactions),
         "lines_without_consent": lines.without_consent,
         "persons": len(lines.persons),
-        "products": len(lines.catalogue),
-        "seconds": round(time.monotonic() - began, 1),
-        "evaluation": msgspec.to_builtins(manifest.evaluation) if manifest.evaluation is not None else None,
+        "products": len(catalogue),
+        "visits": manifest.visits,
+        "blended": manifest.blended,
+        "seconds": seconds,
+        "evaluation": _told(manifest.evaluation),
+        "visits_evaluation": _told(manifest.visits_evaluation),
     }
+
+
+def unlearn(work: Workbench, *, owners: list[int]) -> int:
+    """Take the visits of these owners out of every version that is kept; how many visits. Repeated it finds none."""
+    models = work.data / "models"
+    with writing(models, wait=False):
+        gone = sum(forget(recommend_folder(models) / name, owners) for name in versions(models))
+        serving = current(models)
+        if gone and serving is not None:
+            point(models, serving)  # who serves loads it anew
+        return gone
+
+
+def _with_sessions(trained: TrainedSet, sessions: Sessions, items: int) -> TrainedSet:
+    """The set with session models, and how good they are on the newest visits without having seen them."""
+    evaluation: Evaluation | None = None
+    chosen = None
+    if len(sessions) >= _LEAST_TRIED:
+        older, newest = sessions.tail(_TRIED)
+        seen = Served.fit(older, items)
+        chosen = seen.neighbouring if seen.blended else None
+        questions = next_items(newest, most=_QUESTIONS)
+        share = share_of_sessions(older, items)
+        names = [name for name in NAMES if name != SESSION_BLEND or seen.blended]
+        if questions:
+            evaluation = evaluate_next(
+                {**{name: seen.model(name) for name in names}, **baselines(share)},
+                questions,
+                share=share,
+                leader=SESSION_BLEND if seen.blended else NEIGHBOURS,
+                k=10,
+                clock=time.perf_counter,
+            )
+    served = Served.fit(sessions, items, neighbours=chosen)
+    return msgspec.structs.replace(trained, sessions=served, visits_evaluation=evaluation)
+
+
+class _Joined(NamedTuple):
+    catalogue: Catalogue
+    interactions: Interactions
+    sessions: Sessions
+
+
+def _joined(lines: Lines, visits: Visits) -> _Joined:
+    """Both by the positions of one catalogue; a visit to one product alone says nothing."""
+    products = {
+        product: catalogue.category_of(at)
+        for catalogue in (visits.catalogue, lines.catalogue)
+        for at, product in enumerate(catalogue.ids)
+    }
+    whole = Catalogue.of(sorted(products.items()))
+    interactions = msgspec.structs.replace(
+        lines.interactions, item=_moved(lines.interactions.item, lines.catalogue, whole)
+    )
+    sessions = msgspec.structs.replace(visits.sessions, item=_moved(visits.sessions.item, visits.catalogue, whole))
+    return _Joined(whole, interactions, sessions.where(sessions.lengths > 1))
+
+
+def _moved(items: Int32, before: Catalogue, now: Catalogue) -> Int32:
+    places: Int32 = np.asarray([now.position[product] for product in before.ids], np.int32)
+    return places[items]
+
+
+def _told(evaluation: Evaluation | None) -> Any:
+    return None if evaluation is None else msgspec.to_builtins(evaluation)

@@ -43,6 +43,8 @@ TABLES: dict[str, tuple[Removal, str]] = {
     "timed": ("none", "times by place in the log; no identifier"),
     "again": ("none", "hashes of message ids and places in the log; they name no person"),
     "shop_fact": ("none", "advertising, queries, programme and footfall, which are about nobody"),
+    "visited": ("fold", "what the identifiers viewed, put into a basket and bought lately"),
+    "unlearned": ("rows", "hashes of the identifiers, until no model holds anything of them"),
     "manifest": ("none", "files of the lake"),
     "product": ("none", "the catalogue"),
     "user": ("none", "people of the console, who are not customers"),

@@ -19,6 +19,9 @@ MODELS = (
     "bundles",
     "similar",
     "guides",
+    "neighbours",
+    "viewed_together",
+    "session_blend",
 )
 RuleKind = Literal[
     "in_stock",

@@ -91,6 +91,10 @@ SHOP_FACT = _table(
 )
 #: Where events came again that had come before, by hash of source and message id, until the log forgets their record.
 AGAIN = _table("again", "key:int offset:int idx:int", 3, "offset")
+#: What visitors viewed, put into a basket and bought, of a batch, for models of visits (flow.visits.Step).
+VISITED = _table("visited", "offset:int time:int data:blob")
+#: Owners of visits whom models pass over until they hold nothing of them (core.record.owner_key).
+UNLEARNED = _table("unlearned", "owner:int offset:int")
 MANIFEST = _table(
     "manifest",
     "file:text kind:text day:int bucket:int rows:int bytes:int checksum:text first:int last:int until:int",
@@ -116,7 +120,7 @@ TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
-    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT,
+    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT, VISITED, UNLEARNED,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from regulars.core.record import profile_name, profile_number
+from regulars.core.record import owner_key, profile_name, profile_number
 
 #: A value of fewer characters occurs everywhere; of such an identifier only the whole key `type:value` is searched.
 SHORTEST = 5
@@ -59,6 +59,8 @@ def patterns(keys: Iterable[str]) -> dict[bytes, str]:
         found[hashlib.blake2b(key.encode(), digest_size=8).digest()] = "hash"
         found |= dict.fromkeys(_base64(spelled.encode()), "base64")
         found |= dict.fromkeys(_numbers(profile_number(key)), "number")
+        owner = owner_key(key)
+        found |= dict.fromkeys((owner.to_bytes(8, "little"), owner.to_bytes(8, "big"), str(owner).encode()), "number")
     return found
 
 

@@ -18,6 +18,22 @@ SENTENCES: dict[str, dict[str, str]] = {
         "de": "Wird oft zusammen mit {title} gekauft",
     },
     "bought_together": {"en": "Often bought together with what you buy", "de": "Wird oft zu Ihren Einkäufen gekauft"},
+    "similar_visits.other": {
+        "en": "Others who looked at {title} looked at this too",
+        "de": "Andere, die {title} ansahen, sahen auch dies an",
+    },
+    "similar_visits": {
+        "en": "Others with visits like yours looked at this too",
+        "de": "Andere mit ähnlichen Besuchen sahen auch dies an",
+    },
+    "viewed_together.other": {
+        "en": "Often looked at together with {title}",
+        "de": "Wird oft zusammen mit {title} angesehen",
+    },
+    "viewed_together": {
+        "en": "Often looked at together with what you look at",
+        "de": "Wird oft zusammen mit dem angesehen, was Sie ansehen",
+    },
     "own_rhythm": {"en": "About time to buy again", "de": "Wird bald wieder gebraucht"},
     "bought_often": {"en": "You often buy this", "de": "Kaufen Sie öfter"},
     "category": {"en": "From {category}, where you like to shop", "de": "Aus {category}, wo Sie gern einkaufen"},
@@ -228,6 +244,9 @@ def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, st
         if not titles.get(other):
             return sentence("bought_together", {}, language)
         return sentence(f"{code}.{arguments.get('from', 'history')}", {"title": titles[other]}, language)
+    if code in ("similar_visits", "viewed_together"):
+        title = titles.get(str(arguments.get("item", "")))
+        return sentence(f"{code}.other", {"title": title}, language) if title else sentence(code, {}, language)
     if code == "popular" and arguments.get("category"):
         return sentence("popular.category", arguments, language)
     if code in _FROM:

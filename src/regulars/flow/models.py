@@ -1,12 +1,20 @@
 """Which trained recommendation models serve: a pointer file names the folder, and swapping it swaps the models."""
 
+import contextlib
+import fcntl
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from regulars.recommend.store import Manifest, load, read_manifest
+from regulars.core.errors import Unavailable
+from regulars.flow.visits import Visits
+from regulars.recommend.store import MANIFEST, Manifest, load, read_manifest
 from regulars.recommend.training import TrainedSet
 
 CURRENT = "current"
+#: Versions that are kept, so that the ones before can serve again.
+KEPT = 3
 
 
 def recommend_folder(models: Path) -> Path:
@@ -23,6 +31,37 @@ def point(models: Path, version: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(folder / CURRENT)
+
+
+def versions(models: Path) -> list[str]:
+    """The names of the versions that are kept, the newest first."""
+    folder = recommend_folder(models)
+    if not folder.is_dir():
+        return []
+    found = (path.name for path in folder.iterdir() if path.is_dir() and (path / MANIFEST).is_file())
+    return sorted((name for name in found if not name.startswith(".")), reverse=True)
+
+
+def prune(models: Path, *, keep: int = KEPT) -> list[str]:
+    """Remove all but the newest versions and the one that serves; which ones."""
+    serving = current(models)
+    gone = [name for name in versions(models)[keep:] if name != serving]
+    for name in gone:
+        shutil.rmtree(recommend_folder(models) / name)
+    return gone
+
+
+@contextlib.contextmanager
+def writing(models: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the models against others who write them; readers need nothing. Raises Unavailable without `wait`."""
+    folder = recommend_folder(models)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("models are being trained on this data; try again once that is through") from None
+        yield
 
 
 def current(models: Path) -> str | None:
@@ -47,6 +86,7 @@ class Serving:
         self._stamp: tuple[int, int] | None = None
         self.trained: TrainedSet | None = None
         self.version = ""
+        self._with = -1  # version of the visits that session models know
 
     def refresh(self) -> TrainedSet | None:
         """The models that serve now; one `stat` when nothing changed."""
@@ -58,7 +98,21 @@ class Serving:
         if stamp != self._stamp:
             version = current(self._models)
             if version is not None:
-                self.trained = load(recommend_folder(self._models) / version)
+                trained = load(recommend_folder(self._models) / version)
+                if trained.sessions is not None:
+                    trained.sessions.warm()
+                self.trained = trained
                 self.version = version
+                self._with = -1
             self._stamp = stamp
         return self.trained
+
+    def follow(self, visits: Visits) -> None:
+        """Let session models know what came since they were learned, and pass over who is forgotten."""
+        trained = self.trained
+        if trained is None or trained.sessions is None:
+            return
+        changed = visits.delta(trained.catalogue, trained.until, self._with)
+        if changed is not None:
+            self._with, delta = changed
+            trained.sessions.use(delta)

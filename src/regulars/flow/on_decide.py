@@ -41,6 +41,7 @@ from regulars.flow.models import Serving
 from regulars.flow.moments import Moments, Sound, nothing_known
 from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_reasons
 from regulars.flow.shelf import Shelf
+from regulars.flow.visits import Visits, steps_of
 from regulars.recommend.model import Shopper
 
 #: How long the folded offset is taken from memory, and how often counts of responses are read again; ms.
@@ -110,6 +111,7 @@ class OnDecide:
         self.reservations = Reservations()
         self._moments = Moments(state, sound)
         self._latest = 0  # of the shop's clock, as calls told it; ms
+        self.visits = Visits(state)
         self._state = state
         self._models = models
         self._rows = ItemRows(models, self.shelf, self.merchandise)
@@ -154,7 +156,8 @@ class OnDecide:
         hot.paces = None
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         hot.moment = self._moments.at(now, call.context.get("station"))
-        visit = _Visit(call.products(), riding, _text(call.context.get("store")))
+        begun = self.visits.of(who.keys, now) if recommends and customer.personal else ()
+        visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun)
         answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
         if not record:
@@ -198,11 +201,13 @@ class OnDecide:
             self._followed_at = self._monotonic()
             if self._serving.refresh():
                 self._prepared.append(self._compile())
+        self.visits.follow()  # before the models: who is not marked as forgotten any more is in none of the newest
         self._models.refresh()
         newest = self._prepared[-1] if self._prepared else self._compiled
         self._moments.use(newest.asks)
         clock = max(self._latest, cast(int, self._state.meta(CLOCK) or 0))
         self._moments.refresh(monotonic=self._monotonic(), now=clock)
+        self._models.follow(self.visits)
         if self._rules_of_now() or self.merchandise.passes_to(self._today()):
             self.shelf.read_again()
         while self.shelf.refresh():
@@ -273,7 +278,8 @@ class OnDecide:
             if placement.recommend and shopper is None:
                 viewed, added = _products_in(visit.events)
                 left = self.left.of(hot.values) if not hot.restricted else []
-                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left)
+                session = [*visit.begun, *(step[3] for event in visit.events for step in steps_of(event))]
+                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left, session)
                 moment = self._moment(facts, customer, visit, decided.seed)
             row = self._rows.of(
                 placement,
@@ -326,6 +332,7 @@ class OnDecide:
         if moment - self._folded_at >= OFFSET_MS:
             self._folded = cast(int, self._state.meta(FOLDED) or 0)
             self._folded_at = moment
+            self.visits.follow(few=True)
             self.reservations.forget(folded=self._folded, now=now)
         if moment - self._responses_at >= RESPONSES_MS:
             self._responses_at = moment
@@ -394,6 +401,7 @@ class _Visit(NamedTuple):
     basket: Sequence[str] = ()
     events: Sequence[Event] = ()
     store: str = ""
+    begun: Sequence[str] = ()  # products of the running visit, as far as it is folded
 
 
 def _text(said: object) -> str:

@@ -16,6 +16,7 @@ from regulars.core.machine import is_machine
 from regulars.core.record import PERSON
 from regulars.core.state import ORDER, VERDICT, Changes, Row, StateReader
 from regulars.core.verdict import ADMITTED
+from regulars.flow import visits
 from regulars.flow.arrivals import note_order
 from regulars.flow.consents import hear, revise
 from regulars.flow.counts import note_refused
@@ -72,6 +73,7 @@ class OnEvents:
         self._history = history
         self._facts = ShopFacts(state, engine.calendar.day)
         self.judge = Judge(engine.definitions)
+        self.noting = visits.Noting(engine.definitions)
         self._clocks = Clocks(state, engine.definitions.identity.device)
         self._tables = tables or Tables()
 
@@ -104,6 +106,7 @@ class OnEvents:
             batch.fold()
             folding.refolds = batch.refolded
             note_machines(batch.judged, changes)
+            visits.write(batch.steps, changes, offset=last)
             self._intake.watcher.note_found(pairs, batch.judged, day=day, changes=changes)
             desk.store(last)
             seen = [
@@ -148,6 +151,8 @@ class _Batch:
         self._history = flow._history  # noqa: SLF001
         self._keys: dict[int, list[str]] | None = None
         self._judge = flow.judge
+        self._noting = flow.noting
+        self.steps: list[visits.Step] = []  # of visits that models learn from
         self.judged: dict[int, dict[int, Event]] = {}  # events of machines, by place
 
     def fold(self) -> None:
@@ -260,6 +265,7 @@ class _Batch:
         if not admitted and not changes and not working.new:
             return
         admitted = self._judge.judge(hot, admitted, self.judged)
+        self._noting.steps(hot, admitted, self.steps)
         if len(admitted) > 1:
             admitted.sort(key=lambda event: (event.time, event.message_id))
         parts: set[int] = set()

@@ -13,7 +13,7 @@ from regulars.core.lake import Drop
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_number
 from regulars.core.state import Changes, Row, StateReader
 from regulars.core.traces import spelled_in_text
-from regulars.flow import members
+from regulars.flow import members, visits
 from regulars.flow.commanding import Command, Context, Handler, identifier_key
 from regulars.flow.desk import Desk
 from regulars.flow.generation import A, B
@@ -88,6 +88,7 @@ def _take_out(leaving: _Leaving, erasure: Erasure, context: Context, changes: Ch
     _take_out_identity(leaving, context.state, changes, removed)
     _take_out_orders(leaving, erasure, context, changes)
     _take_out_places(leaving, context, changes)
+    visits.unlearn(context.state, changes, [*leaving.keys, *leaving.shared], offset=offset)
     for one in sorted(leaving.keys):
         changes.put(tables.ERASING, (one, erasure.id, offset, _encode([])))
     for device, stretches in leaving.shared.items():

@@ -162,7 +162,8 @@ class ItemRows:
         return found
 
     def _of(self, asked: Asked, shopper: Shopper, *, allowed: bool, shown: Collection[str]) -> ItemRow:
-        if allowed and (shopper.purchases or shopper.basket or shopper.viewed or shopper.left):
+        known = shopper.purchases or shopper.basket or shopper.viewed or shopper.left or shopper.session
+        if allowed and known:
             return self._row(asked, shopper, shown, allowed=True)
         # Of whom nothing is known, or nothing may be used, not even the basket: they all get the same row.
         if not allowed:
@@ -233,6 +234,13 @@ def shopper_of(
     basket: Sequence[str],
     viewed: Sequence[str],
     left: Sequence[tuple[str, str, float]] = (),
+    session: Sequence[str] = (),
 ) -> Shopper:
     """The shopper of a PURCHASES part; `left` is what `flow.left` finds in the traits."""
-    return Shopper(purchases=list(triples(purchases)), basket=tuple(basket), viewed=tuple(viewed), left=left)
+    return Shopper(
+        purchases=list(triples(purchases)),
+        basket=tuple(basket),
+        viewed=tuple(viewed),
+        left=left,
+        session=tuple(session),
+    )

@@ -11,7 +11,7 @@ from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.log import Log, Record
 from regulars.core.state import CLOCK, DEFINITIONS, EPOCH, FOLDED, LATE, RUN, Changes, State, StateReader, scan
-from regulars.flow import generation
+from regulars.flow import generation, visits
 from regulars.flow.engine import Engine, with_record_definitions
 from regulars.flow.history import History, Sealed
 from regulars.flow.identity_apply import SETTLED
@@ -27,6 +27,8 @@ from regulars.flow.retention import forget
 BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
 #: So many events that a back-fill admitted late are told to the sealer with one batch.
 LATE_EVENTS = 10_000
+#: Rows of running visits that a tick forgets at most.
+FORGOTTEN_ROWS = 20_000
 #: Bytes of one batch at most: what waits behind an import is folded in large pieces, a profile's events in one go.
 BATCH_BYTES = 32_000_000
 _BATCHED = (kinds.EVENTS, kinds.PRODUCTS, kinds.ACCESS, kinds.DECISION)
@@ -169,6 +171,7 @@ class Updater:
         changes = Changes()
         if not self.clock or day != self.engine.calendar.day(self.clock):
             changes = forget(self.engine, self._state, day=day, offset=record.offset, oldest_record=self._log.first())
+        visits.forget_old(self._state, changes, clock=clock, most=FORGOTTEN_ROWS)
         self.clock = clock
         self._commit(changes, record.offset)
 

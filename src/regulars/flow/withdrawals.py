@@ -11,7 +11,7 @@ import msgspec
 
 from regulars.core.lake import Drop
 from regulars.core.state import IDENTIFIER, LAKE_DROP, Changes, StateReader
-from regulars.flow import lake_drops
+from regulars.flow import lake_drops, visits
 from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
 from regulars.profile import held
@@ -29,12 +29,16 @@ def follow(
     pending = cast(Mapping[str, IdRow], changes.puts.get(IDENTIFIER.name, {}))
     wanted: dict[Drop, set[str]] = {}
     replace = msgspec.structs.replace
+    unlearned: set[str] = set()
     waiting = dict(zip(*lake_drops.waiting(state.select(LAKE_DROP)), strict=True))
     for number, (before, now) in revised.items():
         ended = [(purpose, now.get(purpose)) for purpose in sorted(engine.admits) if _ended(purpose, before, now)]
-        if not ended and not waiting:
+        learned = _ended(visits.PURPOSE, before, now)
+        if not ended and not waiting and not learned:
             continue
         own = belongings(number, engine.definitions.identity, state, pending)
+        if learned:
+            unlearned.update(own.subjects)
         stretches = [(key, held.stretches(key, number, own.rows)) for key in own.subjects]
         for purpose, until in ended:
             for key, found in stretches:
@@ -46,6 +50,7 @@ def follow(
         _spare(waiting, engine, stretches, now, changes)
     drops = [replace(drop, subjects=tuple(sorted(keys))) for drop, keys in wanted.items()]
     lake_drops.ask(changes, offset, drops, taken=_next(waiting, offset))
+    visits.unlearn(state, changes, unlearned, offset=offset)
 
 
 def _ended(purpose: str, before: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> bool:

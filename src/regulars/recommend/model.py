@@ -37,6 +37,8 @@ class ReasonCode(StrEnum):
     SIMILAR = "similar"  # item, from; words that both share
     LEFT_BEHIND = "left_behind"  # from: viewed, basket, removed or wished
     GUIDE = "guide"  # content; item, from; or category
+    SIMILAR_VISITS = "similar_visits"  # item: the product that both visits hold; visits: how many hold this one
+    VIEWED_TOGETHER = "viewed_together"  # item: the product of this visit
     RULE = "rule"  # rule: the merchandising rule that put it there
 
 
@@ -70,6 +72,7 @@ class Shopper(msgspec.Struct, frozen=True):
     basket: Sequence[str] = ()
     viewed: Sequence[str] = ()
     left: Sequence[tuple[str, str, float]] = ()
+    session: Sequence[str] = ()  # products of the running visit, the oldest first; some of them again
 
 
 class Scored(msgspec.Struct, frozen=True, eq=False):

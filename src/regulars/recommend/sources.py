@@ -10,6 +10,8 @@ from regulars.recommend.blend import Blend
 from regulars.recommend.interactions import Catalogue, Int32, Mask
 from regulars.recommend.model import Reason, ReasonCode, Reasons, ScoringModel, Shopper, visit_of
 from regulars.recommend.quick import Bought
+from regulars.recommend.sessions import served
+from regulars.recommend.sessions.model import SessionModel
 from regulars.recommend.training import TrainedSet
 from regulars.recommend.visit import Visit
 
@@ -25,6 +27,7 @@ class Sources:
         self._shopper = shopper
         self._day = day
         self._visit: Visit | None = None
+        self._prefix: Int32 | None = None
         self._bought: Bought | None = None
         self._asked = False
 
@@ -35,7 +38,7 @@ class Sources:
 
     def known(self, name: str) -> bool:
         """Whether the set holds a model of the name."""
-        return name == SOLD or model_of(self._trained, name) is not None
+        return name == SOLD or self._of_visit(name) is not None or model_of(self._trained, name) is not None
 
     def step(self, step: Step, first: int, n: int, hidden: Collection[int], allowed: Mask | None) -> list[Candidate]:
         """The best of a link of a chain, best first; its models are numbered from `first`.
@@ -74,6 +77,9 @@ class Sources:
             bought = self._quick()
             if bought is not None:
                 return self._trained.blend.quick.ranked(bought, n, {*hidden, *bought.basket}, allowed)
+        running = self._of_visit(name)
+        if running is not None:
+            return self._next(running, n, hidden, allowed)
         model = model_of(self._trained, name)
         if model is None:
             return []
@@ -91,6 +97,9 @@ class Sources:
             bought = self._quick()
             if bought is not None:
                 return self._trained.blend.quick.evidence(bought, items)
+        running = self._of_visit(name)
+        if running is not None:
+            return [self._seen(running, item) for item in items]
         model = model_of(self._trained, name)
         return [()] * len(items) if model is None else model.reasons(self.visit, positions)
 
@@ -100,6 +109,46 @@ class Sources:
         if self._visit is None:
             self._visit = visit_of(self.catalogue, self._shopper, self._day)
         return self._visit
+
+    def _of_visit(self, name: str) -> SessionModel | None:
+        sessions = self._trained.sessions
+        return sessions.model(name) if sessions is not None and name in served.NAMES else None
+
+    def _next(
+        self, model: SessionModel, n: int, hidden: Collection[int], allowed: Mask | None
+    ) -> list[tuple[int, float]]:
+        """What comes next in the running visit; nothing of a visit that has not begun, and what is new to it first."""
+        prefix = self.prefix
+        if not len(prefix):
+            return []
+        leaving = {*hidden, *self.catalogue.encode(self._shopper.basket).tolist()}
+        mask = None if allowed is None else allowed[: len(self.catalogue)]
+        found = model.recommend(
+            prefix, n, exclude=np.fromiter(leaving, np.int32, len(leaving)), allowed=mask, review=True
+        )
+        return list(zip(found.items.tolist(), found.scores.tolist(), strict=True))
+
+    def _seen(self, model: SessionModel, item: int) -> Reasons:
+        """What led to an item: the visits that hold it too, or the product that goes with it."""
+        found = model.explain(self.prefix, item)
+        if found is None or not found.matched:
+            return (Reason(ReasonCode.POPULAR, {"category": ""}),)
+        product = self.catalogue.ids[found.matched[0]]
+        if found.visits:
+            told: dict[str, str | int | float] = {
+                "item": product,
+                "visits": found.visits,
+                "share": round(found.share, 3),
+            }
+            return (Reason(ReasonCode.SIMILAR_VISITS, told),)
+        return (Reason(ReasonCode.VIEWED_TOGETHER, {"item": product}),)
+
+    @property
+    def prefix(self) -> Int32:
+        """The running visit in positions."""
+        if self._prefix is None:
+            self._prefix = self.catalogue.encode(self._shopper.session)
+        return self._prefix
 
     def _quick(self) -> Bought | None:
         if not self._asked:

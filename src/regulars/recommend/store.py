@@ -6,7 +6,7 @@ The folder is written beside its place under another name and then renamed, so t
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,12 @@ from regulars.recommend.interactions import Catalogue
 from regulars.recommend.model import Column
 from regulars.recommend.popular import Popular, Trending
 from regulars.recommend.registry import columns_of, restore_all
+from regulars.recommend.sessions.served import Served, without_owners
 from regulars.recommend.training import TrainedSet
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_SESSIONS = "sessions"  # begins the names of their arrays
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,22 +48,23 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     weights: tuple[float, ...]  # by feature, then the intercept
     arrays: tuple[str, ...]
     evaluation: Evaluation | None  # of a set trained the same way without the held-out days
+    visits: int = 0  # that session models were learned from
+    blended: bool = False  # whether there were enough to learn an order of theirs
+    visits_evaluation: Evaluation | None = None  # of session models fitted without the newest visits
+    until: int = 0  # log offset up to which visits were learned from
+    seconds: float = 0.0  # that training took
 
 
-def save(trained: TrainedSet, folder: Path, *, trained_at: int) -> Manifest:
-    """Write the set to `folder`, which must not exist yet; `trained_at` is in UTC milliseconds."""
+def save(trained: TrainedSet, folder: Path, *, trained_at: int, seconds: float = 0.0) -> Manifest:
+    """Write the set to `folder`, which must not exist yet; `trained_at` is in UTC ms, `seconds` what training took."""
     if folder.exists():
         raise Rejected(f"{folder} exists already; a set is never overwritten, choose a new folder name", field="folder")
     columns = _columns(trained)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = _partial(folder)
     digest = hashlib.sha256()
     for name, column in columns.items():
         digest.update(name.encode() + str(column.dtype).encode() + np.ascontiguousarray(column).tobytes())
-        with (partial / f"{name}.npy").open("wb") as file:
-            np.save(file, column, allow_pickle=False)
-            _to_disk(file)
+        _write(partial, name, column)
     manifest = Manifest(
         format=FORMAT,
         version=digest.hexdigest()[:12],
@@ -75,12 +78,63 @@ def save(trained: TrainedSet, folder: Path, *, trained_at: int) -> Manifest:
         weights=tuple(trained.blend.weights.tolist()),
         arrays=tuple(columns),
         evaluation=trained.evaluation,
+        visits=0 if trained.sessions is None else trained.sessions.visits,
+        blended=trained.sessions is not None and trained.sessions.blended,
+        visits_evaluation=trained.visits_evaluation,
+        until=trained.until,
+        seconds=seconds,
     )
-    with (partial / MANIFEST).open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest)))
-        _to_disk(file)
+    _write_manifest(partial, manifest)
     partial.rename(folder)
     return manifest
+
+
+def forget(folder: Path, owners: Collection[int]) -> int:
+    """Take the visits of these owners out of the arrays of a folder, which is replaced whole; how many visits.
+
+    Who has the old arrays mapped keeps them until it loads the folder anew; on disk they are gone.
+    """
+    manifest = read_manifest(folder)
+    keys = np.asarray(sorted(owners), np.int64)
+    owned = [name for name in manifest.arrays if name.startswith(_SESSIONS) and name.endswith("neighbours.owner")]
+    if not any(np.isin(_read(folder / f"{name}.npy", memory_map=True), keys).any() for name in owned):
+        return 0
+    columns = {name: _read(folder / f"{name}.npy", memory_map=True) for name in manifest.arrays}
+    changed, gone = without_owners(_of(columns, _SESSIONS), keys)
+    partial = _partial(folder)
+    for name, column in columns.items():
+        kept = changed[name.removeprefix(_SESSIONS + ".")] if name.startswith(_SESSIONS) else column
+        if kept is column:
+            (partial / f"{name}.npy").hardlink_to(folder / f"{name}.npy")
+        else:
+            _write(partial, name, kept)
+    _write_manifest(partial, msgspec.structs.replace(manifest, visits=manifest.visits - gone))
+    leaving = folder.with_name(f".{folder.name}.leaving")
+    shutil.rmtree(leaving, ignore_errors=True)
+    folder.rename(leaving)
+    partial.rename(folder)
+    shutil.rmtree(leaving)
+    return gone
+
+
+def _partial(folder: Path) -> Path:
+    """An empty folder beside, to be renamed."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def _write(folder: Path, name: str, column: Column) -> None:
+    with (folder / f"{name}.npy").open("wb") as file:
+        np.save(file, column, allow_pickle=False)
+        _to_disk(file)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    with (folder / MANIFEST).open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest)))
+        _to_disk(file)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -131,6 +185,9 @@ def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
         learned_from=manifest.learned_from,
         evaluation=manifest.evaluation,
         version=manifest.version,
+        sessions=Served.restore(_of(columns, _SESSIONS)) if manifest.visits else None,
+        visits_evaluation=manifest.visits_evaluation,
+        until=manifest.until,
     )
 
 
@@ -143,6 +200,8 @@ def _columns(trained: TrainedSet) -> dict[str, Column]:
     for name, model in trained.models._asdict().items():
         columns |= {f"{name}.{part}": column for part, column in model.columns().items()}
     columns["blend.weights"] = trained.blend.weights
+    if trained.sessions is not None:
+        columns |= {f"{_SESSIONS}.{part}": column for part, column in trained.sessions.columns().items()}
     return columns | columns_of(trained.more)
 
 

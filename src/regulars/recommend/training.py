@@ -17,6 +17,7 @@ from regulars.recommend.interactions import Catalogue, Interactions, check_items
 from regulars.recommend.material import AssortmentModel, Looks, Material
 from regulars.recommend.popular import Popular, Popularity, Trending
 from regulars.recommend.registry import fit_all
+from regulars.recommend.sessions.served import Served
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,9 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     evaluation: Evaluation | None = None
     more: Mapping[str, AssortmentModel] = {}  # those of the registry, which no blend blends, by name
     version: str = ""  # known once it is saved
+    sessions: Served | None = None  # models of the running visit; None without visits to learn from
+    visits_evaluation: Evaluation | None = None  # of session models on the newest visits, fitted without them
+    until: int = 0  # log offset up to which visits were learned from
 
     @property
     def models(self) -> Models:
@@ -100,6 +104,23 @@ def _blended(interactions: Interactions, catalogue: Catalogue, settings: Setting
         evaluation=evaluation,
     )
     return trained, lines
+
+
+def without_lines(catalogue: Catalogue, settings: Settings = Settings()) -> TrainedSet:
+    """The set of a shop without an order yet: nothing is popular, and the starting weights serve."""
+    none = np.empty(0, np.int32)
+    lines = Interactions(
+        person=none, item=none, basket=none, day=none, quantity=none, unit_price=np.empty(0, np.int64)
+    )  # fmt: skip
+    weights, _ = learn_weights(catalogue, _fit(lines, catalogue, settings), [], settings.blending)
+    return TrainedSet(
+        catalogue=catalogue,
+        blend=Blend(catalogue, _fit(lines, catalogue, settings), weights),
+        first_day=0,
+        last_day=0,
+        lines=0,
+        learned_from=0,
+    )
 
 
 def recommenders(trained: TrainedSet, interactions: Interactions) -> Mapping[str, Ranks]:

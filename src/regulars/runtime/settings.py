@@ -29,12 +29,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     profile_table_seconds: float = 60.0
     compact_seconds: float = 900.0
     tick_seconds: float = 60.0
+    train_hours: float = 24.0  # how often recommendation models are trained; 0: only by `regulars train`
     decide_waits: bool = False  # whether the answer of a decision waits until its record is durable
     stop_seconds: float = 15.0  # what a graceful stop may take before it becomes a kill
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65_536:
             raise ValueError(f"port must lie between 1 and 65535, got {self.port}")
+        if self.train_hours < 0:
+            raise ValueError(f"train_hours must not be negative, got {self.train_hours}")
         for name in ("log_hours", "seal_seconds", "profile_table_seconds", "compact_seconds", "tick_seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")

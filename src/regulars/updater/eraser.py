@@ -28,7 +28,7 @@ Commit = Callable[[Callable[[], Changes]], None]
 
 
 class Eraser:
-    """Works on a data folder. `seal` brings the lake up to a log offset."""
+    """Works on a data folder. `seal` brings the lake up to a log offset, `unlearn` takes visits out of models."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Eraser:
         *,
         commit: Commit,
         seal: Callable[[int], None],
+        unlearn: Callable[[], int],
         today: Callable[[], int],
     ) -> None:
         self._folder = DataFolder(data)
@@ -45,6 +46,7 @@ class Eraser:
         self._analyst = analyst
         self._commit = commit
         self._seal = seal
+        self._unlearn = unlearn
         self._today = today
         self._looked = False
         self._files: dict[str, dict[str, list[int] | None]] = {}  # by erasure: what of the lake was written for it
@@ -145,6 +147,9 @@ class Eraser:
         return bookkeeping.profiles(done, self._state)
 
     def _rows(self, erasure: Erasure, person: dict[str, Any]) -> Changes:
+        gone = self._unlearn()
+        if gone:  # repeated after a crash it finds none, and what it found first stands
+            erasure.removed["visits_in_models"] = erasure.removed.get("visits_in_models", 0) + gone
         numbers = self._analyst.run(f"{_CHILD}:naming", {"keys": person["keys"]}, list[int])
         if numbers:
             self._commit(lambda: clean_facts(self._state, numbers, person["keys"]))

@@ -20,6 +20,7 @@ from regulars.core.state import CHANGED, FOLDED, LAKE_DROP, PROFILES_BUILT, SEAL
 from regulars.flow import generation, lake_drops
 from regulars.runtime import Settings
 from regulars.updater.eraser import Eraser
+from regulars.updater.unlearning import Unlearning
 
 _LOG = structlog.get_logger("regulars.keeper")
 _LOOK_SECONDS = 0.5
@@ -48,12 +49,14 @@ class Keeper:
         self._listings: queue.SimpleQueue[Listing] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self._unlearning = Unlearning(state, analyst, commit=lambda changes: self._hand_over(changes, {}))
         self._eraser = Eraser(
             settings.data,
             state,
             analyst,
             commit=lambda changes: self._hand_over(changes, {}),
             seal=self._seal_up_to,
+            unlearn=self._unlearning.work,
             today=today,
         )
         self.error = ""
@@ -93,6 +96,7 @@ class Keeper:
                     self._seal()
                     sealed = now
                 self._eraser.work()
+                self._unlearning.work()
                 if self._state.select(LAKE_DROP, limit=1):
                     self._drop()
                 if now - counted >= settings.profile_table_seconds:

@@ -19,6 +19,7 @@ from regulars.runtime.settings import from_argument
 from regulars.runtime.status import StatusFile
 from regulars.shop import load
 from regulars.updater.keeper import Keeper
+from regulars.updater.trainer import Trainer
 
 _LOG = structlog.get_logger("regulars.updater")
 #: Pauses while there is nothing to fold: short right after traffic, longer when the shop sleeps; seconds.
@@ -56,6 +57,9 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
     # Two children on demand: a history that a fold waits for must not stand behind a long seal.
     histories = AnalystClient(settings.data, definitions, idle_seconds=60, nice=0)
     analyst = AnalystClient(settings.data, definitions)
+    trainer = Trainer(
+        settings.data, definitions, AnalystClient(settings.data, definitions, nice=19), hours=settings.train_hours
+    )
     keeper: Keeper | None = None
     try:
         updater = Updater(definitions, log, state, sealed=histories.history)
@@ -65,6 +69,7 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
 
         keeper = Keeper(settings, read_state(folder), analyst, today=today)
         keeper.start()
+        trainer.start()
         gc.collect()
         gc.freeze()
         # A batch makes no cycles but many thousand objects: with the usual thresholds a fifth of the time went into
@@ -74,6 +79,7 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
     finally:
         if keeper is not None:
             keeper.stop()
+        trainer.stop()
         histories.close()
         state.close()
         log.close()

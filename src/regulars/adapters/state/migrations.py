@@ -101,6 +101,10 @@ def _shop_facts(_connection: sqlite3.Connection) -> None:
     """10 -> 11: a table for facts of the shop (`shop_fact`, made empty); an older program heeds none."""
 
 
+def _visits(_connection: sqlite3.Connection) -> None:
+    """11 -> 12: tables for visits that models learn from (`visited`, `unlearned`, made empty)."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -113,6 +117,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _causes_of_failures,
     _clocks,
     _shop_facts,
+    _visits,
 )
 VERSION = len(STEPS)
 

@@ -1,0 +1,128 @@
+"""`regulars models`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from regulars.cli._options import DATA, SHOP, settings_of
+from regulars.core.calendar import Calendar
+from regulars.core.errors import RegularsError, Rejected
+from regulars.flow.models import current, point, recommend_folder, versions, writing
+from regulars.recommend.evaluation import Evaluation
+from regulars.recommend.store import Manifest, load, read_manifest
+from regulars.runtime.build import existing_folder
+from regulars.shop import load as load_shop
+
+
+@click.group()
+def command() -> None:
+    """The trained recommendation models: which are kept, which serve, and the way back."""
+
+
+@command.command("list")
+@SHOP
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@DATA
+def list_(shop: Path, *, as_json: bool, data: Path | None) -> None:
+    """Tell the versions, the newest first: since when, learned from what, how good, and which one serves."""
+    settings = settings_of(shop, data)
+    existing_folder(settings)
+    models = settings.data / "models"
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(_told(models)), indent=2))
+        return
+    definitions = load_shop(settings.shop)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
+    console.print(table(models, Calendar(definitions.shop.time_zone)))
+
+
+@command.command()
+@SHOP
+@click.argument("version")
+@DATA
+def use(shop: Path, version: str, data: Path | None) -> None:
+    """Let VERSION serve; a running server takes it within a second."""
+    settings = settings_of(shop, data)
+    existing_folder(settings)
+    click.echo(f"{_use(settings.data / 'models', version)} serves")
+
+
+@command.command()
+@SHOP
+@DATA
+def rollback(shop: Path, data: Path | None) -> None:
+    """Let the version before the one that serves serve again."""
+    settings = settings_of(shop, data)
+    existing_folder(settings)
+    models = settings.data / "models"
+    serving = current(models)
+    older = [name for name in versions(models) if serving is not None and name < serving]
+    if not older:
+        raise Rejected("no version before the one that serves is kept", field="version", got=serving or "none")
+    click.echo(f"{_use(models, older[0])} serves again in place of {serving}")
+
+
+def _use(models: Path, version: str) -> str:
+    known = versions(models)
+    if version not in known:
+        kept = ", ".join(known) or "none; train first with `regulars train`"
+        raise Rejected(f"no version {version!r} is kept; there is {kept}", field="VERSION", expected=kept, got=version)
+    with writing(models, wait=False):
+        load(recommend_folder(models) / version)  # what cannot be read must not serve
+        point(models, version)
+    return version
+
+
+def _told(models: Path) -> list[dict[str, Any]]:
+    serving = current(models)
+    found = []
+    for name in versions(models):
+        try:
+            manifest: Any = msgspec.to_builtins(read_manifest(recommend_folder(models) / name))
+        except RegularsError as error:
+            manifest = {"problem": str(error)}
+        found.append({**manifest, "name": name, "serves": name == serving})
+    return found
+
+
+def table(models: Path, calendar: Calendar) -> Table:
+    """The versions that are kept."""
+    result = Table()
+    for at, head in enumerate(
+        ("version", "serves", "trained", "order lines", "visits", "products", "seconds", "next basket", "next product")
+    ):
+        result.add_column(head, justify="right" if at > 2 else "left")
+    serving = current(models)
+    for name in versions(models):
+        try:
+            manifest = read_manifest(recommend_folder(models) / name)
+        except RegularsError as error:
+            result.add_row(name, "cannot be read", str(error), *([""] * 6))
+            continue
+        result.add_row(name, "yes" if name == serving else "", *_cells(manifest, calendar))
+    return result
+
+
+def _cells(manifest: Manifest, calendar: Calendar) -> tuple[str, ...]:
+    return (
+        calendar.local(manifest.trained_at).strftime("%Y-%m-%d %H:%M"),
+        f"{manifest.lines:,}",
+        f"{manifest.visits:,}",
+        f"{manifest.items:,}",
+        f"{manifest.seconds:.0f}",
+        _hits(manifest.evaluation),
+        _hits(manifest.visits_evaluation),
+    )
+
+
+def _hits(evaluation: Evaluation | None) -> str:
+    """The hit rate of what leads, with its interval."""
+    if evaluation is None:
+        return ""
+    rate = evaluation.figures[evaluation.leader]["hit_rate"]
+    return f"{rate.mean:.3f} ({rate.low:.3f}…{rate.high:.3f}) at {evaluation.k}"

@@ -1,0 +1,254 @@
+"""Running visits: what folding admits of them for models, and what one serving process knows of them.
+
+The updater writes what was viewed, put into a basket and bought, a row a batch, in the transaction that folds it; who
+serves reads the rows and holds them in memory: the running visit of whoever asks, and a delta for the session models.
+"""
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+
+from regulars.core.definitions import Definitions, Source
+from regulars.core.event import Event
+from regulars.core.machine import is_machine
+from regulars.core.record import Hot, owner_key
+from regulars.core.state import COUNTER, UNLEARNED, VISITED, Changes, StateReader, scan
+from regulars.profile.consent import allows
+from regulars.recommend.interactions import Catalogue, Int32, Int64
+from regulars.recommend.sessions.data import Delta, Kind, Sessions
+
+#: Learning from orders and visits needs this purpose where the shop has it: the contract covers the order alone.
+PURPOSE = "personalisation"
+#: A visit ends when nothing happened for so long.
+GAP_MS = 30 * 60_000
+#: Rows are kept for so long after what they tell of, and no more of them: the next training has read it in the lake.
+KEEP_MS, MOST_ROWS = 48 * 3_600_000, 20_000
+#: Events of one order that count, and events that a serving process holds for its delta.
+_MOST_LINES, MOST_HELD = 100, 100_000
+#: Running visits that are held, and events of each.
+_MOST_VISITS, MOST_STEPS = 20_000, 20
+_LONGEST_ID = 200
+#: Rows that a decision reads by itself; more are left to the thread beside.
+_FEW = 8
+_KINDS = {"Product Viewed": Kind.VIEW, "Product Added": Kind.BASKET, "Order Completed": Kind.BUY}
+#: Counter that grows when rows that were written before are others now.
+REVISED = "visits_revised"
+
+#: Owner, time in ms, kind, product.
+Step = tuple[int, int, int, str]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Step]).decode
+
+
+class Noting:
+    """Says which events of a profile models may learn from; compiled once from the definitions."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._needed = any(one.recommend for one in definitions.placements)
+        self._asked = any(one.id == PURPOSE for one in definitions.purposes)
+        self._without = frozenset(not_learned_from(definitions.sources))
+
+    def steps(self, hot: Hot, events: Iterable[Event], into: list[Step]) -> None:
+        """Add what the events of one profile tell. They were admitted, and judged as machines' or people's."""
+        for event in events if self._needed else ():
+            kind = _KINDS.get(event.name)
+            if kind is None or event.source in self._without or is_machine(event):
+                continue
+            if self._asked:
+                if not allows(hot.consent, PURPOSE, event.time):
+                    continue
+            elif hot.restricted:
+                continue
+            into += steps_of(event)
+
+
+def steps_of(event: Event) -> list[Step]:
+    """The products of an event in the order in which it names them."""
+    kind = _KINDS.get(event.name)
+    if kind is None:
+        return []
+    owner = owner_key(event.subject)
+    lines: Any = event.properties.get("products") if kind is Kind.BUY else [event.properties]
+    found = []
+    for line in lines[:_MOST_LINES] if isinstance(lines, list) else ():
+        product = _product(line)
+        if product:
+            found.append((owner, event.time, int(kind), product))
+    return found
+
+
+def _product(line: object) -> str:
+    if isinstance(line, Mapping):
+        for name in ("product_id", "sku", "id"):
+            said = line.get(name)
+            if isinstance(said, str | int) and not isinstance(said, bool) and said != "":
+                text = str(said)
+                return text if len(text) <= _LONGEST_ID else ""
+    return ""
+
+
+def not_learned_from(sources: Iterable[Source]) -> list[str]:
+    """Sources whose events may not be used to recommend, or only those that say so themselves."""
+    return [
+        one.id
+        for one in sources
+        if one.partner or one.consent == "required" or (one.purposes is not None and PURPOSE not in one.purposes)
+    ]
+
+
+# What the updater writes --------------------------------------------------------------------------------------------
+
+
+def write(steps: list[Step], changes: Changes, *, offset: int) -> None:
+    """The steps of a batch as one row. What an event says of another day is no part of a running visit."""
+    if steps:
+        changes.put(VISITED, (offset, max(time for _, time, _, _ in steps), _encode(steps)))
+
+
+def forget_old(state: StateReader, changes: Changes, *, clock: int, most: int) -> None:
+    """Rows that are kept long enough, or are too many."""
+    old = state.select(VISITED, below={"time": clock - KEEP_MS}, order=("offset",), limit=most)
+    count = state.count(VISITED)[None] - len(old)
+    if count > MOST_ROWS:
+        old += state.select(VISITED, order=("offset",), limit=min(count - MOST_ROWS, most))
+    for row in old:
+        changes.delete(VISITED, cast(int, row[0]))
+
+
+def unlearn(state: StateReader, changes: Changes, subjects: Collection[str], *, offset: int) -> None:
+    """Take out of the rows what these subjects did, and have the models pass over what they learned from them.
+
+    The marks are hashes of the subjects. They go once no model holds anything of them.
+    """
+    owners = {owner_key(one) for one in subjects}
+    if not owners:
+        return
+    spelled = [owner.to_bytes(8, "big") for owner in owners]
+    for row in scan(state, VISITED, {}, by="offset"):
+        data = cast(bytes, row[2])
+        if any(one in data for one in spelled):
+            left = [step for step in _decode(data) if step[0] not in owners]
+            if left:
+                changes.put(VISITED, (row[0], row[1], _encode(left)))
+            else:
+                changes.delete(VISITED, cast(int, row[0]))
+    for owner in owners:
+        changes.put(UNLEARNED, (owner, offset))
+    changes.add(REVISED, 0, "", 1)
+
+
+def unlearned(state: StateReader, owners: Iterable[tuple[int, int]]) -> Changes:
+    """No model holds these owners any more: their marks go, unless there are newer ones."""
+    changes = Changes()
+    for owner, offset in owners:
+        row = state.get(UNLEARNED, owner)
+        if row is not None and row[1] == offset:
+            changes.delete(UNLEARNED, owner)
+    changes.add(REVISED, 0, "", 1)
+    return changes
+
+
+# What a serving process knows ---------------------------------------------------------------------------------------
+
+
+class Visits:
+    """The rows in memory. `follow` is cheap and may be called by whoever decides; `delta` is for a thread beside."""
+
+    def __init__(self, state: StateReader) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._running: dict[int, list[tuple[int, str]]] = {}
+        self._rows: list[tuple[int, list[Step]]] = []
+        self._held = 0
+        self._offset = -1
+        self._revised: object = None
+        self._forgotten: frozenset[int] = frozenset()
+        self._version = 0
+
+    def follow(self, *, few: bool = False) -> None:
+        """Read what was folded since. With `few` only a little, and nothing while another thread reads."""
+        if not self._lock.acquire(blocking=not few):
+            return
+        try:
+            if not few:
+                self._follow_revisions()
+            while True:
+                rows = self._state.select(
+                    VISITED, at_least={"offset": self._offset + 1}, order=("offset",), limit=_FEW if few else 200
+                )
+                for row in rows:
+                    self._take(cast(int, row[0]), _decode(cast(bytes, row[2])))
+                if few or len(rows) < 200:
+                    return
+        finally:
+            self._lock.release()
+
+    def of(self, subjects: Iterable[str], now: int) -> list[str]:
+        """The products of the running visit of whoever has these subjects, the oldest first."""
+        found: list[tuple[int, str]] = []
+        for subject in subjects:
+            found += self._running.get(owner_key(subject), ())
+        if not found:
+            return []
+        found.sort(key=lambda one: one[0])
+        latest = now
+        begin = len(found)
+        while begin and latest - found[begin - 1][0] <= GAP_MS:
+            begin -= 1
+            latest = found[begin][0]
+        return [product for _, product in found[max(begin, len(found) - MOST_STEPS) :]]
+
+    def delta(self, catalogue: Catalogue, until: int, known: int) -> tuple[int, Delta] | None:
+        """What changed for models that were learned up to log offset `until`; None where that is version `known`."""
+        with self._lock:
+            if self._version == known:
+                return None
+            version, rows, forgotten = self._version, list(self._rows), self._forgotten
+        chosen = [step for offset, steps in rows if offset > until for step in steps]
+        return version, Delta(added=visits_of(chosen, catalogue), forgotten=forgotten)
+
+    def _follow_revisions(self) -> None:
+        row = self._state.get(COUNTER, (REVISED, 0, ""))
+        revised = None if row is None else row[3]
+        if self._offset >= 0 and revised == self._revised:
+            return
+        # Rows that were read are others now: begin anew. The marks are read after the counter: as new or newer.
+        self._revised = revised
+        self._forgotten = frozenset(cast(int, row[0]) for row in self._state.select(UNLEARNED))
+        self._running, self._rows, self._held, self._offset = {}, [], 0, 0
+        self._version += 1
+
+    def _take(self, offset: int, steps: list[Step]) -> None:
+        self._offset = offset
+        self._version += 1
+        self._rows.append((offset, steps))
+        self._held += len(steps)
+        while self._held > MOST_HELD and len(self._rows) > 1:
+            self._held -= len(self._rows.pop(0)[1])
+        running = self._running
+        for owner, time, _, product in steps:
+            visit = running.pop(owner, [])
+            # Replaced, never changed in place: another thread may be reading.
+            running[owner] = [*visit[1 - MOST_STEPS :], (time, product)]
+        while len(running) > _MOST_VISITS:
+            del running[next(iter(running))]
+
+
+def visits_of(steps: Sequence[Step], catalogue: Catalogue) -> Sessions:
+    """The steps as visits of products that the catalogue has; a visit to a single product says nothing to models."""
+    find = catalogue.position.get
+    known = [(owner, time, kind, at) for owner, time, kind, product in steps if (at := find(product)) is not None]
+    if not known:
+        return Delta().added
+    owner, time, kind, item = (np.asarray(column, np.int64) for column in zip(*known, strict=True))
+    order = np.lexsort((time, owner))
+    owner, time, kind, item = owner[order], time[order], kind[order], item[order]
+    begins = np.ones(len(owner), np.bool_)
+    begins[1:] = (owner[1:] != owner[:-1]) | (time[1:] - time[:-1] > GAP_MS)
+    number: Int64 = np.cumsum(begins) - 1
+    long = np.bincount(number)[number] > 1
+    items: Int32 = item[long].astype(np.int32)
+    return Sessions.of(number[long], items, time=time[long], kind=kind[long].astype(np.uint8), owner=owner[long])

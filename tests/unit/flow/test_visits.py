@@ -1,0 +1,83 @@
+from pathlib import Path
+
+from regulars.adapters.state.sqlite import SqliteState
+from regulars.core.record import owner_key
+from regulars.core.state import UNLEARNED, VISITED, Changes
+from regulars.flow.visits import GAP_MS, KEEP_MS, Step, Visits, forget_old, unlearn, unlearned, visits_of, write
+from regulars.recommend.interactions import Catalogue
+
+CATALOGUE = Catalogue.of((one, "") for one in ("tent", "mat", "pen"))
+ANA, BO = "user_id:ana", "user_id:bo"
+
+
+def put(state: SqliteState, offset: int, *steps: tuple[str, int, str]) -> None:
+    changes = Changes()
+    rows: list[Step] = [(owner_key(subject), time, 0, product) for subject, time, product in steps]
+    write(rows, changes, offset=offset)
+    state.commit(changes)
+
+
+def test_a_running_visit_ends_with_a_pause(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    put(state, 5, (ANA, 1_000, "pen"), (ANA, GAP_MS + 2_000, "tent"), (BO, 3_000, "mat"), (ANA, GAP_MS + 3_000, "mat"))
+    visits = Visits(state)
+    visits.follow()
+    assert visits.of([ANA], GAP_MS + 4_000) == ["tent", "mat"]
+    assert visits.of([ANA], 3 * GAP_MS) == []
+    put(state, 6, (ANA, GAP_MS + 5_000, "pen"))
+    visits.follow(few=True)
+    assert visits.of([ANA, "anonymous_id:x"], GAP_MS + 6_000) == ["tent", "mat", "pen"]
+
+
+def test_a_delta_holds_what_came_after_the_training_of_products_that_models_know() -> None:
+    steps: list[Step] = [
+        (1, 10, 0, "tent"), (2, 11, 0, "pen"), (1, 12, 1, "mat"), (1, 13, 0, "new"), (1, 20 + GAP_MS, 0, "pen"),
+    ]  # fmt: skip
+    found = visits_of(steps, CATALOGUE)
+    assert [found.items_of(0).tolist(), found.owner.tolist(), found.end.tolist()] == [[0, 1], [1], [12]]
+
+
+def test_whoever_is_forgotten_leaves_rows_memory_and_delta_and_may_come_back(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    put(state, 5, (ANA, 1, "tent"), (ANA, 2, "mat"), (BO, 3, "mat"), (BO, 4, "pen"))
+    visits = Visits(state)
+    visits.follow()
+    version, delta = visits.delta(CATALOGUE, 0, -1) or (0, None)
+    assert delta is not None
+    assert sorted(delta.added.owner.tolist()) == sorted((owner_key(ANA), owner_key(BO)))
+    changes = Changes()
+    unlearn(state, changes, [ANA], offset=6)
+    state.commit(changes)
+    visits.follow()
+    version, delta = visits.delta(CATALOGUE, 0, version) or (0, None)
+    assert delta is not None
+    assert (delta.added.owner.tolist(), delta.forgotten) == ([owner_key(BO)], frozenset({owner_key(ANA)}))
+    assert visits.of([ANA], 5) == []
+    assert owner_key(ANA).to_bytes(8, "big") not in b"".join(bytes(row[2] or b"") for row in state.select(VISITED))  # type: ignore[arg-type]
+    state.commit(unlearned(state, [(owner_key(ANA), 6)]))
+    assert state.select(UNLEARNED) == []
+    put(state, 7, (ANA, 8, "pen"), (ANA, 9, "tent"))
+    visits.follow()
+    _, delta = visits.delta(CATALOGUE, 0, version) or (0, None)
+    assert delta is not None
+    assert (owner_key(ANA) in delta.added.owner.tolist(), delta.forgotten) == (True, frozenset())
+
+
+def test_a_mark_made_anew_meanwhile_stays(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    for offset in (6, 9):
+        changes = Changes()
+        unlearn(state, changes, [ANA], offset=offset)
+        state.commit(changes)
+    state.commit(unlearned(state, [(owner_key(ANA), 6)]))
+    assert state.select(UNLEARNED) == [(owner_key(ANA), 9)]
+
+
+def test_rows_are_kept_for_a_while(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    put(state, 5, (ANA, 1, "tent"))
+    put(state, 6, (ANA, KEEP_MS, "mat"))
+    changes = Changes()
+    forget_old(state, changes, clock=KEEP_MS + 10, most=100)
+    state.commit(changes)
+    assert [row[0] for row in state.select(VISITED)] == [6]
