@@ -35,6 +35,7 @@ from regulars.flow.counts import CAME, SOURCE_REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.identity_health import ARRIVALS
 from regulars.flow.updater import Updater
+from regulars.flow.visits import REVISED
 from regulars.profile import links, statements
 from regulars.profile.fold import Fold
 
@@ -165,7 +166,8 @@ def picture(state: SqliteState) -> dict[str, Any]:
         elif not any(value):
             continue
         parts.setdefault(number, {})[part] = value
-    arrivals = {"events", "refused", CAME, SOURCE_REFUSED, *ARRIVALS, *COUNTED}  # count what came, not what is
+    # These count what came and how often visits were looked at anew, not what is.
+    arrivals = {"events", "refused", CAME, SOURCE_REFUSED, REVISED, *ARRIVALS, *COUNTED}
     counters = {(r[0], r[1], r[2]): r[3] for r in state.select(tables.COUNTER) if r[3] and r[0] not in arrivals}
     return {
         "parts": parts,

@@ -16,7 +16,7 @@ from regulars.core.identifier import is_person
 from regulars.core.log import NewRecord
 from regulars.core.record import profile_name
 from regulars.flow.whois import whois
-from regulars.profile import settlement
+from regulars.profile import evidence
 from regulars.profile.links import Link, links_of
 from tests.property.test_flow import ENGINE, picture
 from tests.property.test_unlink import command, mails, quick, record, told
@@ -30,7 +30,7 @@ def told_without(records: list[NewRecord], pairs: set[tuple[str, str]]) -> Sqlit
     def links(event: Event, identity: Identity) -> list[Link]:
         return [link for link in links_of(event, identity) if (link.a, link.b) not in pairs]
 
-    with patch.object(settlement, "links_of", links):
+    with patch.object(evidence, "links_of", links):
         return told(records)
 
 

@@ -18,7 +18,7 @@ from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord
 from regulars.flow.updater import Updater
-from regulars.profile import settlement
+from regulars.profile import evidence
 from regulars.profile.links import COMMANDED, FOREVER, HASH, LIFTED, RESTORED, Link, links_of
 from tests.property.test_flow import DAY, ENGINE, START, calls, picture
 
@@ -54,7 +54,7 @@ def told_without(records: list[NewRecord], pair: tuple[str, str], until: int) ->
     def links(event: Event, identity: Identity) -> list[Link]:
         return [link for link in links_of(event, identity) if {link.a, link.b} != {*pair} or link.time >= until]
 
-    with patch.object(settlement, "links_of", links):
+    with patch.object(evidence, "links_of", links):
         return told(records)
 
 
