@@ -213,7 +213,7 @@ def too_close_reasons(close: TooClose | None, kinds: Mapping[str, str]) -> froze
 
     >>> close = TooClose(traits=frozenset({"aisles"}), reasons=frozenset({"own_rhythm"}))
     >>> sorted(too_close_reasons(close, {"aisles": "affinity"}))
-    ['category', 'own_rhythm']
+    ['category', 'guide', 'left_behind', 'new_arrival', 'own_rhythm', 'similar']
     """
     if close is None:
         return frozenset()
