@@ -27,6 +27,7 @@ from regulars.flow.counts import CAME, SOURCE_REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.identity_health import ARRIVALS
 from regulars.flow.updater import Updater
+from regulars.flow.visits import REVISED
 from tests.property.test_flow import DAY, DEFINITIONS, ORDERED, START, calls
 
 LAST_DAY = START + 20 * DAY
@@ -131,7 +132,8 @@ def portrait(state: SqliteState) -> dict[str, Any]:
             (person.identifiers, sorted(person.facts.items()), person.statements),
             {part: value for part, value in decoded.items() if any(value)},
         )
-    left = {"events", "refused", CAME, SOURCE_REFUSED, *ARRIVALS, *COUNTED}  # they count what was taken in, then
+    # They count what was taken in then, and how often visits were looked at anew.
+    left = {"events", "refused", CAME, SOURCE_REFUSED, REVISED, *ARRIVALS, *COUNTED}
     return {
         "people": people,
         "orders": sorted((r[0], r[1], r[3], r[5]) for r in state.select(tables.ORDER)),

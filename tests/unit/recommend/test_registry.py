@@ -14,6 +14,7 @@ from regulars.recommend.interactions import Catalogue
 from regulars.recommend.material import Looks, Material
 from regulars.recommend.model import Shopper
 from regulars.recommend.registry import KINDS, fit_all
+from regulars.recommend.sessions import served
 from regulars.recommend.store import load, save
 from regulars.recommend.training import Settings, train
 from tests.unit.recommend.outfitter import ASSORTMENT, CATALOGUE, GOODS, MATERIAL, TODAY, sales
@@ -34,7 +35,7 @@ def why(model: str, shopper: Shopper, item: str) -> dict[str, str | int | float]
 
 
 def test_a_placement_can_name_each_model_that_is_trained() -> None:
-    trained = {*Models._fields, *(kind.name for kind in KINDS), "blend"} - {"category_rhythm"}
+    trained = {*Models._fields, *(kind.name for kind in KINDS), *served.NAMES, "blend"} - {"category_rhythm"}
     assert set(MODELS) == trained
 
 
