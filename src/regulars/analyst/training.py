@@ -16,7 +16,7 @@ from regulars.recommend.evaluation import Evaluation
 from regulars.recommend.interactions import Catalogue, Int32, Interactions
 from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.questions import baselines, evaluate_next, next_items, share_of_sessions
-from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served
+from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served, browsed
 from regulars.recommend.store import forget, save
 from regulars.recommend.training import Settings, TrainedSet, train, without_lines
 
@@ -86,7 +86,7 @@ def _with_sessions(trained: TrainedSet, sessions: Sessions, items: int) -> Train
     """The set with session models, and how good they are on the newest visits without having seen them."""
     evaluation: Evaluation | None = None
     chosen = None
-    if len(sessions) >= _LEAST_TRIED:
+    if browsed(sessions) >= _LEAST_TRIED:
         older, newest = sessions.tail(_TRIED)
         seen = Served.fit(older, items)
         chosen = seen.neighbouring if seen.blended else None

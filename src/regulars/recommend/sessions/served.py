@@ -8,7 +8,7 @@ import numpy as np
 from regulars.recommend.interactions import Int32, Int64, Mask
 from regulars.recommend.model import Column
 from regulars.recommend.sessions.blend import Mixing, SessionBlend
-from regulars.recommend.sessions.data import Delta, Sessions
+from regulars.recommend.sessions.data import Delta, Kind, Sessions
 from regulars.recommend.sessions.model import SessionModel
 from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours
 from regulars.recommend.sessions.together import GoesWith
@@ -19,6 +19,13 @@ NEIGHBOURS, VIEWED_TOGETHER, SESSION_BLEND = "neighbours", "viewed_together", "s
 NAMES = (NEIGHBOURS, VIEWED_TOGETHER, SESSION_BLEND)
 #: Visits from which on the blend learns an order; with fewer the neighbours answer in its place.
 LEAST_FOR_BLEND = 2_000
+
+
+def browsed(sessions: Sessions) -> int:
+    """Visits in which something was looked at: orders alone, as a till tells them, have no order of steps to learn."""
+    looked = np.zeros(len(sessions), np.bool_)
+    looked[sessions.of_event[sessions.kind != Kind.BUY]] = True
+    return int(looked.sum())
 
 
 class Served:
@@ -46,7 +53,7 @@ class Served:
         `neighbours` are settings found before, which spare the search.
         """
         together = GoesWith.fit(sessions, items)
-        if len(sessions) < least:
+        if browsed(sessions) < least:
             return cls(Neighbours.fit(sessions, items), together, None)
         blend = SessionBlend.fit(sessions, items, mixing, neighbours=neighbours)
         return cls(blend.parts.neighbours, together, blend)
