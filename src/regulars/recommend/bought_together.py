@@ -19,6 +19,7 @@ from regulars.recommend.interactions import (
     Interactions,
     check_items,
     distinct_pairs,
+    frequent,
     runs,
 )
 from regulars.recommend.model import NOTHING, Column, Reason, ReasonCode, Reasons, Scored, ScoringModel
@@ -73,8 +74,8 @@ class BoughtTogether(ScoringModel):
         basket, item = distinct_pairs(interactions.basket, interactions.item)
         baskets = int((basket[1:] != basket[:-1]).sum()) + 1 if len(basket) else 0
         counts = np.bincount(item, minlength=len(catalogue))
-        frequent = counts[item] >= settings.least_baskets
-        low, high, both = count_pairs(basket[frequent], item[frequent], settings)
+        often = counts[item] >= settings.least_baskets
+        low, high, both = count_pairs(basket[often], item[often], settings)
         ratio = log_likelihood_ratio(both, counts[low], counts[high], baskets)
         expected = counts[low] * (counts[high] / max(baskets, 1))
         keep = (ratio >= settings.least_ratio) & (both > expected)
@@ -208,7 +209,7 @@ def log_likelihood_ratio(both: Int64, first: Int64, second: Int64, total: int) -
 def count_pairs(basket: Int32, item: Int32, settings: Together) -> tuple[Int64, Int64, Int64]:
     """Pairs (lower, higher item) and the number of baskets with both, of at least `least_together`."""
     basket, item = _cap_baskets(basket, item, settings.largest_basket)
-    parts = [_counted(keys, settings.least_together) for keys in _pair_keys(basket, item)]
+    parts = [frequent(keys, settings.least_together) for keys in _pair_keys(basket, item)]
     keys = np.concatenate([np.empty(0, np.int64), *(found for found, _ in parts)])
     counts = np.concatenate([np.empty(0, np.int64), *(times for _, times in parts)])
     return keys >> 32, keys & 0xFFFFFFFF, counts
@@ -249,14 +250,6 @@ def _pair_keys(basket: Int32, item: Int32) -> Iterator[Int64]:
             shift += 1
         if parts:
             yield np.concatenate(parts)
-
-
-def _counted(keys: Int64, least: int) -> tuple[Int64, Int64]:
-    """Distinct keys and how often each came, of those that came `least` times."""
-    keys.sort()
-    starts, lengths = runs(keys)
-    enough = lengths >= least
-    return keys[starts[enough]], lengths[enough]
 
 
 def _strongest(

@@ -17,7 +17,16 @@ import numpy as np
 
 from regulars.recommend.assortment import Assortment, Rows
 from regulars.recommend.bought_together import log_likelihood_ratio
-from regulars.recommend.interactions import Int32, Int64, Interactions, Mask, changes, check_items, distinct_pairs, runs
+from regulars.recommend.interactions import (
+    Int32,
+    Int64,
+    Interactions,
+    Mask,
+    changes,
+    check_items,
+    distinct_pairs,
+    frequent,
+)
 from regulars.recommend.material import AssortmentModel, Looks, Material
 from regulars.recommend.model import Column, Reason, ReasonCode, Reasons, Scored
 from regulars.recommend.seeds import Seeds, Strength, seeds_of, strongest, summed, without
@@ -131,7 +140,7 @@ class Alternatives(_Paired):
             keys = np.concatenate((keys, _keys(_looked(material.looks, category, settings))))
             events += np.bincount(distinct_pairs(material.looks.visit, material.looks.item)[1], minlength=count)
         joint_keys, joint_times = _in_one_basket(material.lines, category, settings)
-        pairs, times = _counted(keys, settings.least_pairs)
+        pairs, times = frequent(keys, settings.least_pairs)
         joint = np.zeros(len(pairs), np.int64)
         if len(joint_keys):
             places = np.minimum(np.searchsorted(joint_keys, pairs), len(joint_keys) - 1)
@@ -195,7 +204,7 @@ def _looked(looks: Looks, category: Int32, settings: Pairing) -> Iterator[Pairs]
 def _in_one_basket(lines: Interactions, category: Int32, settings: Pairing) -> tuple[Int64, Int64]:
     """Pairs of one category in one basket, in both directions: keys ascending, and how many baskets."""
     looks = Looks(lines.basket, lines.item)
-    return _counted(_keys(_looked(looks, category, settings)), 1)
+    return frequent(_keys(_looked(looks, category, settings)), 1)
 
 
 def _keys(parts: Iterator[Pairs], wanted: Callable[[Int32, Int32], Mask] | None = None) -> Int64:
@@ -207,14 +216,6 @@ def _keys(parts: Iterator[Pairs], wanted: Callable[[Int32, Int32], Mask] | None 
     return np.concatenate(found)
 
 
-def _counted(keys: Int64, least: int) -> tuple[Int64, Int64]:
-    """Distinct keys that come so often, ascending, and how often; sorts the keys that it is given."""
-    keys.sort()
-    starts, lengths = runs(keys)
-    enough = lengths >= least
-    return keys[starts[enough]], lengths[enough]
-
-
 def _strength(keys: Int64, led: Int64, settings: Pairing) -> Strength:
     """Of pairs those that are more than chance, for each first item its surest neighbours.
 
@@ -223,7 +224,7 @@ def _strength(keys: Int64, led: Int64, settings: Pairing) -> Strength:
     """
     items, total = len(led), int(led.sum())
     followed = np.bincount((keys & 0xFFFFFFFF).astype(np.int32), minlength=items)
-    keys, both = _counted(keys, settings.least_pairs)
+    keys, both = frequent(keys, settings.least_pairs)
     low, high = keys >> 32, keys & 0xFFFFFFFF
     expected = led[low] * (followed[high] / max(total, 1))
     ratio = log_likelihood_ratio(both, led[low], followed[high], total)

@@ -144,3 +144,16 @@ def runs(values: Int32 | Int64) -> tuple[Int64, Int64]:
     ends[:-1] = starts[1:]
     ends[-1:] = len(values)
     return starts, ends - starts
+
+
+def frequent(keys: Int64, least: int) -> tuple[Int64, Int64]:
+    """Distinct keys that come `least` times or more, ascending, and how often; sorts the keys that it is given.
+
+    >>> found, times = frequent(np.asarray([7, 3, 7, 7, 3, 5]), 2)
+    >>> found.tolist(), times.tolist()
+    ([3, 7], [2, 3])
+    """
+    keys.sort()
+    starts, lengths = runs(keys)
+    enough = lengths >= least
+    return keys[starts[enough]], lengths[enough]

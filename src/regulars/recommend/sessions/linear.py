@@ -6,25 +6,21 @@ has a small regression of its own, over the products seen most often with it (fs
 the size of the catalogue needs no cap, memory grows with the pairs that occur, and fitting takes seconds.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar, Self
 
-import msgspec
 import numpy as np
 
 from regulars.recommend.interactions import Float64, Int32, Int64
-from regulars.recommend.model import Column, Scored
-from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, latest_first
-from regulars.recommend.sessions.rows import Pairs, Rows, rows, summed
-from regulars.recommend.sessions.rules import explained
+from regulars.recommend.sessions.data import Sessions
+from regulars.recommend.sessions.rows import Pairs, Rows, rows
+from regulars.recommend.sessions.summing import RowSums, Summing
 from regulars.recommend.sessions.together import Typed, count
 from regulars.recommend.sessions.walk import run_on
 
 _SYSTEMS_AT_ONCE = 64
 
 
-class Regression(msgspec.Struct, frozen=True, kw_only=True):
+class Regression(Summing, frozen=True, kw_only=True):
     """Settings of the linear model."""
 
     ridge: float = 40.0  # added to the sessions that hold a product: few sessions say little
@@ -36,18 +32,11 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     back_half_life: float = 2.5  # in events from its end
 
 
-class Linear(SessionModel):
-    """Weights from each product to others, added up over the running visit.
-
-    A delta does not change it: the weights come from a whole fit, over many people. Who is forgotten leaves it with the
-    next one.
-    """
+class Linear(RowSums):
+    """Weights from each product to others, added up over the running visit."""
 
     name: ClassVar[str] = "linear"
-
-    def __init__(self, base: Rows, settings: Regression) -> None:
-        self.base = base
-        self.settings = settings
+    settings_type: ClassVar[type[Regression]] = Regression
 
     @classmethod
     def fit(cls, sessions: Sessions, items: int, settings: Regression = Regression()) -> Self:
@@ -58,36 +47,6 @@ class Linear(SessionModel):
         target = np.repeat(np.arange(items, dtype=np.int32), np.diff(around.start))
         found = rows(Pairs(around.item, target, weights), items, settings.kept)
         return cls(Rows(found.start, found.item, found.weight.astype(np.float32)), settings)
-
-    def score(self, prefix: Int32, *, review: bool = True) -> Scored:
-        """What the products of the visit speak for; never themselves."""
-        items, back = latest_first(prefix, self.settings.last, len(self.base.start) - 1)
-        parts: list[tuple[Int32, Float64]] = []
-        for item, weight in zip(items.tolist(), np.exp2(-back / self.settings.back_half_life).tolist(), strict=True):
-            found, strength = self.base.of(item)
-            parts.append((found, strength.astype(np.float64) * weight))
-        scored = summed(parts)
-        if review:
-            return scored
-        other = ~np.isin(scored.items, prefix)
-        return Scored(scored.items[other], scored.scores[other])
-
-    def explain(self, prefix: Int32, item: int) -> Evidence | None:
-        """The products of the visit that speak for the item."""
-        return explained(self, prefix[-self.settings.last :], item)
-
-    def with_delta(self, delta: Delta) -> Self:
-        """The same model."""
-        return self
-
-    def columns(self) -> Mapping[str, Column]:
-        """The weights."""
-        return {**self.base._asdict(), "settings": coded(self.settings)}
-
-    @classmethod
-    def restore(cls, columns: Mapping[str, Column]) -> Self:
-        """The model of these columns."""
-        return cls(Rows.restore(columns), decoded(columns["settings"], Regression))
 
 
 def _weights(pairs: Pairs, around: Rows, diagonal: Float64) -> Float64:

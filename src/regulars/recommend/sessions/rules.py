@@ -15,6 +15,7 @@ from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, latest_first
 from regulars.recommend.sessions.rows import Pairs, Rows, joined, rows, steps, summed
+from regulars.recommend.sessions.summing import explained
 
 
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,20 +99,3 @@ def counted(sessions: Sessions, settings: Ruling, newest: int) -> Pairs:
         return steps(sessions, settings.steps, lambda apart: apart**-settings.distance, worth)
     one = steps(sessions, settings.steps, lambda _: 1.0, worth)
     return joined([one, Pairs(one.second, one.first, one.weight)])
-
-
-def explained(model: SessionModel, prefix: Int32, item: int) -> Evidence | None:
-    """Evidence of a model whose scores are sums over the products of the visit."""
-    scored = model.score(prefix)
-    here = np.flatnonzero(scored.items == item)
-    if not len(here) or not float(scored.scores.sum()):
-        return None
-    alone: dict[int, float] = {}
-    for one in dict.fromkeys(prefix[::-1].tolist()):
-        own = model.score(np.asarray([one], np.int32))
-        strength = own.scores[own.items == item]
-        if len(strength) and strength[0] > 0:
-            alone[one] = float(strength[0])
-    matched = tuple(sorted(alone, key=lambda one: -alone[one]))
-    share = float(scored.scores[here[0]] / np.abs(scored.scores).sum())
-    return Evidence(matched=matched, share=share, visits=0)

@@ -6,24 +6,21 @@ of the lift, drawn to 0 by imagined sessions in which the two met by chance. So 
 nothing.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import msgspec
 import numpy as np
 
 from regulars.recommend.interactions import Float64, Int32, Int64
-from regulars.recommend.model import Column, Scored
-from regulars.recommend.sessions.data import Delta, Kind, Sessions
-from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, latest_first
-from regulars.recommend.sessions.rows import Pairs, Rows, add_up, joined, rows, summed
-from regulars.recommend.sessions.rules import explained
+from regulars.recommend.sessions.data import Kind, Sessions
+from regulars.recommend.sessions.rows import Pairs, add_up, joined, rows
+from regulars.recommend.sessions.summing import RowSums, Summing
 from regulars.recommend.sessions.walk import run_on
 
 _PAIRS_AT_ONCE = 8_000_000
 
 
-class Typed(msgspec.Struct, frozen=True, kw_only=True):
+class Typed(Summing, frozen=True, kw_only=True):
     """Settings of what goes together: events of the first product, and of the second."""
 
     given: tuple[Kind, ...] = (Kind.VIEW, Kind.BASKET, Kind.BUY)
@@ -53,18 +50,11 @@ class Counts(msgspec.Struct, frozen=True, eq=False):
     sessions: float
 
 
-class GoesWith(SessionModel):
-    """Rows of what goes with a product, added up over the last events of the visit.
-
-    A delta does not change it: surprise is a matter of many sessions, and it keeps no person's rows. Who is forgotten
-    leaves it with the next fit.
-    """
+class GoesWith(RowSums):
+    """Rows of what goes with a product, added up over the last events of the visit."""
 
     name: ClassVar[str] = "goes_with"
-
-    def __init__(self, base: Rows, settings: Typed) -> None:
-        self.base = base
-        self.settings = settings
+    settings_type: ClassVar[type[Typed]] = Typed
 
     @classmethod
     def fit(cls, sessions: Sessions, items: int, settings: Typed = VIEWED_TOGETHER) -> Self:
@@ -78,36 +68,6 @@ class GoesWith(SessionModel):
         kept = (pairs.weight >= settings.least_together) & (ratio >= settings.least_ratio) & (pairs.weight > expected)
         strong = Pairs(pairs.first[kept], pairs.second[kept], lift[kept])
         return cls(rows(strong, items, settings.kept), settings)
-
-    def score(self, prefix: Int32, *, review: bool = True) -> Scored:
-        """What goes with the last products of the visit."""
-        items, back = latest_first(prefix, self.settings.last, len(self.base.start) - 1)
-        parts: list[tuple[Int32, Float64]] = []
-        for item, weight in zip(items.tolist(), np.exp2(-back / self.settings.back_half_life).tolist(), strict=True):
-            found, strength = self.base.of(item)
-            parts.append((found, strength * weight))
-        scored = summed(parts)
-        if review:
-            return scored
-        other = ~np.isin(scored.items, prefix)
-        return Scored(scored.items[other], scored.scores[other])
-
-    def explain(self, prefix: Int32, item: int) -> Evidence | None:
-        """The products of the visit that the item goes with."""
-        return explained(self, prefix[-self.settings.last :], item)
-
-    def with_delta(self, delta: Delta) -> Self:
-        """The same model."""
-        return self
-
-    def columns(self) -> Mapping[str, Column]:
-        """The rows."""
-        return {**self.base._asdict(), "settings": coded(self.settings)}
-
-    @classmethod
-    def restore(cls, columns: Mapping[str, Column]) -> Self:
-        """The model of these columns."""
-        return cls(Rows.restore(columns), decoded(columns["settings"], Typed))
 
 
 def surprise(both: Float64, first: Float64, second: Float64, sessions: float) -> Float64:

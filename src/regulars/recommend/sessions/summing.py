@@ -1,0 +1,81 @@
+"""Models whose score is a sum: each product of the visit speaks for others, the later the louder."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import msgspec
+import numpy as np
+
+from regulars.recommend.interactions import Float64, Int32
+from regulars.recommend.model import Column, Scored
+from regulars.recommend.sessions.data import Delta
+from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, latest_first
+from regulars.recommend.sessions.rows import Rows, summed
+
+
+class Summing(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a model whose score is a sum."""
+
+    last: int  # events of the running visit that count
+    back_half_life: float  # how far from its end, in events, one counts half
+
+
+class RowSums(SessionModel):
+    """Rows of weights by product, added up over the last events of the visit.
+
+    A delta does not change such a model: its weights come from a whole fit over many people and keep no person's rows.
+    Who is forgotten leaves it with the next fit.
+    """
+
+    settings_type: ClassVar[type[Summing]]
+
+    def __init__(self, base: Rows, settings: Summing) -> None:
+        self.base = base
+        self.settings = settings
+
+    def score(self, prefix: Int32, *, review: bool = True) -> Scored:
+        """What the last products of the visit speak for."""
+        items, back = latest_first(prefix, self.settings.last, len(self.base.start) - 1)
+        parts: list[tuple[Int32, Float64]] = []
+        for item, weight in zip(items.tolist(), np.exp2(-back / self.settings.back_half_life).tolist(), strict=True):
+            found, strength = self.base.of(item)
+            parts.append((found, strength.astype(np.float64, copy=False) * weight))
+        scored = summed(parts)
+        if review:
+            return scored
+        other = ~np.isin(scored.items, prefix)
+        return Scored(scored.items[other], scored.scores[other])
+
+    def explain(self, prefix: Int32, item: int) -> Evidence | None:
+        """The products of the visit that speak for the item."""
+        return explained(self, prefix[-self.settings.last :], item)
+
+    def with_delta(self, delta: Delta) -> Self:
+        """The same model."""
+        return self
+
+    def columns(self) -> Mapping[str, Column]:
+        """The rows."""
+        return {**self.base._asdict(), "settings": coded(self.settings)}
+
+    @classmethod
+    def restore(cls, columns: Mapping[str, Column]) -> Self:
+        """The model of these columns."""
+        return cls(Rows.restore(columns), decoded(columns["settings"], cls.settings_type))
+
+
+def explained(model: SessionModel, prefix: Int32, item: int) -> Evidence | None:
+    """Evidence of a model whose scores are sums over the products of the visit."""
+    scored = model.score(prefix)
+    here = np.flatnonzero(scored.items == item)
+    if not len(here) or not float(scored.scores.sum()):
+        return None
+    alone: dict[int, float] = {}
+    for one in dict.fromkeys(prefix[::-1].tolist()):
+        own = model.score(np.asarray([one], np.int32))
+        strength = own.scores[own.items == item]
+        if len(strength) and strength[0] > 0:
+            alone[one] = float(strength[0])
+    matched = tuple(sorted(alone, key=lambda one: -alone[one]))
+    share = float(scored.scores[here[0]] / np.abs(scored.scores).sum())
+    return Evidence(matched=matched, share=share, visits=0)
