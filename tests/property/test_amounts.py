@@ -159,3 +159,29 @@ def test_the_limit_is_that_of_the_currency(currency: str | None, most: int) -> N
     assert check.failure(PAID, {"amount": most, **more}) is not None
     other = msgspec.structs.replace(SHOP, shop=msgspec.structs.replace(SHOP.shop, currency="JPY"))
     assert Amounts(other).failure(PAID, {"amount": 10**11}) is None
+
+
+class Walking(Amounts):
+    """Looks at every line path by path."""
+
+    def _plain_lines(self, properties: Any, leaves: Any) -> bool:
+        return False
+
+
+values = st.one_of(amounts, st.none(), st.booleans(), st.sampled_from(["12.5", "1e11", "many", [1], {"price": 2}]))
+lines = st.one_of(
+    st.lists(
+        st.one_of(st.none(), st.dictionaries(st.sampled_from(["price", "quantity", "category"]), values)), max_size=4
+    ),
+    values,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines, values, st.sampled_from(["EUR", "JPY", None, 7]))
+@example([{"price": 9e9, "quantity": 2}], None, "EUR")
+@example([{"price": True, "quantity": 1}], None, "EUR")
+def test_lines_seen_at_a_glance_are_judged_as_those_walked_path_by_path(said: Any, total: Any, currency: Any) -> None:
+    properties = {"products": said, "total": total, "currency": currency}
+    properties = {name: value for name, value in properties.items() if value is not None}
+    assert Amounts(SHOP).failure(ORDERED[0], properties) == Walking(SHOP).failure(ORDERED[0], properties)

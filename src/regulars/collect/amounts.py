@@ -15,6 +15,7 @@ from regulars.core.money import LARGEST, LARGEST_KEPT, SCALE, exponent, is_money
 #: Pieces, or grams, of one line of an order.
 MOST_PIECES = 10**9
 _ORDER_MONEY = ("total", "revenue", "value", "refund", "amount", "products.price")
+_PLAIN = frozenset((int, float))
 _Path = tuple[str, tuple[str, ...], int | None]  # as written, its names, the limit; None: money, by its currency
 
 
@@ -37,13 +38,18 @@ class Amounts:
             name: tuple((path, tuple(path.split(".")), limit) for path, limit in sorted(known.items()))
             for name, known in found.items()
         }
+        # Of orders: what each line may hold at most, and the paths that lead elsewhere.
+        self._leaves = {name: _leaves(self._paths[name]) for name in ORDER_EVENTS}
+        self._elsewhere = {name: tuple(one for one in self._paths[name] if not _of_line(one)) for name in ORDER_EVENTS}
 
     def failure(self, name: str, properties: Mapping[str, Any]) -> Failure | None:
         """What is too large in the properties of an event; None when nothing is."""
         paths = self._paths.get(name)
         if paths is None:
             return None
-        for path, names, limit in paths:
+        leaves = self._leaves.get(name)
+        plain = leaves is not None and self._plain_lines(properties, leaves)
+        for path, names, limit in self._elsewhere[name] if plain else paths:
             held = properties.get(names[0])
             if held is None:
                 continue
@@ -55,7 +61,26 @@ class Amounts:
                 largest = self._money(properties) if limit is None else limit
                 if not -largest < value < largest:
                     return _too_large(path, largest, value)
-        return self._order(properties) if name in ORDER_EVENTS else None
+        return None if leaves is None or plain else self._order(properties)
+
+    def _plain_lines(self, properties: Mapping[str, Any], leaves: Mapping[str, int | None]) -> bool:
+        """Whether the lines of an order hold plain numbers, none too large: nearly all do, and are seen so at once."""
+        lines = properties.get("products")
+        if type(lines) is not list:
+            return lines is None
+        largest, total = self._money(properties), 0.0
+        for line in lines:
+            if type(line) is not dict:
+                return False
+            for leaf, limit in leaves.items():
+                value = line.get(leaf)
+                if value is not None:
+                    bound = largest if limit is None else limit
+                    if type(value) not in _PLAIN or not -bound < value < bound:
+                        return False
+            pieces = line.get("quantity")
+            total += abs((line.get("price") or 0) * (1 if pieces is None else pieces))
+        return total < largest
 
     def _order(self, properties: Mapping[str, Any]) -> Failure | None:
         """What is wrong with the lines of an order as a whole."""
@@ -87,6 +112,16 @@ def _read(trait: Trait) -> Iterable[tuple[str, int | None]]:
         yield trait.of, None if is_money(trait.of) else LARGEST_KEPT
     elif trait.kind == "affinity" and isinstance(trait.weight, str):
         yield trait.weight, None if is_money(trait.weight) else LARGEST // SCALE
+
+
+def _of_line(path: _Path) -> bool:
+    """Whether a path leads to a value of an order's line itself."""
+    return len(path[1]) == 2 and path[1][0] == "products"
+
+
+def _leaves(paths: Iterable[_Path]) -> dict[str, int | None]:
+    """What the values of an order's line may be at most, by their names."""
+    return {path[1][1]: path[2] for path in paths if _of_line(path)}
 
 
 def _lower(one: int | None, other: int | None) -> int | None:
