@@ -1,14 +1,7 @@
 -- Load in the format of one vendor. Arguments after "--": format, path, write key in base64 with its colon, events per request,
 -- run id. Every event is unique in id and person.
 
-local numbers = 0
-local all = {}
-
-function setup(thread)
-  thread:set("number", numbers)
-  numbers = numbers + 1
-  table.insert(all, thread)
-end
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "load.lua")
 
 local filler = string.rep("x", 90)
 local page = "https://shop.example/p/"
@@ -55,36 +48,18 @@ local kind, path, head, per_request, stamp
 function init(args)
   kind, path, per_request, stamp = args[1], args[2], tonumber(args[4]), args[5] .. number
   head = { ["Content-Type"] = "application/json", ["Authorization"] = "Basic " .. args[3] }
-  counter, answered, refused, sent = 0, 0, 0, 0
+  began()
 end
 
 function request()
-  local made = {}
+  local calls = {}
   for i = 1, per_request do
     counter = counter + 1
-    made[i] = events[kind](stamp .. "-" .. counter, "p" .. stamp .. "-" .. counter, counter % 100000)
+    calls[i] = events[kind](stamp .. "-" .. counter, "p" .. stamp .. "-" .. counter, counter % 100000)
   end
-  local body = table.concat(made, ",")
+  local body = table.concat(calls, ",")
   if per_request > 1 or kind ~= "segment" then
     body = around[kind][1] .. body .. around[kind][2]
   end
-  sent = #body
-  return wrk.format("POST", path, head, body)
-end
-
-function response(status)
-  if status == 200 then answered = answered + 1 else refused = refused + 1 end
-end
-
--- One line for the benchmark to read.
-function done(summary, latency)
-  local good, bad, size = 0, 0, 0
-  for _, thread in ipairs(all) do
-    good, bad, size = good + thread:get("answered"), bad + thread:get("refused"), thread:get("sent")
-  end
-  local e = summary.errors
-  io.write(string.format(
-    '\nRESULT {"answered":%d,"refused":%d,"errors":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f,"smallest_event_bytes":%d}\n',
-    good, bad, e.connect + e.read + e.write + e.timeout, summary.duration / 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3, size))
+  return wrk.format("POST", path, head, made(body))
 end

@@ -8,15 +8,10 @@ The load generator and the updater use the same cores; every event is unique. `b
 """
 
 import argparse
-import base64
-import json
-import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from regulars.testing import Product
@@ -25,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds i
 
 from benchmarks import deliveries
 from benchmarks.report import emit
-from benchmarks.serving import Load, new_shop
+from benchmarks.serving import basic, generate, new_shop
 
 BATCH = 20
 CONNECTIONS = {1: 64, BATCH: 32}
@@ -86,22 +81,6 @@ def measured(
         f"{kind}_refused": load.refused,
         f"{kind}_errors": load.errors,
     }
-
-
-def basic(key: str) -> str:
-    """A key as clients send it."""
-    return base64.b64encode(f"{key}:".encode()).decode()
-
-
-def generate(product: Product, script: str, arguments: list[str], *, connections: int, seconds: int) -> Load:
-    """Load by `wrk`."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s"]
-    command += [str(Path(__file__).with_name(script)), product.address, "--", *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
-    if found is None:
-        raise SystemExit(f"wrk said nothing that can be read:\n{done.stdout}\n{done.stderr}")
-    return msgspec.convert(json.loads(found[1]), Load)
 
 
 def table(figures: dict[str, float]) -> None:

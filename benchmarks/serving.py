@@ -50,14 +50,22 @@ def wrk(
     product: Product, key: str, path: str, *, events: int, connections: int, seconds: float, run: str, pause_ms: int = 0
 ) -> Load:
     """Load of `connections`, each sending its next request when the last is answered, after a random pause."""
+    arguments = [path, basic(key), str(events), run, str(pause_ms)]
+    return generate(product, "intake.lua", arguments, connections=connections, seconds=seconds)
+
+
+def basic(key: str) -> str:
+    """A key as clients send it."""
+    return base64.b64encode(f"{key}:".encode()).decode()
+
+
+def generate(product: Product, script: str, arguments: list[str], *, connections: int, seconds: float) -> Load:
+    """Load by `wrk`, as a script beside this file makes it."""
     if shutil.which("wrk") is None:
         sys.exit("this needs wrk, a load generator: apt-get install wrk")
-    token = base64.b64encode(f"{key}:".encode()).decode()
-    script = str(Path(__file__).with_name("intake.lua"))
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s", script, product.address]
-    done = subprocess.run(
-        [*command, "--", path, token, str(events), run, str(pause_ms)], check=True, capture_output=True, text=True
-    )
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s"]
+    command += [str(Path(__file__).with_name(script)), product.address, "--", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
     if found is None:
         raise SystemExit(f"wrk said nothing that can be read:\n{done.stdout}\n{done.stderr}")

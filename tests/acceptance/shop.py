@@ -2,8 +2,11 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import httpx
+
+from regulars.testing import Product
 
 WRITE_KEY = "wk_acceptance"
 SERVER_KEY = "sk_acceptance"
@@ -78,6 +81,16 @@ FILES = {
 }
 
 
+#: Purposes of a shop that shows each what suits them.
+PERSONAL = """
+    [purposes.analytics]
+    title = { en = "Understanding our shop" }
+
+    [purposes.personalisation]
+    title = { en = "Offers made for you" }
+    """
+
+
 def make_shop(folder: Path, **changed: str) -> Path:
     """Write the shop; `changed` replaces files by their name without ".toml"."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,3 +119,12 @@ def views(http: httpx.Client, user: str = "ana") -> int:
     answer.raise_for_status()
     count: int = answer.json()["traits"]["views"] or 0
     return count
+
+
+def profile(shop: Product, identifier: str) -> dict[str, Any]:
+    """A customer, when all that was sent is folded."""
+    shop.wait_folded()
+    answer = shop.http.get(f"/v1/profiles/{identifier}")
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found

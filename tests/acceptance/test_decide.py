@@ -15,17 +15,10 @@ from regulars.recommend.interactions import Catalogue, Interactions
 from regulars.recommend.store import save
 from regulars.recommend.training import Settings, train
 from regulars.testing import Product
-from tests.acceptance.shop import LIMITED_KEY, SERVER_KEY, WRITE_KEY, make_shop
+from tests.acceptance.shop import LIMITED_KEY, PERSONAL, SERVER_KEY, WRITE_KEY, make_shop
 
 pytestmark = pytest.mark.acceptance
 
-CONSENT = """
-    [purposes.analytics]
-    title = { en = "Understanding our shop" }
-
-    [purposes.personalisation]
-    title = { en = "Offers made for you" }
-    """
 PLACEMENTS = """
 [placements."home.hero"]
 exploration = 0.0
@@ -71,7 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 def shop_folder(folder: Path) -> Path:
-    make_shop(folder, consent=CONSENT)
+    make_shop(folder, consent=PERSONAL)
     (folder / "placements.toml").write_text(PLACEMENTS, encoding="utf-8")
     (folder / "offers").mkdir()
     (folder / "offers" / "all.toml").write_text(OFFERS, encoding="utf-8")

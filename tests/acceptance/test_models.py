@@ -10,18 +10,11 @@ from regulars.flow.models import point, recommend_folder
 from regulars.recommend.store import save
 from regulars.recommend.training import Settings, train
 from regulars.testing import Product
-from tests.acceptance.shop import SERVER_KEY, make_shop
+from tests.acceptance.shop import PERSONAL, SERVER_KEY, make_shop
 from tests.unit.recommend.outfitter import CATALOGUE, GOODS, sales
 
 pytestmark = pytest.mark.acceptance
 
-CONSENT = """
-    [purposes.analytics]
-    title = { en = "Understanding our shop" }
-
-    [purposes.personalisation]
-    title = { en = "Offers made for you" }
-    """
 TRAITS = """
 [traits.looked_at]
 kind = "affinity"
@@ -34,7 +27,7 @@ MODELS = ("left_behind", "new_arrivals", "variants", "complements", "alternative
 
 
 def shop_folder(folder: Path) -> Path:
-    make_shop(folder, consent=CONSENT)
+    make_shop(folder, consent=PERSONAL)
     with (folder / "traits.toml").open("a", encoding="utf-8") as file:
         file.write(TRAITS)
     row = '[placements."{0}"]\noffers = false\nrecommend = "{0}"\nitems = 5\npurpose = "personalisation"\n'

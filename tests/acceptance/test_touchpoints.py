@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from regulars.testing import Product
-from tests.acceptance.shop import FILES, SERVER_KEY, WRITE_KEY, make_shop
+from tests.acceptance.shop import FILES, SERVER_KEY, WRITE_KEY, make_shop, profile
 from tests.fit_files import fit_file
 
 SECRET = "ga-secret-of-the-shop"
@@ -95,14 +95,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder = make_shop(root / "shop", sources=SOURCES, events=EVENTS, traits=TRAITS, consent=CONSENT)
     with Product(folder, root / "data", key=SERVER_KEY) as started:
         yield started
-
-
-def profile(shop: Product, identifier: str) -> dict[str, Any]:
-    shop.wait_folded()
-    answer = shop.http.get(f"/v1/profiles/{identifier}")
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def send(shop: Product, kind: str, rows: Any, key: str = SERVER_KEY) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from regulars.testing import Product
 from tests import webhooks as sent
-from tests.acceptance.shop import FILES, LIMITED_KEY, SERVER_KEY, WRITE_KEY, make_shop
+from tests.acceptance.shop import FILES, LIMITED_KEY, SERVER_KEY, WRITE_KEY, make_shop, profile
 from tests.webhooks import deliver
 
 CONSENT = (
@@ -49,15 +49,6 @@ def failed(shop: Product, reason: str) -> list[tuple[Any, ...]]:
     shop.wait_folded()
     with sqlite3.connect(f"file:{shop.data}/state.db?mode=ro", uri=True) as state:
         return state.execute("select name, field, body from failed where reason = ?", (reason,)).fetchall()
-
-
-def profile(shop: Product, identifier: str) -> dict[str, Any]:
-    """A customer."""
-    shop.wait_folded()
-    answer = shop.http.get(f"/v1/profiles/{identifier}")
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def test_an_order_of_shopify_counts_once_however_often_it_is_told(shop: Product) -> None:
