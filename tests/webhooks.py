@@ -17,6 +17,7 @@ SOURCES_TOML = "\n".join(
     [sources.{source}.webhook]
     shop = "{system}"
     secret = "env:SECRET_{system.upper()}"
+    {'stores = {"24826418" = "Graz"}' if system == "shopify" else ""}
     """
     for system, source in SOURCES.items()
 )

@@ -106,6 +106,38 @@ def test_levels_of_stock_come_by_file_and_by_http_and_are_there_within_a_second(
     assert unknown.json()["unknown"] == ["ghost"]
 
 
+def test_stock_of_a_sku_alone_reaches_the_size_of_its_product(shop: tuple[Product, Path], tmp_path: Path) -> None:
+    product, _ = shop
+    sizes = [{"sku": "SHIRT-S", "size": "S"}, {"sku": "SHIRT-M", "size": "M"}]
+    product.http.put("/v1/catalog/items/shirt", json={"title": "Hemd", "variants": sizes}, auth=SERVER)
+
+    def stock() -> list[int | None]:
+        item = product.http.get("/v1/catalog/items/shirt", auth=SERVER).json()
+        return [one.get("stock") for one in item["variants"]]
+
+    wait(lambda: product.http.get("/v1/catalog/items/shirt", auth=SERVER).status_code == 200)
+    (tmp_path / "erp.csv").write_text(
+        "SKU;Lager;Bestand;Stand\nSHIRT-M;Graz;4;01.03.2026 10:15\nSHIRT-M;Graz;9;01.03.2026 10:00\nSHIRT-X;Graz;1;\n",
+        encoding="utf-8",
+    )
+    done = imported(shop, tmp_path / "erp.csv")
+    assert (done.returncode, "3 levels imported" in done.stdout) == (0, True), done.stderr
+    wait(lambda: stock() == [None, 4])
+    kept = [one["group"] for one in product.http.get("/v1/failed", auth=SERVER).json()["groups"]]
+    assert ("sku", "a SKU of the catalogue") in [(one["field"], one["expected"]) for one in kept]
+    late = [{"sku": "SHIRT-S", "stock": 2, "updated_at": "2026-03-02T10:00Z"}]
+    early = [{"sku": "SHIRT-S", "stock": 9, "updated_at": "2026-03-02T09:00Z"}, {"sku": "NOBODYS", "stock": 1}]
+    for body in (late, early):
+        answer = product.http.post("/v1/catalog/stock", json=body, auth=SERVER)
+        assert answer.status_code == 200
+    assert answer.json()["unknown"] == ["NOBODYS"]
+    wait(lambda: stock() == [2, 4])
+    time.sleep(0.3)
+    assert stock() == [2, 4], "an older level in a later body changes nothing"
+    nothing = product.http.post("/v1/catalog/stock", json=[{"stock": 1}], auth=SERVER)
+    assert (nothing.status_code, nothing.json()["field"]) == (422, "[0].id")
+
+
 def test_a_receipt_with_a_card_is_the_customers_and_one_without_nobodys(
     shop: tuple[Product, Path], tmp_path: Path
 ) -> None:

@@ -114,6 +114,24 @@ def test_products_come_with_variants_and_an_older_state_changes_nothing(shop: Pr
     assert shop.http.get("/v1/catalog/items/9001").json()["active"] is False
 
 
+def test_a_level_of_stock_finds_its_variant_by_the_inventory_item_and_its_store(shop: Product) -> None:
+    first, second = sent.shopify_product()["variants"]
+    variants = [first | {"inventory_item_id": 501, "sku": "POT-R"}, second | {"inventory_item_id": 503, "sku": "POT-B"}]
+    deliver(shop.http, "shopify", "products/create", sent.shopify_product(id=9010, variants=variants), "i0")
+    sold = {"inventory_item_id": 501, "location_id": 24826418, "available": 4, "updated_at": "2026-03-02T10:00:00Z"}
+    before = sold | {"available": 6, "updated_at": "2026-03-02T09:00:00Z"}
+    for place, said in enumerate((sold, before, sold)):
+        assert deliver(shop.http, "shopify", "inventory_levels/update", said, f"i{place + 1}").status_code == 200
+    shop.wait_folded()
+    item = shop.http.get("/v1/catalog/items/9010").json()
+    assert [one["stock"] for one in item["variants"]] == [4, 0]
+    assert (item["variants"][0]["stores"], item["stock"]) == ({"Graz": 4}, 4)
+    deliver(shop.http, "shopify", "inventory_levels/update", sold | {"inventory_item_id": 999}, "i9")
+    assert ("stock", "stock_id") in [found[:2] for found in failed(shop, "invalid_value")]
+    deliver(shop.http, "shopify", "inventory_levels/update", {"location_id": 1, "available": 1}, "i10")
+    assert ("inventory_levels/update", "inventory_item_id") in [found[:2] for found in failed(shop, "missing_field")]
+
+
 def test_woocommerce_tells_orders_and_its_ping_is_answered(shop: Product) -> None:
     ping = shop.http.post("/v1/webhooks/woocommerce/blog", data={"webhook_id": "5"})
     assert (ping.status_code, ping.json()) == (200, {"success": True, "stored": False})

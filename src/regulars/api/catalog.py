@@ -16,6 +16,7 @@ from regulars.core.catalog import CatalogItem
 from regulars.core.errors import Rejected
 from regulars.core.log import PRODUCTS, STOCK, NewRecord
 from regulars.core.state import PRODUCT
+from regulars.flow.stock_places import unknown
 from regulars.runtime import Services
 
 #: Bytes of one upsert, and items in it.
@@ -98,6 +99,7 @@ async def upsert_one(request: Request[Any, Any, Any], item: str, services: Servi
 async def set_stock(request: Request[Any, Any, Any], services: Services) -> StockStored:
     """Set levels: a JSON list of `{"id", "stock"}`, of a variant with `sku`, in one store with `store`.
 
+    A SKU that one product alone has needs no id. With `updated_at`, a level of an earlier moment changes nothing.
     Nothing is stored when one is wrong. Levels of products that the catalogue does not have become failed events.
     """
     body = inflate(await request.body(), BODY_BYTES)
@@ -113,10 +115,9 @@ async def set_stock(request: Request[Any, Any, Any], services: Services) -> Stoc
         raise _wrong_rows(wrong, len(rows), "levels")
     if not levels:
         return StockStored(success=True, levels=0, unknown=[], offset=services.log.head())
-    known = await asyncio.to_thread(services.state.many, PRODUCT, {level.id for level in levels})
-    unknown = sorted({level.id for level in levels} - known.keys())
+    strange = await asyncio.to_thread(unknown, levels, services.state)
     offset = await services.append(NewRecord(PRODUCTS, request.user.id, STOCK, services.clock(), body))
-    return StockStored(success=True, levels=len(levels), unknown=unknown[:100], offset=offset)
+    return StockStored(success=True, levels=len(levels), unknown=strange[:100], offset=offset)
 
 
 async def _store(body: bytes, source: str, services: Services) -> Stored:

@@ -158,7 +158,8 @@ class WebhookDoor(Route):
         source, route = self._source.id, self._webhook.shop
         if head.topic in self._system.privacy_topics:
             return self._wish(head, content, received)
-        kind = PRODUCTS if head.topic in self._system.product_topics else EVENTS
+        of_products = head.topic in (*self._system.product_topics, *self._system.stock_topics)
+        kind = PRODUCTS if of_products else EVENTS
         return NewRecord(kind, source, route, received, stored(head, body))
 
     def _wish(self, head: Head, content: object, received: int) -> NewRecord:

@@ -38,6 +38,7 @@ VARIANT_ALIASES: dict[str, tuple[str, ...]] = {
     "sale_from": ALIASES["sale_from"],
     "sale_until": ALIASES["sale_until"],
     "available": (),
+    "stock_id": ("inventory_item_id",),
 }
 
 

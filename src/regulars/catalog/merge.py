@@ -30,6 +30,8 @@ def merged(known: CatalogItem | None, row: ProductRow) -> CatalogItem:
         changes["stock"] = 0
     elif available and "stock" not in changes and before.stock == 0:
         changes["stock"] = None  # it can be had again, and nobody told how many there are
+    if "variants" in changes:
+        changes["variants"] = tuple(_still_counted(one, before.variants) for one in changes["variants"])
     variant, gone = changes.pop("variant", None), changes.pop("drop_variants", ())
     if variant is not None or gone:
         variants = tuple(one for one in changes.get("variants", before.variants) if one.sku not in gone)
@@ -50,8 +52,20 @@ def _with(variants: tuple[Variant, ...], one: Variant) -> tuple[Variant, ...]:
         if held.sku == one.sku:
             if one.stock is None and held.stock:
                 one = msgspec.structs.replace(one, stock=held.stock, stores=held.stores)
+            one = _still_counted(one, (held,))
             return (*variants[:place], one, *variants[place + 1 :])
     return (*variants, one)
+
+
+def _still_counted(one: Variant, before: tuple[Variant, ...]) -> Variant:
+    """A feed of another source does not know under which number the shop system counts a variant, nor its stores."""
+    for held in before:
+        if held.sku == one.sku:
+            if held.stock_id and not one.stock_id:
+                one = msgspec.structs.replace(one, stock_id=held.stock_id)
+            if held.stores and one.stock == held.stock:
+                one = msgspec.structs.replace(one, stores=held.stores)
+    return one
 
 
 def _lowest(variants: tuple[Variant, ...], own: int | None) -> int | None:

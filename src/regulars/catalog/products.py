@@ -261,6 +261,7 @@ def _variant(place: str, value: object, currency: str) -> Variant:
         price=_price(f"{place}.price", said.get("price"), currency),
         stock=stock,
         sale=_sale(f"{place}.", said, currency),
+        stock_id=_text("id", said.get("stock_id")),
     )
 
 
@@ -268,13 +269,13 @@ def _sale(place: str, said: Mapping[str, Any], currency: str) -> Sale | None:
     price = _price(f"{place}sale_price", said.get("sale_price") or None, currency)
     if price is None:
         return None
-    since, until = (_instant(f"{place}{name}", said.get(name)) for name in ("sale_from", "sale_until"))
+    since, until = (instant(f"{place}{name}", said.get(name)) for name in ("sale_from", "sale_until"))
     if since is not None and until is not None and until <= since:
         raise _wrong(f"{place}sale_until", "a time after sale_from", said.get("sale_until"))
     return Sale(price, since, until)
 
 
-def _instant(field: str, value: object) -> int | None:
+def instant(field: str, value: object) -> int | None:
     """A time with its offset as UTC milliseconds; without one it is UTC."""
     if value in (None, ""):
         return None

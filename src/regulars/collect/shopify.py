@@ -45,6 +45,7 @@ class Shopify(ShopSystem):
         *_ORDERS, "refunds/create", *_CUSTOMERS, "carts/create", "carts/update", "checkouts/create", "checkouts/update",
     )  # fmt: skip
     product_topics = ("products/create", "products/update", "products/delete")
+    stock_topics = ("inventory_levels/update", "inventory_levels/connect", "inventory_levels/disconnect")
     privacy_topics = ("customers/data_request", "customers/redact", "shop/redact")
 
     def head(self, headers: Headers, body: bytes) -> Head:
@@ -77,6 +78,17 @@ class Shopify(ShopSystem):
         if head.topic == "products/delete":
             return [present(id=identifier, active=False, updated_at=utc(head.at, "X-Shopify-Triggered-At"))]
         return [_product(identifier, head, body)]
+
+    def level(self, head: Head, body: Fields) -> dict[str, Any]:
+        """How many can be sold at one location; where nothing is counted there (any more), nobody knows."""
+        counted = head.topic != "inventory_levels/disconnect"
+        when = utc(body.held.get("updated_at"), "updated_at") or utc(head.at, "X-Shopify-Triggered-At")
+        return {
+            "stock_id": needed(body, "inventory_item_id"),
+            "store": needed(body, "location_id"),
+            "stock": body.number("available") if counted else None,
+            "updated_at": when,
+        }
 
     def privacy(self, head: Head, body: Fields) -> Privacy:
         """The three topics that every app must answer."""
@@ -277,7 +289,12 @@ def _product(identifier: str, head: Head, body: Fields) -> dict[str, Any]:
         attributes = {name: value for name, value in options.items() if value not in (None, "Default Title")}
         counted = one.held.get("inventory_management") is not None or "inventory_management" not in one.held
         stock = whole(one, "inventory_quantity") if counted else None
-        variants.append(present(sku=sku, price=one.text("price"), stock=stock, attributes=attributes or None))
+        variants.append(
+            present(
+                sku=sku, price=one.text("price"), stock=stock, attributes=attributes or None,
+                stock_id=one.text("inventory_item_id"),
+            )
+        )  # fmt: skip
     prices = [(amount, one["price"]) for one in variants if (amount := minor(one.get("price"), "KWD", "price"))]
     stocks = [one["stock"] for one in variants if "stock" in one]
     path = body.table("category").text("full_name") or body.text("product_type")

@@ -90,6 +90,7 @@ class ShopSystem:
     encoding: Literal["base64", "hex"] = "base64"
     topics: tuple[str, ...] = ()
     product_topics: tuple[str, ...] = ()
+    stock_topics: tuple[str, ...] = ()
     privacy_topics: tuple[str, ...] = ()
 
     def head(self, headers: Headers, body: bytes) -> Head:
@@ -106,6 +107,10 @@ class ShopSystem:
 
     def rows(self, head: Head, body: Fields) -> list[dict[str, Any]]:
         """The rows of the catalogue that a products topic tells. Raises Wrong."""
+        raise NotImplementedError
+
+    def level(self, head: Head, body: Fields) -> dict[str, Any]:
+        """The level of stock that a stock topic tells, as a row of `catalog.stock`. Raises Wrong."""
         raise NotImplementedError
 
     def privacy(self, head: Head, body: Fields) -> Privacy:

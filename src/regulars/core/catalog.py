@@ -36,6 +36,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stock: int | None = None  # None: unknown
     stores: dict[str, int] = {}  # stock by store, where stores are told
     sale: Sale | None = None
+    stock_id: str = ""  # what the shop system counts its stock under, where that is no SKU
 
 
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,3 +75,18 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         if known:
             return any(s > 0 for s in known)
         return None if self.stock is None else self.stock > 0
+
+
+def codes_of(item: CatalogItem) -> dict[str, str]:
+    """What a level of stock may name the item by, with the SKU of the variant that is meant; "" is the item itself.
+
+    >>> codes_of(CatalogItem(id="K", variants=(Variant(sku="K-R", stock_id="77"),)))
+    {'sku:K-R': 'K-R', 'stock:77': 'K-R'}
+    """
+    own = item.attributes.get("sku")
+    found = {f"sku:{own}": ""} if isinstance(own, str | int) and not isinstance(own, bool) and own != "" else {}
+    for variant in item.variants:
+        found[f"sku:{variant.sku}"] = variant.sku
+        if variant.stock_id:
+            found[f"stock:{variant.stock_id}"] = variant.sku
+    return found

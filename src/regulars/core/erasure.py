@@ -47,6 +47,8 @@ TABLES: dict[str, tuple[Removal, str]] = {
     "unlearned": ("rows", "hashes of the identifiers, until no model holds anything of them"),
     "manifest": ("none", "files of the lake"),
     "product": ("none", "the catalogue"),
+    "sku": ("none", "the catalogue"),
+    "stock_told": ("none", "the catalogue"),
     "user": ("none", "people of the console, who are not customers"),
     "access": ("rows", "whom the entry speaks of"),
     "confirmed": ("none", "ids of confirmation links"),

@@ -102,6 +102,10 @@ MANIFEST = _table(
     "kind day bucket",
 )
 PRODUCT = _table("product", "id:text updated:int category:text data:blob", 1, "updated")
+#: Which products and variants a code of codes_of means: msgpack of [[product, SKU of the variant], ...].
+SKU = _table("sku", "code:text places:blob")
+#: As of when the level of stock in a store was told last, where that was said; ms.
+STOCK_TOLD = _table("stock_told", "product:text sku:text store:text time:int", 3)
 USER = _table("user", "name:text role:text password:text language:text")
 ACCESS = _table("access", "offset:int time:int user:text action:text subject:text")
 #: Confirmation links that were used, until they would have expired anyway.
@@ -120,7 +124,7 @@ TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
-    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT, VISITED, UNLEARNED,
+    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT, VISITED, UNLEARNED, SKU, STOCK_TOLD,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -101,7 +101,9 @@ class Intake:
     def _take_products(self, records: list[Record], changes: Changes) -> None:
         if not records:
             return
-        for failure in upsert(records, self._state, changes, currency=self.engine.definitions.shop.currency):
+        shop = self.engine.definitions
+        stores = {one.id: one.webhook.stores for one in shop.sources if one.webhook is not None}
+        for failure in upsert(records, self._state, changes, currency=shop.shop.currency, stores=stores):
             if failure.route != STOCK or not self._waits(failure, changes):
                 _keep_failed(failure, changes)
                 changes.add("failed", self.engine.calendar.day(failure.received_at), failure.reason, 1)

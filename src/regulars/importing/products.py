@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from regulars.catalog import parse
-from regulars.catalog.columns import ALIASES
+from regulars.catalog.columns import ALIASES, field_of
 from regulars.catalog.merchant import COLUMNS as MERCHANT
 from regulars.catalog.merchant import product_of
 from regulars.catalog.stock import COLUMNS as STOCK
 from regulars.catalog.stock import parse_level
+from regulars.collect.files.cells import moment
 from regulars.collect.files.kind import About, BadRow, Call, FileKind, Rows
 from regulars.core.errors import Rejected
 
@@ -38,15 +40,25 @@ def merchant(rows: Rows, about: About) -> Iterator[Call | BadRow]:
 
 
 def stock(rows: Rows, about: About) -> Iterator[Call | BadRow]:
-    """One level a row."""
+    """One level a row; a time without its offset is the shop's."""
+    zone = ZoneInfo(about.time_zone)
     for line, row in rows:
         try:
-            level = parse_level(_named(row, about))
+            named = _named(row, about)
+            when = {name: moment("updated_at", value, zone) for name, value in named.items() if _says_when(name)}
+            level = parse_level(named | when)
         except Rejected as error:
             yield BadRow(line, error.field, error.expected, error.got, ((line, row),))
         else:
-            said = {"id": level.id, "sku": level.sku, "store": level.store}
+            said = {
+                "id": level.id, "sku": level.sku, "store": level.store, "stock_id": level.stock_id,
+                "updated_at": level.time,
+            }  # fmt: skip
             yield Call(line, 1, {**{k: v for k, v in said.items() if v}, "stock": level.stock})
+
+
+def _says_when(column: str) -> bool:
+    return field_of(column, STOCK) == "updated_at"
 
 
 def _named(row: object, about: About) -> dict[str, Any]:
@@ -135,7 +147,7 @@ KINDS = (
     ),
     FileKind(
         name="stock", title="levels of stock, of a product, a variant, in a store", example="stock.csv",
-        event="stock", noun="levels", columns=STOCK, needs=("id", "stock"), calls=stock, into="stock",
+        event="stock", noun="levels", columns=STOCK, needs=("id|sku|stock_id", "stock"), calls=stock, into="stock",
         keeps_others=False,
     ),
 )  # fmt: skip

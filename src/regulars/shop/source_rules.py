@@ -9,6 +9,7 @@ from regulars.shop.mistake import listed, nearest
 
 #: The last place of a source among those that tell of an order.
 WORST = 39
+_LONGEST_STORE = 200
 
 
 def check_policies(draft: Draft) -> None:
@@ -49,6 +50,10 @@ def _check_webhook(draft: Draft, source: Source, webhook: Webhook) -> None:
             "the secret itself never stands in the folder"
         )
         draft.report("sources", source.id, "webhook.secret", message)
+    for place, store in webhook.stores.items():
+        if not place or not 0 < len(store) <= _LONGEST_STORE:
+            message = f"{place!r}: expected the name of a store, at most {_LONGEST_STORE} characters"
+            draft.report("sources", source.id, "webhook.stores", message)
     kinds = {one.id for one in draft.identity.types}
     if webhook.customer_type not in kinds:
         message = f"unknown type {webhook.customer_type!r}; known are {listed(kinds)}"

@@ -35,6 +35,13 @@ def test_a_browser_is_no_partner() -> None:
     assert 'kind = "server"' in said
 
 
+def test_a_place_of_stock_has_a_name() -> None:
+    online = '[sources.online]\nkind = "server"\n[sources.online.webhook]\nshop = "shopify"\nsecret = "env:S"\n'
+    assert mistakes(online + 'stores = {"24826418" = "Graz"}\n') == []
+    (said,) = mistakes(online + 'stores = {"24826418" = ""}\n')
+    assert "sources.online.webhook.stores: '24826418': expected the name of a store" in said
+
+
 def test_purposes_of_a_source_exist() -> None:
     crm = f'[sources.crm]\nkind = "server"\nkey_sha256 = "{KEY}"\npurposes = ["analytics", "contract"]\n'
     assert mistakes(crm) == []

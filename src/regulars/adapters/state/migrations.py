@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from regulars.core.catalog import CatalogItem, codes_of
 from regulars.core.definitions import identity_of_lists
 from regulars.core.errors import Misconfigured
 from regulars.core.mend import cause_of
@@ -105,6 +106,20 @@ def _visits(_connection: sqlite3.Connection) -> None:
     """11 -> 12: tables for visits that models learn from (`visited`, `unlearned`, made empty)."""
 
 
+def _codes_of_products(connection: sqlite3.Connection) -> None:
+    """12 -> 13: products and variants are found by their SKU (`sku`), for levels of stock that name nothing else."""
+    known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "product" not in known or "sku" in known:
+        return
+    places: dict[str, list[tuple[str, str]]] = {}
+    for identifier, data in connection.execute("SELECT id, data FROM product ORDER BY id"):
+        for code, sku in codes_of(msgspec.msgpack.decode(data, type=CatalogItem)).items():
+            places.setdefault(code, []).append((identifier, sku))
+    connection.execute("CREATE TABLE sku (code TEXT NOT NULL, places BLOB, PRIMARY KEY (code)) WITHOUT ROWID")
+    rows = [(code, msgspec.msgpack.encode(found)) for code, found in sorted(places.items())]
+    connection.executemany("INSERT INTO sku VALUES (?, ?)", rows)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -118,6 +133,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _clocks,
     _shop_facts,
     _visits,
+    _codes_of_products,
 )
 VERSION = len(STEPS)
 

@@ -9,11 +9,26 @@ import pytest
 
 from regulars.adapters.state.migrations import VERSION
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
+from regulars.catalog import to_row
+from regulars.core.catalog import CatalogItem, Variant
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected, Unavailable
 from regulars.core.mend import cause_of
 from regulars.core.record import unpack_profiles
-from regulars.core.state import ANSWER, CHANGED, DEFINITIONS, FAILED, FOLDED, LINK, META, PART, SCHEMA, Changes
+from regulars.core.state import (
+    ANSWER,
+    CHANGED,
+    DEFINITIONS,
+    FAILED,
+    FOLDED,
+    LINK,
+    META,
+    PART,
+    PRODUCT,
+    SCHEMA,
+    SKU,
+    Changes,
+)
 from regulars.flow.generation import A
 from regulars.flow.members import Moves, members
 from regulars.profile.links import Link
@@ -136,6 +151,26 @@ def test_a_link_of_version_7_has_no_source(tmp_path: Path) -> None:
     connection.close()
     state = SqliteState(path)
     assert Link(*state.select(LINK)[0]).source == ""  # type: ignore[arg-type]  # the columns are the fields
+    state.close()
+
+
+def test_products_of_version_12_are_found_by_their_sku(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    state = SqliteState(path)
+    changes = Changes()
+    for name in ("tee", "shirt"):
+        changes.put(PRODUCT, to_row(CatalogItem(id=name, variants=(Variant(sku="S"), Variant(sku=f"{name}-M"))), 1))
+    state.commit(changes)
+    state.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE sku")
+        connection.execute("DROP TABLE stock_told")
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(12), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    (known,) = state.many(SKU, ["sku:S"]).values()
+    assert msgspec.msgpack.decode(known[1]) == [["shirt", "S"], ["tee", "S"]]  # type: ignore[arg-type]
+    assert sorted(str(row[0]) for row in state.select(SKU)) == ["sku:S", "sku:shirt-M", "sku:tee-M"]
     state.close()
 
 
