@@ -130,6 +130,15 @@ def test_an_acknowledged_event_changes_the_answer_soon(shop: Product) -> None:
     assert waited < 5  # on a busy machine; the benchmark measures it
 
 
+def test_a_discovery_knows_the_visits_before_this_one(shop: Product) -> None:
+    visit(shop, "eva", ["stove"], time.time() - 3 * 3600)
+    visit(shop, "eva", ["tent"])
+    until(lambda: "mat" in row(shop, "eva"))
+    assert "stove" not in row(shop, "eva"), "looked at three hours ago, and no discovery any more"
+    visit(shop, "flo", ["tent"])
+    until(lambda: "stove" in row(shop, "flo"))  # to somebody else it is one
+
+
 def test_without_consent_nothing_of_the_visit_is_used(shop: Product) -> None:
     visit(shop, "cy", ["tent"], agrees=False)
     shop.wait_folded()

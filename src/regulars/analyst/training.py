@@ -14,7 +14,8 @@ from regulars.core.state import SEALED
 from regulars.flow.models import current, point, prune, recommend_folder, versions, writing
 from regulars.recommend.evaluation import Evaluation
 from regulars.recommend.interactions import Catalogue, Int32, Interactions
-from regulars.recommend.sessions.data import Sessions
+from regulars.recommend.material import Looks
+from regulars.recommend.sessions.data import Kind, Sessions
 from regulars.recommend.sessions.questions import baselines, evaluate_next, next_items, share_of_sessions
 from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served, browsed
 from regulars.recommend.store import forget, save
@@ -43,10 +44,11 @@ def _train(work: Workbench) -> dict[str, Any]:
             "there is nothing to learn from: no order and no visit to two products of anybody who agrees; import "
             "orders, or let visits come in"
         )
+    goods, looks = read_goods(work), looks_of(sessions)
     trained = (
-        train(interactions, catalogue, Settings(), goods=read_goods(work))
+        train(interactions, catalogue, Settings(), goods=goods, looks=looks)
         if len(interactions)
-        else without_lines(catalogue)
+        else without_lines(catalogue, goods=goods, looks=looks)
     )
     if len(sessions):
         trained = _with_sessions(trained, sessions, len(catalogue))
@@ -104,6 +106,12 @@ def _with_sessions(trained: TrainedSet, sessions: Sessions, items: int) -> Train
             )
     served = Served.fit(sessions, items, neighbours=chosen)
     return msgspec.structs.replace(trained, sessions=served, visits_evaluation=evaluation)
+
+
+def looks_of(sessions: Sessions) -> Looks | None:
+    """What was looked at in the same visits; None where nothing was."""
+    looked = sessions.kind == Kind.VIEW
+    return Looks(sessions.of_event[looked].astype(np.int32), sessions.item[looked]) if looked.any() else None
 
 
 class _Joined(NamedTuple):

@@ -192,7 +192,8 @@ def _hidden(
     find = catalogue.position.get if goods is None else goods.place
     names = [*shown, *shopper.basket]
     if not place.review:
-        names += [*shopper.viewed, *shopper.session, *(str(one[0]) for one in shopper.purchases if one[2] > 0)]
+        names += [*shopper.viewed, *shopper.session, *shopper.seen, *(one[0] for one in shopper.left)]
+        names += [str(one[0]) for one in shopper.purchases if one[2] > 0]
     return {at for one in names if (at := find(one)) is not None}
 
 

@@ -156,8 +156,8 @@ class OnDecide:
         hot.paces = None
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         hot.moment = self._moments.at(now, call.context.get("station"))
-        begun = self.visits.of(who.keys, now) if recommends and customer.personal else ()
-        visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun)
+        begun, seen = self.visits.both(who.keys, now) if recommends and customer.personal else ((), ())
+        visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun, seen)
         answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
         if not record:
@@ -279,7 +279,7 @@ class OnDecide:
                 viewed, added = _products_in(visit.events)
                 left = self.left.of(hot.values) if not hot.restricted else []
                 session = [*visit.begun, *(step[3] for event in visit.events for step in steps_of(event))]
-                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left, session)
+                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left, session, visit.seen)
                 moment = self._moment(facts, customer, visit, decided.seed)
             row = self._rows.of(
                 placement,
@@ -402,6 +402,7 @@ class _Visit(NamedTuple):
     events: Sequence[Event] = ()
     store: str = ""
     begun: Sequence[str] = ()  # products of the running visit, as far as it is folded
+    seen: Sequence[str] = ()  # those of earlier visits that are held
 
 
 def _text(said: object) -> str:

@@ -163,7 +163,8 @@ class ItemRows:
 
     def _of(self, asked: Asked, shopper: Shopper, *, allowed: bool, shown: Collection[str]) -> ItemRow:
         known = shopper.purchases or shopper.basket or shopper.viewed or shopper.left or shopper.session
-        if allowed and known:
+        only_new = bool(shopper.seen) and not asked.placement.review
+        if allowed and (known or only_new):
             return self._row(asked, shopper, shown, allowed=True)
         # Of whom nothing is known, or nothing may be used, not even the basket: they all get the same row.
         if not allowed:
@@ -235,6 +236,7 @@ def shopper_of(
     viewed: Sequence[str],
     left: Sequence[tuple[str, str, float]] = (),
     session: Sequence[str] = (),
+    seen: Sequence[str] = (),
 ) -> Shopper:
     """The shopper of a PURCHASES part; `left` is what `flow.left` finds in the traits."""
     return Shopper(
@@ -243,4 +245,5 @@ def shopper_of(
         viewed=tuple(viewed),
         left=left,
         session=tuple(session),
+        seen=tuple(seen),
     )

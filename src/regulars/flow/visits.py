@@ -188,18 +188,23 @@ class Visits:
 
     def of(self, subjects: Iterable[str], now: int) -> list[str]:
         """The products of the running visit of whoever has these subjects, the oldest first."""
+        return self.both(subjects, now)[0]
+
+    def both(self, subjects: Iterable[str], now: int) -> tuple[list[str], list[str]]:
+        """The running visit of whoever has these subjects, and what is held of visits before it; the oldest first."""
         found: list[tuple[int, str]] = []
         for subject in subjects:
             found += self._running.get(owner_key(subject), ())
         if not found:
-            return []
+            return [], []
         found.sort(key=lambda one: one[0])
         latest = now
         begin = len(found)
         while begin and latest - found[begin - 1][0] <= GAP_MS:
             begin -= 1
             latest = found[begin][0]
-        return [product for _, product in found[max(begin, len(found) - MOST_STEPS) :]]
+        products = [product for _, product in found]
+        return products[max(begin, len(found) - MOST_STEPS) :], products[:begin]
 
     def delta(self, catalogue: Catalogue, until: int, known: int) -> tuple[int, Delta] | None:
         """What changed for models that were learned up to log offset `until`; None where that is version `known`."""

@@ -73,6 +73,7 @@ class Shopper(msgspec.Struct, frozen=True):
     viewed: Sequence[str] = ()
     left: Sequence[tuple[str, str, float]] = ()
     session: Sequence[str] = ()  # products of the running visit, the oldest first; some of them again
+    seen: Sequence[str] = ()  # products of earlier visits; they name nothing, and are no discovery
 
 
 class Scored(msgspec.Struct, frozen=True, eq=False):

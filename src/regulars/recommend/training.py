@@ -106,8 +106,17 @@ def _blended(interactions: Interactions, catalogue: Catalogue, settings: Setting
     return trained, lines
 
 
-def without_lines(catalogue: Catalogue, settings: Settings = Settings()) -> TrainedSet:
-    """The set of a shop without an order yet: nothing is popular, and the starting weights serve."""
+def without_lines(
+    catalogue: Catalogue,
+    settings: Settings = Settings(),
+    *,
+    goods: Mapping[str, Good] | None = None,
+    looks: Looks | None = None,
+) -> TrainedSet:
+    """The set of a shop without an order yet: nothing is popular, and the starting weights serve.
+
+    What needs no order answers: what is said of products, and what is looked at in the same visits.
+    """
     none = np.empty(0, np.int32)
     lines = Interactions(
         person=none, item=none, basket=none, day=none, quantity=none, unit_price=np.empty(0, np.int64)
@@ -120,6 +129,7 @@ def without_lines(catalogue: Catalogue, settings: Settings = Settings()) -> Trai
         last_day=0,
         lines=0,
         learned_from=0,
+        more=fit_all(Material(lines, Assortment.of(catalogue, goods or {}), looks)),
     )
 
 

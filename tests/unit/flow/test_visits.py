@@ -29,6 +29,21 @@ def test_a_running_visit_ends_with_a_pause(tmp_path: Path) -> None:
     assert visits.of([ANA, "anonymous_id:x"], GAP_MS + 6_000) == ["tent", "mat", "pen"]
 
 
+def test_visits_before_the_running_one_are_told_apart_from_it(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    put(state, 5, (ANA, 1_000, "pen"), (ANA, 2_000, "ink"), (ANA, GAP_MS + 3_000, "tent"), (BO, 3_000, "mat"))
+    visits = Visits(state)
+    visits.follow()
+    assert visits.both([ANA], GAP_MS + 4_000) == (["tent"], ["pen", "ink"])
+    assert visits.both([ANA], 5 * GAP_MS) == ([], ["pen", "ink", "tent"])
+    assert visits.both(["user_id:nobody"], 5_000) == ([], [])
+    changes = Changes()
+    unlearn(state, changes, [ANA], offset=6)
+    state.commit(changes)
+    visits.follow()
+    assert visits.both([ANA], 5_000) == ([], []), "what may not be used any more is no memory either"
+
+
 def test_a_delta_holds_what_came_after_the_training_of_products_that_models_know() -> None:
     steps: list[Step] = [
         (1, 10, 0, "tent"), (2, 11, 0, "pen"), (1, 12, 1, "mat"), (1, 13, 0, "new"), (1, 20 + GAP_MS, 0, "pen"),

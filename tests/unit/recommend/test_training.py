@@ -3,8 +3,10 @@ import pytest
 
 from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Interactions
+from regulars.recommend.material import Looks
 from regulars.recommend.model import Shopper
-from regulars.recommend.training import Settings, train
+from regulars.recommend.training import Settings, train, without_lines
+from tests.unit.recommend import outfitter
 from tests.unit.recommend.shops import CATALOGUE, grocer, lines_of
 
 
@@ -69,3 +71,18 @@ def test_columns_of_different_length_are_refused() -> None:
     columns = {name: getattr(lines, name) for name in lines.__struct_fields__} | {"day": np.asarray([3], np.int32)}
     with pytest.raises(Rejected, match="differ in length"):
         Interactions(**columns)
+
+
+def test_a_shop_without_orders_still_knows_what_is_said_and_what_is_looked_at_together() -> None:
+    place = outfitter.CATALOGUE.position
+    seen = [place[one] for pair in [("camera_a", "camera_b")] * 20 + [("tripod", "socks")] * 40 for one in pair]
+    looks = Looks(np.repeat(np.arange(60, dtype=np.int32), 2), np.asarray(seen, np.int32))
+    trained = without_lines(outfitter.CATALOGUE, goods=outfitter.GOODS, looks=looks)
+    named = {
+        name: [one.item for one in model.recommend(Shopper(viewed=["camera_a"]), n=1, day=outfitter.TODAY)]
+        for name, model in trained.more.items()
+    }
+    assert named["alternatives"] == ["camera_b"]
+    assert named["similar"] == ["camera_b"]
+    assert named["guides"] == ["which_camera"]
+    assert named["new_arrivals"] == ["lens_new"]
