@@ -46,6 +46,8 @@ def told_events(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
         if draw(st.booleans()):
             item = draw(st.sampled_from(["p1", "p2"]))
             properties["products"] = [{"product_id": item, "quantity": draw(st.integers(1, 3)), "price": 2.5}]
+        if name == NAMES[1] and "products" in properties and draw(st.booleans()):
+            properties["one_by_one"] = True
         if name == NAMES[2] and draw(st.booleans()):
             properties["refund_id"] = draw(st.sampled_from(["r1", "r2"]))
         call = {
@@ -105,6 +107,29 @@ def test_the_best_source_is_believed_field_by_field() -> None:
     assert found.lines == {"tea": 1}  # this shop says that the till knows best what was scanned
     assert (found.properties["payment_status"], found.properties["note"]) == ("paid", "gift")
     assert "coupon" not in found.properties  # anybody can say anything with a browser's key
+
+
+def line(item: str, quantity: int = 1, **more: Any) -> dict[str, Any]:
+    return {"products": [{"product_id": item, "quantity": quantity, "price": 4, **more}], "one_by_one": True}
+
+
+def test_lines_that_are_listed_one_by_one_are_the_lines_of_the_order() -> None:
+    whole = told("web", NAMES[0], 5, total=20, currency="EUR")
+    lines = [told("web", NAMES[1], 1, **line("tea", 2)), told("web", NAMES[1], 6, **line("cup", variant="red"))]
+    again = [told("web", NAMES[1], 8, **line("tea", 2)), told("web", NAMES[1], 9, **line("cup", variant="blue"))]
+    assert order(lines[0]).total == 800  # all that is known so far
+    for events in ([whole, *lines], [*lines, whole], [lines[1], whole, lines[0]]):
+        found = order(*events, *again)
+        assert (found.total, found.lines) == (2000, {"tea": 2, "cup": 2})
+    shop = told("shop", NAMES[0], 2, total=8, products=TEA)
+    assert order(whole, *lines, shop).lines == {"tea": 2}, "the shop system knows better than a browser"
+    later = told("web", NAMES[1], 9, products=SCANNED)
+    assert order(whole, *lines, later).lines == {"tea": 1}, "all lines told at once, later, take their place"
+
+
+def test_an_order_of_many_single_lines_keeps_them_all() -> None:
+    lines = [told("web", NAMES[1], place, **line(f"p{place}")) for place in range(120)]
+    assert len(order(*lines, told("web", NAMES[0], 300, total=480)).lines) == 120
 
 
 def test_the_latest_word_counts_within_one_source() -> None:

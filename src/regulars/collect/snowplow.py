@@ -136,12 +136,7 @@ class Snowplow:
                 tax=fields.number("tr_tx"), shipping=fields.number("tr_sh"), currency=fields.text("tr_cu"),
             )  # fmt: skip
         elif kind == "ti":
-            call.event = "Order Item Listed"
-            call.properties = present(
-                order_id=fields.text("ti_id"), product_id=fields.text("ti_sk"), name=fields.text("ti_nm"),
-                category=fields.text("ti_ca"), price=fields.number("ti_pr"), quantity=fields.number("ti_qu"),
-                currency=fields.text("ti_cu"),
-            )  # fmt: skip
+            call.event, call.properties = "Order Updated", _line_of_order(fields)
         elif kind == "ue":
             _describe(call, _unpacked(event, "ue_pr", "ue_px"), contexts)
         else:
@@ -159,6 +154,19 @@ class Snowplow:
                 found.pop(based, None)
                 found[plain] = unpacked
         return found
+
+
+def _line_of_order(fields: Fields) -> dict[str, Any]:
+    """A line of the order that a `tr` tells, before or after; profile.orders puts the lines together."""
+    for name, expected in (("ti_id", "the order's id"), ("ti_sk", "the product's SKU")):
+        if fields.text(name) is None:
+            raise wrong(name, expected, None)
+    line = present(
+        product_id=fields.text("ti_sk"), name=fields.text("ti_nm"), category=fields.text("ti_ca"),
+        price=fields.number("ti_pr"), quantity=fields.number("ti_qu"),
+    )  # fmt: skip
+    order = present(order_id=fields.text("ti_id"), currency=fields.text("ti_cu"))
+    return {**order, "products": [line], "one_by_one": True}
 
 
 def _unpacked(event: dict[str, Any], plain: str, based: str) -> Any:

@@ -254,7 +254,7 @@ def _take_out_orders(leaving: _Leaving, erasure: Erasure, context: Context, chan
 #: What of an order the law asks for: amounts and goods, not people.
 _KEPT = (
     "order_id", "total", "revenue", "value", "subtotal", "tax", "shipping", "discount", "coupon", "currency",
-    "products", "refund_id", "refund", "amount",
+    "products", "one_by_one", "refund_id", "refund", "amount",
 )  # fmt: skip
 
 

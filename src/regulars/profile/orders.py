@@ -4,7 +4,8 @@ The fact keeps the set of its events; what it says is a pure function of that se
 
 - "Order Completed" and "Order Updated" say what was ordered. Of each property the word of the best source counts
   (`profile.best_source`), and of one source the latest, so that an update may send only what changed. The order's
-  time is that of its first "Order Completed" (or "Order Updated" if there is none).
+  time is that of its first "Order Completed" (or "Order Updated" if there is none). Lines may come one by one
+  (`profile.listed_lines`).
 - "Order Refunded" takes back. With `products`, their quantities leave the order, and the money named (`total`,
   `revenue`, `value`, `refund` or `amount`), else price times quantity. With money only, that money. With neither,
   everything. Two refunds with the same `refund_id` are one, and so are refunds of as much money of two sources, one
@@ -27,6 +28,7 @@ from regulars.core.money import LARGEST, exponent
 from regulars.core.state import Row
 from regulars.profile import best_source as best
 from regulars.profile import reading
+from regulars.profile.listed_lines import MOST_LINES, gathered, is_line
 
 COMPLETED, UPDATED, REFUNDED, CANCELLED = ORDER_EVENTS
 MOST_VERSIONS = 50  # of each of the four events, the latest: a bound for a sender that repeats itself without end
@@ -61,7 +63,7 @@ class Order:
         base = [version for version in versions if version.name in (COMPLETED, UPDATED)]
         completed = [version for version in base if version.name == COMPLETED]
         self.time: int | None = min((version.time for version in completed or base), default=None)
-        said = best.said(base)
+        said = best.said(gathered(base))
         self.currency = str(said.get("currency") or currency)
         self.cancelled = any(version.name == CANCELLED for version in versions)
         refunds = _refunds(versions, said, self.currency)
@@ -178,11 +180,17 @@ def apply(
         known.setdefault((version.message_id, version.by), version)
     told = sorted(known.values(), key=lambda version: (version.time, version.message_id, version.by))
     if len(told) > MOST_VERSIONS:
-        kinds: dict[tuple[str, bool], list[Version]] = {}
+        kinds: dict[tuple[str, bool, bool], list[Version]] = {}
         for version in told:
-            kinds.setdefault((version.name, not version.by), []).append(version)
-        told = [v for v in told if any(v is kept for kept in kinds[v.name, not v.by][-MOST_VERSIONS:])]
+            kinds.setdefault(_kind(version), []).append(version)
+        kept = {id(v) for (*_, line), held in kinds.items() for v in held[-(MOST_LINES if line else MOST_VERSIONS) :]}
+        told = [version for version in told if id(version) in kept]
     return Change(old, Order(identifier, tuple(told), currency=currency))
+
+
+def _kind(version: Version) -> tuple[str, bool, bool]:
+    """Of which only the latest are kept: each event's, servers' and browsers', and single lines apart."""
+    return version.name, not version.by, is_line(version.properties)
 
 
 def begins_with(order: Order, events: Iterable[Event], *, trusts: Trusts = _everybody) -> bool:
