@@ -27,6 +27,9 @@ CONSENT = (
     """
 )
 
+#: Of an order that tells nothing of who bought.
+NAMELESS: dict[str, Any] = {"contact_email": None, "phone": None, "note_attributes": []}
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
@@ -204,9 +207,24 @@ def test_redact_erases_with_a_certificate_and_a_request_for_data_is_listed(shop:
     shop.wait_folded()
     answer = shop.http.get("/v1/privacy/access/user_id:70077").json()
     assert any(look["action"] == "asks for access" for look in answer["looked_at"])
-    assert deliver(shop.http, "shopify", "customers/redact", said | {"orders_to_redact": []}, "g3").status_code == 200
+    deliver(shop.http, "shopify", "customers/data_request", said | {"data_request": {"id": 9}}, "g2-again")
+    shop.wait_folded()
+    (wanted,) = (one for one in shop.http.get("/v1/privacy/requests").json() if one["kind"] == "access")
+    assert (wanted["subject"], wanted["due"] - wanted["time"]) == ("user_id:70077", 30 * 86_400_000)
+    assert shop.http.get("/v1/privacy/requests", auth=(LIMITED_KEY, "")).status_code == 403
+    silent = shop.http.post(f"/v1/privacy/requests/{wanted['id']}", json={"note": " "})
+    assert (silent.status_code, silent.json()["field"]) == (422, "note")
+    deliver(
+        shop.http, "shopify", "orders/create", sent.shopify_order(7007, customer=None, email=None, **NAMELESS), "g4"
+    )
+    assert profile(shop, "anonymous_id:order-7007")["traits"]["orders"] == 1
+    assert (
+        deliver(shop.http, "shopify", "customers/redact", said | {"orders_to_redact": [7007]}, "g3").status_code == 200
+    )
     shop.wait_folded()
     assert shop.http.get("/v1/profiles/user_id:70077").status_code == 404
+    assert shop.http.get("/v1/profiles/anonymous_id:order-7007").status_code == 404
+    assert [one for one in shop.http.get("/v1/privacy/requests").json() if one["kind"] == "access"] == []
     newest = shop.http.get("/v1/privacy/erasures").json()[0]["erasure"]
     assert (newest["by"], newest["reason"], newest["known"]) == ("online", "customers/redact", True)
 
@@ -234,3 +252,22 @@ def test_orders_that_disagree_are_told_with_their_money(shop: Product) -> None:
     command = [sys.executable, "-m", "regulars", "report", "orders", str(shop.shop), "--data", str(shop.data)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "online / web: total of 1 orders, 4.90 EUR apart\n  5050: 49.38 EUR / 44.48 EUR" in told
+
+
+def test_a_shop_that_wants_to_be_erased_is_a_task_until_somebody_names_it(shop: Product) -> None:
+    said = {"shop_id": 954889, "shop_domain": "corner.myshopify.example"}
+    for _ in range(2):
+        assert deliver(shop.http, "shopify", "shop/redact", said, "sr1").status_code == 200
+    shop.wait_folded()
+    (wanted,) = (one for one in shop.http.get("/v1/privacy/requests").json() if one["kind"] == "shop_erasure")
+    assert (wanted["source"], wanted["status"], wanted["overdue"]) == ("online", "open", False)
+    place = f"/v1/privacy/requests/{wanted['id']}"
+    refused = shop.http.post(place, json={"note": "left the shop", "confirm": "blog"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "confirm")
+    assert shop.http.post(place, json={"note": "moved to another app", "confirm": "online"}).status_code == 200
+    assert shop.http.post(place, json={"note": "again", "confirm": "online"}).status_code == 422
+    (kept,) = (one for one in shop.http.get("/v1/privacy/requests?status=all").json() if one["id"] == wanted["id"])
+    assert (kept["status"], kept["note"], kept["closed_by"]) == ("closed", "moved to another app", "till")
+    deliver(shop.http, "shopify", "shop/redact", said, "sr1")
+    shop.wait_folded()
+    assert [one["kind"] for one in shop.http.get("/v1/privacy/requests").json()] == []

@@ -20,11 +20,11 @@ from regulars.api.problem import Problem
 from regulars.collect.body import plain
 from regulars.collect.call import UNREADABLE
 from regulars.collect.formats import SHOP_SYSTEMS
-from regulars.collect.webhook import Head, Privacy, ShopSystem, stored
+from regulars.collect.webhook import Head, ShopSystem, stored
 from regulars.collect.wire import Fields, Wrong, decoded
 from regulars.core.definitions import Source, Webhook
 from regulars.core.errors import Unavailable
-from regulars.core.log import ACCESS, COMMAND, EVENTS, PRODUCTS, NewRecord
+from regulars.core.log import COMMAND, EVENTS, PRODUCTS, NewRecord
 from regulars.runtime import Services
 
 #: Bytes of a delivery; orders of many lines are large.
@@ -174,7 +174,9 @@ class WebhookDoor(Route):
         if wish.wish == "erasure":
             said = {"name": "redact", "args": {"identifiers": wish.identifiers, "reason": head.topic}, "by": source}
             return NewRecord(COMMAND, source, "redact", received, msgspec.json.encode(said))
-        return NewRecord(ACCESS, source, "access", received, msgspec.json.encode(_asked(wish, source)))
+        asked = {"id": wish.id, "kind": wish.wish, "identifiers": wish.identifiers}
+        said = {"name": "note_request", "args": asked, "by": source}
+        return NewRecord(COMMAND, source, "note_request", received, msgspec.json.encode(said))
 
     def _told(self, request: Request, done: Done, outcome: int | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -182,10 +184,3 @@ class WebhookDoor(Route):
             return
         self._metrics.events += 1
         done(self.counted(request, _STORED))
-
-
-def _asked(wish: Privacy, source: str) -> dict[str, str]:
-    """What somebody has to do, in the list of those who look at customers."""
-    if wish.wish == "shop_erasure":
-        return {"user": source, "action": "asks to erase the shop", "subject": source}
-    return {"user": source, "action": "asks for access", "subject": wish.identifiers[0]}

@@ -36,6 +36,9 @@ _SAID = {"subscribed": True, "unsubscribed": False, "redacted": False}
 _NOTED = ("regulars_anonymous_id", "_regulars_anonymous_id")
 
 
+_MOST_REDACTED = 1_000
+
+
 class Shopify(ShopSystem):
     """`X-Shopify-…`."""
 
@@ -93,14 +96,19 @@ class Shopify(ShopSystem):
     def privacy(self, head: Head, body: Fields) -> Privacy:
         """The three topics that every app must answer."""
         if head.topic == "shop/redact":
-            return Privacy("shop_erasure")
+            return Privacy("shop_erasure", id=f"shop-{head.delivery}")
         customer = body.table("customer")
         named = [(head.customer_type, customer.text("id")), ("email", customer.text("email"))]
         named.append(("phone", customer.text("phone")))
         identifiers = tuple(f"{kind}:{value}" for kind, value in named if value)
         if not identifiers:
             raise wrong("customer.id", "whom it is about", None)
-        return Privacy("access" if head.topic == "customers/data_request" else "erasure", identifiers)
+        if head.topic == "customers/data_request":
+            asked = body.table("data_request").text("id")
+            return Privacy("access", identifiers, f"request-{asked or head.delivery}")
+        # A guest's order and a refund are of nobody but their order.
+        orders = [one for one in body.listed("orders_to_redact") if isinstance(one, str | int)]
+        return Privacy("erasure", (*identifiers, *(f"anonymous_id:order-{one}" for one in orders[:_MOST_REDACTED])))
 
 
 def _order(head: Head, body: Fields) -> list[Piece]:

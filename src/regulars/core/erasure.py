@@ -47,6 +47,7 @@ TABLES: dict[str, tuple[Removal, str]] = {
     "unlearned": ("rows", "hashes of the identifiers, until no model holds anything of them"),
     "manifest": ("none", "files of the lake"),
     "product": ("none", "the catalogue"),
+    "request": ("fold", "requests of the person that shop systems passed on"),
     "sku": ("none", "the catalogue"),
     "stock_told": ("none", "the catalogue"),
     "user": ("none", "people of the console, who are not customers"),

@@ -108,6 +108,14 @@ SKU = _table("sku", "code:text places:blob")
 STOCK_TOLD = _table("stock_told", "product:text sku:text store:text time:int", 3)
 USER = _table("user", "name:text role:text password:text language:text")
 ACCESS = _table("access", "offset:int time:int user:text action:text subject:text")
+#: Requests of customers that shop systems pass on, until and after staff answered them (flow.request_commands).
+REQUEST = _table(
+    "request",
+    "id:text kind:text source:text subject:text time:int status:text by:text closed:int note:text",
+    1,
+    "status time",
+    "subject",
+)
 #: Confirmation links that were used, until they would have expired anyway.
 CONFIRMED = _table("confirmed", "id:text time:int until:int", 1, "until")
 #: Rows that wait to be taken out of the lake: the record that asked for it, a number, msgpack of core.lake.Drop.
@@ -124,7 +132,7 @@ TABLES: tuple[Table, ...] = (
     META, PART, IDENTIFIER, LINK, CONSENT, REDIRECT, ORDER, MEMBERSHIP, COUNTER, FAILED, DUE, CHANGED, VERDICT, RUN,
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
-    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT, VISITED, UNLEARNED, SKU, STOCK_TOLD,
+    DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT, VISITED, UNLEARNED, SKU, STOCK_TOLD, REQUEST,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -15,6 +15,7 @@ from regulars.flow import (
     linking_commands,
     privacy_commands,
     redact_commands,
+    request_commands,
     resolve_commands,
     rights_commands,
     trust_commands,
@@ -113,6 +114,7 @@ HANDLERS: dict[str, Handler] = {
     **trust_commands.HANDLERS,
     **privacy_commands.HANDLERS,
     **redact_commands.HANDLERS,
+    **request_commands.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

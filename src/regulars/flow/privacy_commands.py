@@ -192,6 +192,8 @@ def _take_out_identity(leaving: _Leaving, state: StateReader, changes: Changes, 
         others |= {str(row[0]), str(row[1])} - leaving.keys
     said = 0
     for key in leaving.keys:
+        for row in state.select(tables.REQUEST, {"subject": key}):
+            changes.delete(tables.REQUEST, str(row[0]))
         for row in state.select(tables.GROUPED, {"member": key}):
             changes.delete(tables.GROUPED, (key, str(row[1])))
         for row in (*state.select(tables.PROPOSAL, {"a": key}), *state.select(tables.PROPOSAL, {"b": key})):

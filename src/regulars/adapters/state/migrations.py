@@ -120,6 +120,10 @@ def _codes_of_products(connection: sqlite3.Connection) -> None:
     connection.executemany("INSERT INTO sku VALUES (?, ?)", rows)
 
 
+def _requests(_connection: sqlite3.Connection) -> None:
+    """13 -> 14: a table for requests that staff answer (`request`, made empty); an older program heeds none."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -134,6 +138,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _shop_facts,
     _visits,
     _codes_of_products,
+    _requests,
 )
 VERSION = len(STEPS)
 

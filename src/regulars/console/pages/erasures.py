@@ -17,6 +17,7 @@ from regulars.core.identifier import subject_of
 from regulars.core.record import profile_name
 from regulars.core.state import ACCESS
 from regulars.runtime import erasures as ledger
+from regulars.runtime.requests import requests
 from regulars.runtime.telling import ASKED_ERASURE
 
 _ASKED = "ask to be erased"  # as the own page logs it
@@ -33,11 +34,34 @@ class Wish(msgspec.Struct, frozen=True):
 
 @get("/console/erasures", guards=[needs("erasures")])
 async def erasures_page(visit: Asked, begun: FromQuery[str] = "") -> Response[str]:
-    """Who asks, and the newest erasures."""
-    asked, found = await asyncio.to_thread(lambda: (_asked(visit), ledger.newest(visit.house.services.state)))
-    return visit.html(
-        "erasures.html", active="erasures", wishes=asked, erasures=found, begun=begun, phases=PHASES, last=DONE
+    """Who asks, what shop systems pass on, and the newest erasures."""
+    return await _page(visit, begun=begun)
+
+
+async def _page(visit: Visit, *, begun: str = "", problem: str = "") -> Response[str]:
+    services = visit.house.services
+    asked, wanted, found = await asyncio.to_thread(
+        lambda: (
+            _asked(visit),
+            requests(services.state, now=services.clock(), only_open=True),
+            ledger.newest(services.state),
+        )
     )
+    return visit.html(
+        "erasures.html", active="erasures", wishes=asked, requests=wanted, erasures=found, begun=begun,
+        problem=problem, phases=PHASES, last=DONE,
+    )  # fmt: skip
+
+
+@post("/console/requests/{wanted:str}", status_code=200, guards=[needs("erasures")])
+async def close(request: Request[Any, Any, Any], visit: Asked, wanted: FromPath[str]) -> Response[Any]:
+    """Note that a request of a shop system was answered, and how."""
+    note, confirm = fields(await visit.form(request), "note", "confirm")
+    try:
+        await carry_out(visit, "close_request", {"id": wanted, "note": note, "confirm": confirm})
+    except Rejected as error:
+        return await _page(visit, problem=str(error))
+    return see("/console/erasures")
 
 
 @get("/console/erasures/{erasure:str}", guards=[needs("erasures")])
@@ -97,4 +121,4 @@ def _rest(erasure: Erasure) -> list[str]:
     return [phase for phase in PHASES[PHASES.index(erasure.phase) :] if phase != DONE]
 
 
-HANDLERS = (erasures_page, certificate_page, erase)
+HANDLERS = (erasures_page, certificate_page, erase, close)
