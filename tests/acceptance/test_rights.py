@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from regulars.cli._main import program
 from regulars.testing import Product
 from tests.acceptance.shop import LIMITED_KEY, SERVER_KEY, WRITE_KEY
 from tests.acceptance.test_access import asked, tell
@@ -63,6 +65,41 @@ def test_what_cannot_be_corrected_is_refused(product: Product, body: dict[str, A
     answer = product.http.post("/v1/privacy/rectify", json=body, auth=SERVER)
     assert answer.status_code in (400, 404)
     assert answer.json()["field"]
+
+
+def test_a_sensitive_fact_is_refused_and_what_others_told_of_it_is_said_to_be_left_out(product: Product) -> None:
+    secret = {"religion": "kept-nowhere", "healthScore": 8}
+    tell(product, {"type": "identify", "userId": "rita", "messageId": "q1", "traits": {"city": "Bern", **secret}})
+    for name in ("religion", "schwangerschaftsWoche", "healthScore"):
+        body = {"identifier": "user_id:rita", "facts": {"city": "Ulm", name: "kept-nowhere"}, "reason": "asked for it"}
+        answer = product.http.post("/v1/privacy/rectify", json=body, auth=SERVER)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+        problem = answer.json()
+        assert (problem["field"], problem["got"]) == (f"facts.{name}", name)
+        assert "is not kept" in problem["detail"]
+        assert "kept-nowhere" not in answer.text
+    product.wait_folded(seconds=30)
+    assert profile(product, "user_id:rita")["facts"] == {"city": "Bern"}
+    assert [one["name"] for one in asked(product, "user_id:rita")["events"]] == ["Identify"]
+    told = product.http.get("/v1/profiles/user_id:rita/origins", auth=SERVER)
+    left = {one["name"]: (one["why"], one["events"], one["sources"]) for one in told.json()["facts_left_out"]}
+    assert left == {"religion": ("faith", 1, ["till"]), "healthScore": ("health", 1, ["till"])}
+    assert "kept-nowhere" not in told.text
+    command = ["explain", str(product.shop), "user_id:rita", "--data", str(product.data)]
+    said = CliRunner().invoke(program, command).output
+    assert "religion is not kept: its name tells of faith" in said
+    assert "kept-nowhere" not in said
+
+
+def test_a_fact_that_a_full_profile_would_not_keep_is_refused(product: Product) -> None:
+    tell(product, {"type": "identify", "userId": "fay", "messageId": "f1",
+                   "traits": {f"fact_{at:02}": at for at in range(40)}})  # fmt: skip
+    body = {"identifier": "user_id:fay", "facts": {"zzz": "x"}, "reason": "asked for it"}
+    answer = product.http.post("/v1/privacy/rectify", json=body, auth=SERVER)
+    assert answer.status_code == 400
+    assert "keeps 40 facts" in answer.json()["detail"]
+    body["facts"] = {"fact_07": 700}
+    assert product.http.post("/v1/privacy/rectify", json=body, auth=SERVER).json()["result"]["facts"]["fact_07"] == 700
 
 
 def test_public_and_limited_keys_change_nothing(product: Product) -> None:

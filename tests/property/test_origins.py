@@ -123,3 +123,22 @@ def test_facts_and_wishes_tell_who_said_them() -> None:
         "zip": ("3000", "", "", "contract"),
     }
     assert found.wishes_left_out == 1
+
+
+def test_facts_that_are_not_kept_for_their_names_are_told_with_the_reason_and_without_the_value() -> None:
+    told = msgspec.structs.replace(
+        event(IDENTIFY, 1, {}, "i1"),
+        source="web",
+        traits={"city": "Bern", "religion": "secret-1", "healthScore": 77077},
+    )
+    corrected = msgspec.structs.replace(
+        event(CORRECTED, 3, {"facts": {"religion": "secret-2", "is_pregnant": None}}, "c1"), source=STAFF
+    )
+    facts: dict[str, list[Any]] = {}
+    learn_facts(facts, [told, corrected], ENGINE.policy.origins, ENGINE.unwanted)
+    found = traced([told, corrected], folded([]), facts)
+    assert [(one.name, one.why, one.events, one.sources) for one in found.facts_left_out] == [
+        ("healthScore", "health", 1, ["web"]),
+        ("religion", "faith", 2, [STAFF, "web"]),
+    ]
+    assert not [one for one in (b"secret", b"77077") if one in msgspec.json.encode(found)]

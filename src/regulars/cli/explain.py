@@ -40,18 +40,26 @@ def command(*, shop: Path, identifier: str | None, language: str, as_json: bool,
         for source in one["sources"]:
             partner = f", partner {source['partner']}" if source["partner"] else ""
             days = _day(source["first"]) + (f" to {_day(source['last'])}" if source["last"] != source["first"] else "")
-            click.echo(f"    {source['source']}{partner}: {source['events']} events, {days}")
+            click.echo(f"    {source['source']}{partner}: {_events(source['events'])}, {days}")
         if one["left_out"]:
-            click.echo(f"    left out as sensitive: something of {one['left_out']} events")
+            click.echo(f"    left out as sensitive: something of {_events(one['left_out'])}")
     for one in told["facts"]:
         said = f", said by {one['origin']}" if one["origin"] else ""
         source = one["source"] or "an event that is not kept any more"
         click.echo(f"  {one['name']} = {_short(one['value'])}  ({_allowed(one['purpose'])})")
         click.echo(f"    {source}{said}, {_day(one['time'])}")
+    for one in told["facts_left_out"]:
+        days = _day(one["first"]) + (f" to {_day(one['last'])}" if one["last"] != one["first"] else "")
+        click.echo(f"  {one['name']} is not kept: its name tells of {one['why']}")
+        click.echo(f"    told by {', '.join(one['sources'])}: {_events(one['events'])}, {days}")
     if told["wishes_left_out"]:
-        click.echo(f"  left out of wishes as sensitive: something of {told['wishes_left_out']} events")
+        click.echo(f"  left out of wishes as sensitive: something of {_events(told['wishes_left_out'])}")
     if not told["complete"]:
         click.echo("not everything could be read; there may be more")
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"
 
 
 def _allowed(purpose: str) -> str:

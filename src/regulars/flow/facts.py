@@ -17,6 +17,8 @@ TELLING = frozenset({IDENTIFY, CORRECTED, PREFERENCE})
 #: So many facts, and so many preferences, are kept for a profile, the first by name: a cut that no order changes.
 MOST_FACTS = 40
 FACT_LENGTH = 500  # characters of one
+#: The fact that a customer asked to be erased, and when: kept however many others there are.
+ASKED_ERASURE = "erasure_requested"
 _NAME_LENGTH = 100
 _LISTED = Detector()  # the words of every shop; those that a shop adds come with `unwanted`
 _LIST_LENGTH = MOST
@@ -132,6 +134,11 @@ def without_unwanted(facts: Facts, unwanted: Callable[[str], bool] | None) -> Fa
     }
 
 
+def cuttable(name: str) -> bool:
+    """Whether a name counts among the facts of which only so many are kept."""
+    return not name.startswith(NAMESPACE) and name != ASKED_ERASURE
+
+
 def _learn_told(facts: Facts, event: Event, unwanted: Callable[[str], bool] | None) -> None:
     """What a correction or a declaration tells: values, or None for what is no longer so."""
     corrects = event.name == CORRECTED
@@ -178,6 +185,6 @@ def _cut(facts: Facts) -> None:
     if len(facts) <= MOST_FACTS:
         return
     names = sorted(facts)
-    for some in ([n for n in names if n.startswith(NAMESPACE)], [n for n in names if not n.startswith(NAMESPACE)]):
+    for some in ([n for n in names if n.startswith(NAMESPACE)], [n for n in names if cuttable(n)]):
         for name in some[MOST_FACTS:]:
             del facts[name]

@@ -10,17 +10,19 @@ from typing import Any
 import msgspec
 
 from regulars.core.definitions import CONTRACT, Trait
-from regulars.core.event import PREFERENCE, Event
+from regulars.core.event import CORRECTED, IDENTIFY, PREFERENCE, Event
 from regulars.core.preferences import NAMESPACE
 from regulars.core.record import Hot, Person
+from regulars.core.sensitive import detector
 from regulars.flow.engine import Engine
-from regulars.flow.facts import left_out
+from regulars.flow.facts import left_out, tells_sensitive
 from regulars.profile.fold import Fold, Parts
 from regulars.profile.orders import Change, Order
 from regulars.understand.lifecycle import Lifecycle
 
 #: Kinds whose value one event gives, and the others did not.
 _ONE = frozenset({"first", "last", "max", "days_since"})
+_MOST_NAMES = 100  # of facts that were left out
 
 
 class Origin(msgspec.Struct):
@@ -57,6 +59,17 @@ class FactOrigin(msgspec.Struct):
     purpose: str
 
 
+class FactLeftOut(msgspec.Struct):
+    """A fact that was told and is not kept, for its name tells of something sensitive. Its value is told nowhere."""
+
+    name: str
+    why: str  # the kind of what it tells of: "health", "faith", … or "what the shop lists"
+    events: int  # that told it
+    first: int  # UTC ms
+    last: int
+    sources: list[str]
+
+
 class Origins(msgspec.Struct):
     """Everything that is known of a person, with where it came from. `complete` is False where not all was read."""
 
@@ -64,6 +77,7 @@ class Origins(msgspec.Struct):
     traits: list[TraitOrigins]
     facts: list[FactOrigin]
     wishes_left_out: int
+    facts_left_out: list[FactLeftOut] = []
     complete: bool = True
 
 
@@ -83,6 +97,8 @@ class Tracing:
         self._chosen: dict[int, tuple[int, str]] = {}  # slot of a first or last -> (time, message id) of the event
         self._left_out = [0] * len(definitions.traits)
         self._wishes = 0
+        self._kind = detector(definitions.sensitive).name
+        self._unkept: dict[str, FactLeftOut] = {}
         self._fact_sources: dict[tuple[str, int], str] = {}
         self._wanted = {(fact[1], fact[0]) for fact in person.facts.values()}
 
@@ -94,6 +110,8 @@ class Tracing:
             self._fact_sources[event.message_id, event.time] = event.source
         if event.name == PREFERENCE:
             self._wish(event)
+        elif event.name in (IDENTIFY, CORRECTED):
+            self._facts(event)
         self._note((event.source,), event.time, event.message_id, [event], ())
 
     def order(self, order: Order) -> None:
@@ -112,7 +130,8 @@ class Tracing:
                 value = self._hot.values[slot]
                 traits.append(TraitOrigins(trait.name, title, trait.purpose, value, sources, self._left_out[slot]))
         facts = [self._fact(name, fact) for name, fact in sorted(self._person.facts.items()) if fact[2] is not None]
-        return Origins(profile, traits, facts, self._wishes, complete)
+        unkept = [self._unkept[name] for name in sorted(self._unkept)]
+        return Origins(profile, traits, facts, self._wishes, unkept, complete)
 
     def _note(
         self, sources: tuple[str, ...], time: int, message_id: str, events: list[Event] | tuple[()], orders: Any
@@ -159,6 +178,22 @@ class Tracing:
             left_out(NAMESPACE + name, value, self._engine.unwanted) != value for name, value in said.items()
         ):
             self._wishes += 1
+
+    def _facts(self, event: Event) -> None:
+        """Which facts an event told that are not kept for their names."""
+        told = event.traits if event.name == IDENTIFY else event.properties.get("facts")
+        for name, value in told.items() if isinstance(told, dict) else ():
+            if value is None or not tells_sensitive(name, self._engine.unwanted):
+                continue
+            found = self._unkept.get(name)
+            if found is None:
+                if len(self._unkept) < _MOST_NAMES:
+                    why = self._kind(name)
+                    self._unkept[name] = FactLeftOut(name[:100], why, 1, event.time, event.time, [event.source])
+                continue
+            found.events += 1
+            found.first, found.last = min(found.first, event.time), max(found.last, event.time)
+            found.sources = sorted({*found.sources, event.source})
 
     def _fact(self, name: str, fact: list[Any]) -> FactOrigin:
         source = self._fact_sources.get((fact[1], fact[0]), "")

@@ -11,13 +11,25 @@ from regulars.core.errors import Rejected
 from regulars.core.event import CORRECTED, PREFERENCE, STAFF
 from regulars.core.identifier import parse, usable
 from regulars.core.log import EVENTS, NewRecord
+from regulars.core.sensitive import detector
+from regulars.flow.facts import MOST_FACTS, cuttable, tells_sensitive
 from regulars.runtime.customers import Customers
 from regulars.runtime.services import Services
 
-#: The fact that a customer asked to be erased, and when.
-ASKED_ERASURE = "erasure_requested"
 _MOST = 40  # facts of one correction
 _LENGTH = 500  # characters of a value or a reason
+
+
+class NotKept(Rejected):
+    """A fact whose name tells of something sensitive: nobody was asked whether it may be kept, so nothing keeps it."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(
+            f"a fact named {name!r} tells of {kind} and is not kept; no customer agreed to it. Leave it out, or let a "
+            "trait hold it whose purpose says sensitive = true (consent.toml)",
+            field=f"facts.{name}", expected="a fact that tells of nothing especially protected", got=name,
+        )  # fmt: skip
+        self.name = name
 
 
 async def correct(
@@ -25,7 +37,8 @@ async def correct(
 ) -> int:
     """Put facts of a known customer right, or take them away (None); the offset, once it is folded.
 
-    A correction wins over everything that was told before it, whatever time that spoke of.
+    A correction wins over everything that was told before it, whatever time that spoke of. Raises Rejected for what
+    would not be kept: `NotKept` where a fact's name tells of something sensitive.
     """
     if not facts or len(facts) > _MOST or not all(_is_fact(name, value) for name, value in facts.items()):
         raise Rejected(
@@ -34,7 +47,16 @@ async def correct(
         )  # fmt: skip
     if not reason.strip() or len(reason) > _LENGTH:
         raise Rejected("say why: who asked for it, and how", field="reason", expected="a text", got=repr(reason)[:200])
+    for name, value in facts.items():
+        if value is not None and tells_sensitive(name, customers.engine.unwanted):
+            raise NotKept(name, detector(customers.engine.definitions.sensitive).name(name))
     _, person = customers.records(customers.number(key))
+    held, said = set(filter(cuttable, person.facts)), set(filter(cuttable, facts))
+    if not said <= held and len(held | said) > MOST_FACTS:
+        raise Rejected(
+            f"a profile keeps {MOST_FACTS} facts, and this one has {len(held)}; put one of them right instead",
+            field="facts", expected="facts that are known already", got=", ".join(sorted(said - held))[:200],
+        )  # fmt: skip
     told = [person.facts[name][0] for name in facts if name in person.facts]
     time = max([services.clock(), *(earlier + 1 for earlier in told)])
     properties = {"facts": dict(facts), "by": by, "reason": reason}

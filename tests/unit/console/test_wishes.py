@@ -54,6 +54,7 @@ def test_staff_note_wishes_restrict_and_correct_with_a_reason_under_their_name(o
         {"do": "restrict", "restricted": "maybe", "reason": "x"},
         {"do": "rectify", "fact": "pref.channel", "value": "post", "reason": "x"},
         {"do": "rectify", "fact": "city", "value": "Bern", "reason": " "},
+        {"do": "rectify", "fact": "religion", "value": "none", "reason": "x"},
     ],
 )
 def test_a_form_without_reason_or_with_a_wrong_answer_changes_nothing(corner: Corner, fields: dict[str, str]) -> None:

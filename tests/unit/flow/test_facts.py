@@ -3,7 +3,7 @@
 from itertools import permutations
 
 from regulars.core.event import IDENTIFY, Event
-from regulars.flow.facts import FACT_LENGTH, MOST_FACTS, Facts, join_facts, learn_facts
+from regulars.flow.facts import ASKED_ERASURE, FACT_LENGTH, MOST_FACTS, Facts, join_facts, learn_facts
 
 
 def identify(time: int, **traits: object) -> Event:
@@ -30,6 +30,9 @@ def test_more_facts_than_are_kept_are_cut_the_same_whatever_came_first() -> None
     facts = learned(*said)
     assert facts == learned(*reversed(said))
     assert sorted(facts) == [f"fact{n:03}" for n in range(MOST_FACTS)]
+    learn_facts(facts, [identify(999, **{ASKED_ERASURE: "2026-01-01", "a": 1, "b": 2})])
+    assert facts[ASKED_ERASURE][2] == "2026-01-01"
+    assert len(facts) == MOST_FACTS + 1
 
 
 def test_joining_two_profiles_is_learning_from_both() -> None:

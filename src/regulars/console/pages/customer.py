@@ -23,9 +23,8 @@ from regulars.core.identifier import subject_of
 from regulars.core.preferences import Interest
 from regulars.core.record import Hot, Person, profile_name
 from regulars.core.state import ORDER
-from regulars.flow.facts import without_preferences
+from regulars.flow.facts import ASKED_ERASURE, without_preferences
 from regulars.flow.groups import House, houses, written
-from regulars.runtime.telling import ASKED_ERASURE
 
 _MOST_ORDERS = 1_000
 _SHOWN_ORDERS = 6

@@ -30,12 +30,12 @@ from regulars.core.log import ACCESS, NewRecord
 from regulars.core.preferences import Interest
 from regulars.core.record import profile_name
 from regulars.core.state import ORDER
-from regulars.flow.facts import preferences_of, without_preferences
+from regulars.flow.facts import ASKED_ERASURE, preferences_of, without_preferences
 from regulars.runtime.access import Access, as_json
 from regulars.runtime.confirmations import OWN_PAGE, Confirmation, InvalidLink, LinkSigner, new_id
 from regulars.runtime.consents import Asked, asked
 from regulars.runtime.preferences import checked
-from regulars.runtime.telling import ASKED_ERASURE, correct, prefer
+from regulars.runtime.telling import correct, prefer
 
 _ORDERS, _EVENTS, _INTERESTS, _DECISIONS = 5, 8, 6, 6
 _STATUS = {"broken": 404, "expired": 410, "unknown": 404, "used": 410}

@@ -14,7 +14,7 @@ from regulars.core.identifier import subject_of
 from regulars.core.record import profile_name
 from regulars.flow.facts import preferences_of
 from regulars.runtime.preferences import checked
-from regulars.runtime.telling import correct, prefer
+from regulars.runtime.telling import NotKept, correct, prefer
 
 _LENGTH = 500  # characters of a reason
 
@@ -59,9 +59,12 @@ async def _rectify(visit: Visit, number: int, data: dict[str, str], reason: str)
     if not visit.may("identifiers"):
         raise Missing
     house = visit.house
-    await correct(
-        house.services, house.customers, _key(visit, number), {fact: value or None}, by=visit.name, reason=reason
-    )
+    try:
+        await correct(
+            house.services, house.customers, _key(visit, number), {fact: value or None}, by=visit.name, reason=reason
+        )
+    except NotKept as error:
+        raise Rejected(visit.words("noted.not_kept", fact=error.name), field=error.field) from None
 
 
 def _key(visit: Visit, number: int) -> str:
