@@ -1,6 +1,8 @@
 """One call gives a person everything that the shop knows: for programs, for reading, and as a file."""
 
+import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from click.testing import CliRunner
 
 from regulars.cli._main import program
 from regulars.testing import Product
-from tests.acceptance.shop import LIMITED_KEY, SERVER_KEY, WRITE_KEY
+from tests.acceptance.shop import FILES, LIMITED_KEY, SERVER_KEY, WRITE_KEY, make_shop
 
 pytestmark = pytest.mark.acceptance
 SERVER = (SERVER_KEY, "")
@@ -51,7 +53,7 @@ def test_everything_about_a_person_and_nothing_about_another(product: Product) -
     assert {one["name"]: one["value"] for one in found["facts"]} == {"name": "Ana", "city": "Bern"}
     assert found["consent_history"][0]["evidence"]["text_version"] == "7"
     views = next(one for one in found["traits"] if one["name"] == "views")
-    assert (views["value"], views["inferred"], views["computed_from"]) == (2, True, ["Product Viewed"])
+    assert (views["value"], views["inferred"], views["computed_from"]) == (2, True, ["Artikel angesehen"])
     assert [(one["order_id"], one["total"]) for one in found["orders"]] == [("o-1", 1250)]
     assert {one["message_id"] for one in found["events"]} == {"a1", "a2", "a3", "a4", "a5"}
     assert "of another" not in str(found)
@@ -126,3 +128,63 @@ def test_the_command_writes_a_file_for_its_owner_alone_and_never_over_another(pr
     assert out.stat().st_mode & 0o077 == 0
     again = CliRunner().invoke(program, command)
     assert "cannot be written" in str(again.exception)
+
+
+#: What a customer must not have to read: names of systems, codes, conditions, braces.
+RAW = re.compile(r"[a-z]+_[a-z]+|[a-z]+[A-Z][a-z]+|&gt;=|&quot;|\{|None|True|False|refused:|partners:")
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_page_speaks_a_customers_words(shop_of_words: Product, language: str) -> None:
+    product, user = shop_of_words, f"wanda-{language}"
+    order = {"order_id": "o-1", "total": 12.5, "currency": "EUR", "products": [{"product_id": "p1", "quantity": 2}]}
+    tell(
+        product,
+        {"type": "identify", "userId": user, "messageId": f"{language}1", "traits": {
+            "firstName": "Wanda", "shoeSize": 38, "loyalty_since": "2020", "newsletter": True, "zip": "1",
+            "email": f"{user}@shop.example"}},
+        {"type": "track", "event": "Consent Updated", "userId": user, "messageId": f"{language}2",
+         "properties": {"purposes": {"analytics": True}, "method": "banner", "text_version": "7"}},
+        {"type": "track", "event": "Product Viewed", "userId": user, "anonymousId": f"a-{language}",
+         "messageId": f"{language}3", "properties": {"product_id": "p1"}},
+        {"type": "track", "event": "Preference Declared", "userId": user, "messageId": f"{language}4",
+         "properties": {"preferences": {"frequency": "weekly"}}},
+        *({"type": "track", "event": "Order Completed", "userId": user, "messageId": f"{language}5{n}",
+           "properties": {**order, "order_id": f"{language}{n}"}} for n in range(2)),
+    )  # fmt: skip
+    body = {"identifier": f"user_id:{user}", "facts": {"zip": None}, "reason": "asked for it"}
+    product.http.post("/v1/privacy/rectify", json=body, auth=SERVER).raise_for_status()
+    tell(product, {"type": "identify", "userId": user, "messageId": f"{language}6", "traits": {"house_number": "7"}},
+         auth=(BRAND_KEY, ""))  # fmt: skip
+    asked(product, f"user_id:{user}")
+    product.wait_folded(seconds=30)
+    answer = product.http.get(
+        f"/v1/privacy/access/user_id:{user}", params={"format": "html", "language": language}, auth=SERVER
+    )
+    text = answer.text[answer.text.index("<main>") :]
+    words = {
+        "de": ("Vorname: Wanda", "Schuhgröße: 38", "Loyalty since: 2020", "Newsletter: ja", "Hausnummer: 7",
+               "aus der Filiale Bern", "Wie oft: jede Woche", "Postleitzahl: entfernt", "Bestellt", "12,50 EUR",
+               "Kundenkonto: wanda-de", "im Banner", "vom Personal notiert", "Stammkunden", "alles gelesen"),
+        "en": ("First name: Wanda", "Shoe size: 38", "Loyalty since: 2020", "Newsletter: yes", "House number: 7",
+               "told by the store Bern", "How often: every week", "Postcode: removed", "Order placed", "12.50 EUR",
+               "User id: wanda-en", "in the banner", "noted by our staff", "Regulars", "read everything"),
+    }[language]  # fmt: skip
+    assert [one for one in words if one not in text] == []
+    assert RAW.findall(re.sub(r"<[^>]+>", " ", text)) == []
+    told = {one["name"]: (one["title"], one["origin"]) for one in asked(product, f"user_id:{user}")["facts"]}
+    assert (told["shoeSize"][0], told["house_number"][1]) == ("Schuhgröße", "store:Bern")
+
+
+BRAND_KEY = "sk_store_of_bern"
+
+
+@pytest.fixture(scope="module")
+def shop_of_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    root = tmp_path_factory.mktemp("words")
+    store = hashlib.sha256(BRAND_KEY.encode()).hexdigest()
+    sources = FILES["sources.toml"] + f'\n[sources.bern]\nkind = "server"\nkey_sha256 = "{store}"\nstore = "Bern"\n'
+    made = make_shop(root / "shop", sources=sources)
+    (made / "facts.toml").write_text('[facts.shoeSize]\ntitle = { de = "Schuhgröße", en = "Shoe size" }\n')
+    with Product(made, root / "data") as product:
+        yield product

@@ -13,6 +13,7 @@ from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
 
 pytestmark = pytest.mark.acceptance
 
+STORE_KEY, BRAND_KEY = "sk_store_of_bern", "sk_brand_regent"
 PARTNER_KEY, NARROW_KEY, STRICT_KEY = "sk_partner_acme", "sk_contract_only", "sk_own_consent"
 
 
@@ -25,6 +26,8 @@ SOURCES = (
     FILES["sources.toml"]
     + _server("acme", PARTNER_KEY, 'partner = "acme"')
     + _server("narrow", NARROW_KEY, "purposes = []")
+    + _server("bern", STORE_KEY, 'store = "Bern"\ntitle = { en = "Bern, Market Square", de = "Bern, Marktplatz" }')
+    + _server("label", BRAND_KEY, 'brand = "Regent"')
     + _server("strict", STRICT_KEY, 'consent = "required"')
 )
 CONSENT = '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n'
@@ -98,6 +101,35 @@ def test_what_a_partner_tells_is_for_that_partner_alone_and_goes_with_the_consen
     )
 
 
+def facts(product: Product, user: str) -> dict[str, tuple[Any, str]]:
+    told = product.http.get(f"/v1/privacy/access/user_id:{user}").raise_for_status().json()["facts"]
+    return {one["name"]: (one["value"], one["origin"]) for one in told}
+
+
+def test_facts_keep_their_origin_and_a_partners_alone_leave_with_its_consent(shop: Product) -> None:
+    agree(shop, "hal", partners=True, partners__acme=True)
+    known = {"type": "identify", "userId": "hal"}
+    send(shop, SERVER_KEY, {**known, "messageId": "h1", "traits": {"city": "Bern"}})
+    send(shop, STORE_KEY, {**known, "messageId": "h2", "traits": {"size": "38"}})
+    send(shop, BRAND_KEY, {**known, "messageId": "h3", "traits": {"colour": "red"}})
+    send(shop, PARTNER_KEY, {**known, "messageId": "h4", "traits": {"hobby": "chess"}}, liked("h5", "hal"))
+    own = {"city": ("Bern", ""), "size": ("38", "store:Bern"), "colour": ("red", "brand:Regent")}
+    assert facts(shop, "hal") == {**own, "hobby": ("chess", "partners:acme")}
+    assert traits(shop, "hal")["partner_likes"] == 1
+    origins_told = shop.http.get("/v1/profiles/user_id:hal/origins").raise_for_status().json()["facts"]
+    assert {one["name"]: one["purpose"] for one in origins_told} == {
+        "city": "contract", "size": "contract", "colour": "contract", "hobby": "partners:acme",
+    }  # fmt: skip
+    assert "Bern, Market Square" in shop.http.get(
+        "/v1/privacy/access/user_id:hal", params={"format": "html", "language": "en"}
+    ).text  # fmt: skip
+    agree(shop, "hal", partners__acme=False)
+    assert facts(shop, "hal") == own
+    assert not traits(shop, "hal").get("partner_likes")
+    agree(shop, "hal", partners__acme=True)  # what was withdrawn does not come back
+    assert (facts(shop, "hal"), traits(shop, "hal")["partner_likes"]) == (own, 0)
+
+
 def test_a_partner_reads_nothing(shop: Product) -> None:
     for path in ("/v1/profiles/user_id:cia", "/v1/privacy/access/user_id:cia"):
         assert shop.http.get(path, auth=(PARTNER_KEY, "")).status_code == 403
@@ -128,8 +160,8 @@ def test_a_trait_tells_its_sources_and_a_partners_go_with_its_consent(shop: Prod
     assert origins(shop, "fay")["likes"]["sources"] == told["likes"]["sources"]
     printed = CliRunner().invoke(program, ["explain", str(shop.shop), "user_id:fay", "--data", str(shop.data)])
     assert printed.exit_code == 0, printed.output
-    assert "likes = 1  (consent to analytics)\n    till: 1 events" in printed.output
-    assert "left out as sensitive: something of 1 events" in printed.output
+    assert "likes = 1  (consent to analytics)\n    till: 1 event," in printed.output
+    assert "left out as sensitive: something of 1 event" in printed.output
     assert "Diabetes" not in printed.output
     assert shop.http.get("/v1/profiles/user_id:fay/origins", auth=(NARROW_KEY, "")).status_code == 403
     assert shop.http.get("/v1/profiles/user_id:fay/origins", auth=None).status_code in (200, 401)

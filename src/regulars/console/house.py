@@ -16,6 +16,7 @@ from regulars.core.state import COUNTER
 from regulars.flow.engine import Engine
 from regulars.runtime import Services
 from regulars.runtime.customers import Customers
+from regulars.runtime.event_names import event_title, own_titles
 from regulars.runtime.tracking import TrackingDesk
 
 HERE = Path(__file__).parent
@@ -42,7 +43,7 @@ class House:
             lstrip_blocks=True,
         )
         self.templates.globals["asset"] = asset
-        self._events = {event.name: event for event in self.definitions.events}
+        self._events = own_titles(self.definitions)
         self._formats: dict[str, Formats] = {}
         self._words = {language: Words(language) for language in LANGUAGES}
 
@@ -70,9 +71,7 @@ class House:
 
     def event_title(self, name: str, language: str) -> str:
         """The shop's title of an event."""
-        found = self._events.get(name)
-        words = self._words[language]
-        return words.of(found.title, name) if found is not None else words.known(f"event.{name}", name)
+        return event_title(self._events, name, language)
 
     def total(self, name: str, key: str = "") -> int:
         """A counter without a day."""

@@ -53,6 +53,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     #: "required": without a yes that the event brings itself it is used for what contract and law ask for, or refused.
     consent: Literal["known", "required"] = "known"
     partner: str = ""  # another company: its events are for the purpose "partners:…" alone
+    brand: str = ""  # of the shop's own: facts that it tells are marked with it
+    store: str = ""  # the same; with both, facts are marked with the store
     webhook: Webhook | None = None  # of a shop system
     #: What it is to orders: where sources disagree the best one's word counts (erp, shop, till, then browsers).
     role: Literal["", "erp", "shop", "till"] = ""
@@ -235,6 +237,13 @@ PREFERENCES = (
     Preference(id=NOT_AGAIN, kind="many", title={"de": "Diese Artikel nicht mehr", "en": "Not these products again"}),
     Preference(id=TOO_CLOSE, kind="many", title={"de": "Kam mir zu nahe", "en": "Felt too close"}),
 )  # fmt: skip
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that a shop's systems tell of customers, and what customers read for its name."""
+
+    id: str
+    title: dict[str, str] = {}
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -524,6 +533,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     offers: tuple[Offer, ...] = ()
     placements: tuple[Placement, ...] = ()
     preferences: tuple[Preference, ...] = PREFERENCES
+    facts: tuple[Fact, ...] = ()
     identity: Identity = Identity()
     linking: Linking = Linking()
     retention: Retention = Retention()

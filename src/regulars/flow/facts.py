@@ -23,10 +23,11 @@ _NAME_LENGTH = 100
 _LISTED = Detector()  # the words of every shop; those that a shop adds come with `unwanted`
 _LIST_LENGTH = MOST
 _ORIGINS = ("customer", "staff", "brand")
+_PARTNERS = "partners:"
 
 #: By name: [time, message id, value, origin]; the origin is missing where a sender told the fact in an identify call.
 Facts = dict[str, list[Any]]
-NO_PARTNERS: Mapping[str, str] = {}
+NO_ORIGINS: Mapping[str, str] = {}
 
 
 #: Wishes that may name what is sensitive: nothing is inferred from leaving it out, and without it it would be shown.
@@ -36,13 +37,13 @@ _REFUSALS = frozenset((NAMESPACE + NOT_AGAIN, NAMESPACE + TOO_CLOSE))
 def learn_facts(
     facts: Facts,
     events: Iterable[Event],
-    partners: Mapping[str, str] = NO_PARTNERS,
+    origins: Mapping[str, str] = NO_ORIGINS,
     unwanted: Callable[[str], bool] | None = None,
 ) -> None:
     """Take in what `events` tell: of each fact the last in (time, message id) stays; None takes it away.
 
-    `partners` says which sources are other companies', and how their facts are marked. Of wishes, no text stays of
-    which `unwanted` says yes; of other facts, none whose name tells of something sensitive.
+    `origins` says how the facts of sources are marked that are a partner's, a brand's or a store's. Of wishes, no text
+    stays of which `unwanted` says yes; of other facts, none whose name tells of something sensitive.
     """
     for event in events:
         if event.name == IDENTIFY:
@@ -50,7 +51,7 @@ def learn_facts(
                 if not _fits(name) or tells_sensitive(name, unwanted):
                     continue
                 if isinstance(value, str | int | float | bool):
-                    origin = [partners[event.source]] if event.source in partners else []
+                    origin = [origins[event.source]] if event.source in origins else []
                     _keep(facts, name, [event.time, event.message_id, _cut_value(value), *origin])
         elif event.name in TELLING:
             _learn_told(facts, event, unwanted)
@@ -76,11 +77,16 @@ def now_known(facts: Facts) -> dict[str, Any]:
 def usable_for(facts: Facts, purpose: str) -> dict[str, Any]:
     """The values that hold and may serve a purpose: what a partner told serves that partner's alone.
 
+    What brands and stores of the shop told is the shop's own.
+
     >>> usable_for({"city": [5, "m1", "Bern"], "zip": [6, "m2", "3000", "partners:acme"]}, "contract")
     {'city': 'Bern'}
     """
-    own = {*_ORIGINS, purpose}
-    return {name: value for name, value in now_known(facts).items() if own.issuperset(facts[name][3:])}
+    return {
+        name: value
+        for name, value in now_known(facts).items()
+        if all(mark == purpose or not mark.startswith(_PARTNERS) for mark in facts[name][3:])
+    }
 
 
 def preferences_of(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from regulars.profile.hearing import Heard, hear
 from regulars.profile.orders import Order
 
 Since = Mapping[str, int]
+#: How the marks of facts begin that a brand or a store of the shop told.
+BRAND, STORE = "brand:", "store:"
 
 
 class Limits(NamedTuple):
@@ -51,7 +53,7 @@ class Policy:
             if one.partner:
                 self.partners[one.partner] = (*self.partners.get(one.partner, ()), source_id)
         #: Source -> what the facts that it tells are marked with.
-        self.origins = {source_id: one.partner for source_id, one in self.limits.items() if one.partner}
+        self.origins = {one.id: mark for one in definitions.sources if (mark := _mark(one))}
         #: Source -> its places among those that tell of orders; the others are as good as a server of the shop.
         self._order_ranks = {one.id: _ranks(one) for one in definitions.sources}
         shown = {placement.purpose for placement in definitions.placements if placement.recommend}
@@ -133,6 +135,15 @@ class Policy:
             return one.purposes
         most = self.lawful.union(own or ())
         return most if one.purposes is None else most & one.purposes
+
+
+def _mark(source: Source) -> str:
+    """Whose the facts of a source are: a partner's purpose, a store, a brand; "" for nobody's in particular."""
+    if source.partner:
+        return f"partners:{source.partner}"
+    if source.store:
+        return STORE + source.store
+    return BRAND + source.brand if source.brand else ""
 
 
 def _ranks(source: Source) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ from regulars.profile.assignment import IdRow, profile_of
 from regulars.runtime.consents import history, standings
 from regulars.runtime.customers import Customers
 from regulars.runtime.decided import in_words
+from regulars.runtime.event_names import event_title, own_titles
+from regulars.runtime.fact_names import FactNames, known
 from regulars.runtime.past import PAGE, PastOf, paged, rows_of
 from regulars.runtime.preferences import declared
 from regulars.runtime.services import Services
@@ -104,6 +106,7 @@ class Access:
                 "restricted": hot.restricted,
             },
         )
+        names = FactNames(definitions, language)
         stored = services.state.select(IDENTIFIER, {"profile": number})
         yield "identifiers", [{"identifier": row[0], "type": parse(str(row[0]))[0], "since": row[2]} for row in stored]
         yield "links", _links(services.state, person.identifiers, definitions.identity)
@@ -112,10 +115,12 @@ class Access:
             [
                 {
                     "name": name,
+                    "title": names(name),
                     "value": fact[2],
                     "time": fact[0],
                     "event": fact[1],
                     "origin": fact[3] if fact[3:] else "",
+                    "said_by": names.origin(fact[3]) if fact[3:] else "",
                 }
                 for name, fact in sorted(without_preferences(person.facts).items())
             ],
@@ -132,23 +137,23 @@ class Access:
         yield "consent_history", [msgspec.to_builtins(one) for one in history(services.state, person.identifiers)]
         yield "traits", self._traits(hot, language)
         yield "segments", self._segments(number, hot, language)
-        yield "retention", self._retention()
+        yield "retention", self._retention(language)
 
     def _traits(self, hot: Hot, language: str) -> list[dict[str, Any]]:
         """Values with what they were computed from; empty while records are built anew by other definitions."""
         definitions = self._customers.engine.definitions
         if hot.version != definitions.record_version:
             return []
-        titles = {event.name: _words(event.title, language, event.name) for event in definitions.events}
+        titles = own_titles(definitions)
         return [
             {
                 "name": trait.name,
-                "title": _words(trait.title, language, trait.name),
+                "title": _words(trait.title, language, known(trait.name, language)),
                 "value": value,
                 "kind": trait.kind,
                 "inferred": True,
                 "purpose": trait.purpose,
-                "computed_from": [titles.get(name, name) for name in trait.events],
+                "computed_from": [event_title(titles, name, language) for name in trait.events],
                 "of": trait.of,
                 "window_days": trait.window_days,
             }
@@ -164,7 +169,7 @@ class Access:
         return [
             {
                 "segment": one.id,
-                "title": _words(one.title, language, one.id),
+                "title": _words(one.title, language, known(one.id, language)),
                 "purpose": one.purpose,
                 "when": one.when,
                 "why": told[one.id],
@@ -173,18 +178,24 @@ class Access:
             if one.id in hot.segments
         ]
 
-    def _retention(self) -> list[dict[str, Any]]:
+    def _retention(self, language: str) -> list[dict[str, Any]]:
         """How long each kind of item is kept, days; None: until the account is erased."""
         definitions = self._customers.engine.definitions
-        found: list[dict[str, Any]] = [
-            {"item": trait.name, "kind": "trait", "days": trait.window_days, "purpose": trait.purpose}
-            for trait in definitions.traits
+        titles = own_titles(definitions)
+
+        def one(kind: str, item: str, title: str, days: int | None, purpose: str) -> dict[str, Any]:
+            return {"item": item, "title": title, "kind": kind, "days": days, "purpose": purpose}
+
+        found = [
+            one("trait", t.name, _words(t.title, language, known(t.name, language)), t.window_days, t.purpose)
+            for t in definitions.traits
         ]
-        expiring = {one.id: one.expires_days for one in definitions.purposes}
-        found += [{"item": one, "kind": "consent", "days": days, "purpose": one} for one, days in expiring.items()]
         found += [
-            {"item": one.name, "kind": "event", "days": definitions.retention.days_of(one), "purpose": one.purpose}
-            for one in definitions.events
+            one("consent", p.id, _words(p.title, language, p.id), p.expires_days, p.id) for p in definitions.purposes
+        ]
+        found += [
+            one("event", e.name, event_title(titles, e.name, language), definitions.retention.days_of(e), e.purpose)
+            for e in definitions.events
         ]
         return found
 
@@ -202,13 +213,12 @@ class Access:
 
     def _event(self, event: Event, language: str) -> dict[str, Any]:
         definitions = self._customers.engine.definitions
-        types = {one.name: one for one in definitions.events}
         sources = {one.id: one for one in definitions.sources}
-        known, source = types.get(event.name), sources.get(event.source)
+        source = sources.get(event.source)
         return {
             "time": event.time,
             "name": event.name,
-            "title": _words(known.title, language, event.name) if known else event.name,
+            "title": event_title(own_titles(definitions), event.name, language),
             "source": event.source,
             "source_title": _words(source.title, language, event.source) if source else event.source,
             "message_id": event.message_id,

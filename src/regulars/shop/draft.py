@@ -4,6 +4,7 @@ import msgspec
 
 from regulars.core.definitions import (
     EventType,
+    Fact,
     Goal,
     Identity,
     Linking,
@@ -42,6 +43,7 @@ class Draft(msgspec.Struct):
     sensitive: Sensitive = Sensitive()
     placements: dict[str, Placement] = {}
     preferences: dict[str, Preference] = {}
+    facts: dict[str, Fact] = {}
     mends: dict[str, Mend] = {}
     goals: dict[str, Goal] = {}
     rules: dict[str, Rule] = {}

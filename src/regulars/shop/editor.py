@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.definitions import Linking, Offer, Placement, Purpose, Retention, Segment, Shop, Source, Trait
+from regulars.core.definitions import Fact, Linking, Offer, Placement, Purpose, Retention, Segment, Shop, Source, Trait
 from regulars.core.errors import Rejected
 from regulars.core.mend import Mend
 from regulars.core.merchandising import Rule
@@ -22,6 +22,7 @@ _ENTRIES: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "placements": ("placements", entry_type(Placement, "id")),
     "offers": ("offers", entry_type(Offer, "id")),
     "events": ("events", entry_type(EventEntry)),
+    "facts": ("facts", entry_type(Fact, "id")),
     "mends": ("mends", entry_type(Mend, "id")),
     "rules": ("rules", entry_type(Rule, "id")),
 }

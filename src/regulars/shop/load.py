@@ -11,6 +11,7 @@ from regulars.core.definitions import (
     PREFERENCES,
     Definitions,
     EventType,
+    Fact,
     Goal,
     Identity,
     Linking,
@@ -50,6 +51,7 @@ FILES = {
     "consent.toml": "purposes",
     "placements.toml": "placements",
     "preferences.toml": "preferences",
+    "facts.toml": "facts",
     "mends.toml": "mends",
     "goals.toml": "goals",
     "rules.toml": "rules",
@@ -66,6 +68,7 @@ _KINDS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "purposes": (Purpose, "id"),
     "placements": (Placement, "id"),
     "preferences": (Preference, "id"),
+    "facts": (Fact, "id"),
     "offers": (Offer, "id"),
     "mends": (Mend, "id"),
     "goals": (Goal, "id"),
@@ -250,6 +253,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         offers=tuple(draft.offers.values()),
         placements=tuple(draft.placements.values()),
         preferences=with_built_in(draft.preferences.values()) if "preferences.toml" in files else PREFERENCES,
+        facts=tuple(draft.facts.values()),
         identity=_identity(draft),
         linking=draft.linking,
         retention=draft.retention,
@@ -289,6 +293,7 @@ def _record_version(draft: Draft) -> str:
             *_policies(draft),
             *_order_ranks(draft),
             *_left_out(draft),
+            *_places(draft),
             *_inactive(draft),
         ],
         order="deterministic",
@@ -327,6 +332,12 @@ def _order_ranks(draft: Draft) -> list[Any]:
     """Which source is the best one for what of an order, where the shop says."""
     found = [(s.id, s.role, s.ranks) for s in draft.sources.values() if s.role or s.ranks]
     return [["orders", found]] if found else []
+
+
+def _places(draft: Draft) -> list[Any]:
+    """Which brand or store the facts of a source are marked with."""
+    found = [(s.id, s.brand, s.store) for s in draft.sources.values() if s.brand or s.store]
+    return [["places", found]] if found else []
 
 
 def _left_out(draft: Draft) -> list[Any]:

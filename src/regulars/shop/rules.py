@@ -11,6 +11,7 @@ from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, S
 from regulars.core.event import BUILT_IN_EVENTS
 from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import Draft
+from regulars.shop.fact_rules import check_facts
 from regulars.shop.mend_rules import check_mends
 from regulars.shop.merchandising_rules import check_row, check_rules
 from regulars.shop.mistake import listed, nearest
@@ -75,6 +76,7 @@ def check_draft(draft: Draft) -> None:
     for offer in draft.offers.values():
         _check_offer(draft, offer)
     check_preferences(draft)
+    check_facts(draft)
     check_tracking(draft)
     for placement in draft.placements.values():
         _check_placement(draft, placement)
@@ -83,7 +85,7 @@ def check_draft(draft: Draft) -> None:
 
 def _check_names(draft: Draft) -> None:
     for table, name in draft.places:
-        if table in ("events", "identity", "retention", "signals", "sensitive"):
+        if table in ("events", "facts", "identity", "retention", "signals", "sensitive"):
             continue
         pattern = {"traits": _TRAIT_NAME, "purposes": _PURPOSE}.get(table, _ID)
         if not pattern.fullmatch(name):

@@ -10,6 +10,7 @@ from regulars.shop.mistake import listed, nearest
 #: The last place of a source among those that tell of an order.
 WORST = 39
 _LONGEST_STORE = 200
+_LONGEST_PLACE = 60  # characters of the name of a brand or a store
 
 
 def check_policies(draft: Draft) -> None:
@@ -22,6 +23,7 @@ def check_policies(draft: Draft) -> None:
                 draft.report("sources", source.id, "purposes", message, nearest(purpose, known))
         if source.partner:
             _check_partner(draft, source)
+        _check_place(draft, source)
         if source.webhook is not None:
             _check_webhook(draft, source, source.webhook)
         if source.kind != "server" and (source.role or source.ranks):
@@ -58,6 +60,17 @@ def _check_webhook(draft: Draft, source: Source, webhook: Webhook) -> None:
     if webhook.customer_type not in kinds:
         message = f"unknown type {webhook.customer_type!r}; known are {listed(kinds)}"
         draft.report("sources", source.id, "webhook.customer_type", message, nearest(webhook.customer_type, kinds))
+
+
+def _check_place(draft: Draft, source: Source) -> None:
+    """A brand or a store is the shop's own; another company is a partner, with a consent of its own."""
+    for key, name in (("brand", source.brand), ("store", source.store)):
+        if name and source.partner:
+            message = "a partner is another company, with a consent of its own; say either `partner`, or whose it is"
+            draft.report("sources", source.id, key, message)
+        if name and not (name.isprintable() and name == name.strip() and len(name) <= _LONGEST_PLACE):
+            message = f"expected a short name of at most {_LONGEST_PLACE} characters, got {name[:100]!r}"
+            draft.report("sources", source.id, key, message)
 
 
 def _check_partner(draft: Draft, source: Source) -> None:

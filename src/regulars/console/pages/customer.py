@@ -25,6 +25,7 @@ from regulars.core.record import Hot, Person, profile_name
 from regulars.core.state import ORDER
 from regulars.flow.facts import ASKED_ERASURE, without_preferences
 from regulars.flow.groups import House, houses, written
+from regulars.runtime.fact_names import FactNames
 
 _MOST_ORDERS = 1_000
 _SHOWN_ORDERS = 6
@@ -94,7 +95,7 @@ class Page(msgspec.Struct, frozen=True):
     agreements: list[Agreement]
     statements: list[Statement]
     segments: list[Belonging]
-    facts: list[tuple[str, str]]
+    facts: list[tuple[str, str, str, str]]  # name, title, value, who said it
     restricted: bool
     wishes: list[tuple[Preference, Any]]
     wished: list[tuple[str, str]]  # titles and answers in words
@@ -205,7 +206,7 @@ def _page(visit: Visit, number: int) -> Page:
         agreements=agreements(visit, hot, person),
         statements=said(visit, person),
         segments=_segments(visit, hot, reader) if fits else [],
-        facts=_facts(person) if visit.may("identifiers") else [],
+        facts=_facts(visit, person) if visit.may("identifiers") else [],
         restricted=hot.restricted,
         wishes=wishes(house.definitions.preferences, hot.facts),
         wished=_wished(visit, hot) if visit.may("consent") else [],
@@ -302,15 +303,23 @@ def _wished(visit: Visit, hot: Hot) -> list[tuple[str, str]]:
     return found
 
 
-def _facts(person: Person) -> list[tuple[str, str]]:
+def _facts(visit: Visit, person: Person) -> list[tuple[str, str, str, str]]:
+    names = FactNames(visit.house.definitions, visit.language)
     return [
-        (name, _told(fact[2])[:200])
+        (
+            name,
+            names(name),
+            _told(visit, fact[2])[:200],
+            names.origin(fact[3]) if fact[3:] and visit.may("consent") else "",
+        )
         for name, fact in sorted(without_preferences(person.facts).items())
         if fact[2] is not None
     ]
 
 
-def _told(value: Any) -> str:
+def _told(visit: Visit, value: Any) -> str:
+    if isinstance(value, bool):
+        return visit.words("clause.yes" if value else "clause.no")
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -34,6 +34,7 @@ from regulars.flow.facts import ASKED_ERASURE, preferences_of, without_preferenc
 from regulars.runtime.access import Access, as_json
 from regulars.runtime.confirmations import OWN_PAGE, Confirmation, InvalidLink, LinkSigner, new_id
 from regulars.runtime.consents import Asked, asked
+from regulars.runtime.fact_names import FactNames
 from regulars.runtime.preferences import checked
 from regulars.runtime.telling import correct, prefer
 
@@ -284,10 +285,10 @@ def _own(guest: _Guest, events: list[Any], decided: list[dict[str, Any]]) -> Own
     rows = house.services.state.select(ORDER, {"profile": guest.number}, order=("-time",), limit=_ORDERS)
     words = {one.id: one for one in asked(definitions, visit.language)}
     titles = {one.id: visit.words.of(one.title, "") for one in definitions.segments}
+    names = FactNames(definitions, visit.language)
     return Own(
         facts=[
-            (visit.words.known(f"fact.{name}", name), str(value)[:200])
-            for name, value in sorted(without_preferences(hot.facts).items())
+            (names(name), _told(visit, value)[:200]) for name, value in sorted(without_preferences(hot.facts).items())
         ],
         orders=[(str(r[0]), cast(int, r[2]), cast(int, r[3]), str(r[4])) for r in rows if r[2] is not None],
         interests=house.customers.interests(hot)[:_INTERESTS],
@@ -298,6 +299,10 @@ def _own(guest: _Guest, events: list[Any], decided: list[dict[str, Any]]) -> Own
         events=moments(visit, events),
         decisions=[(one["time"], [(place["in_words"], place["why"]) for place in one["shown"]]) for one in decided],
     )
+
+
+def _told(visit: Visit, value: Any) -> str:
+    return visit.words("clause.yes" if value else "clause.no") if isinstance(value, bool) else str(value)
 
 
 async def _looked(guest: _Guest, action: str) -> None:
