@@ -18,11 +18,7 @@ from regulars.core.record import profile_name
 from regulars.core.state import ACCESS
 from regulars.flow.facts import ASKED_ERASURE
 from regulars.runtime import erasures as ledger
-<<<<<<< HEAD
 from regulars.runtime.requests import requests
-from regulars.runtime.telling import ASKED_ERASURE
-=======
->>>>>>> dc613a5 (Staff are told when a fact would not be kept, and explanations name what was left out and why)
 
 _ASKED = "ask to be erased"  # as the own page logs it
 _MOST_ASKED = 500
