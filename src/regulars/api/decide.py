@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,11 +11,15 @@ from regulars.api.hot import JSON, Answer, Done, HeaderList, Request, Route, cor
 from regulars.api.keys import keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
+from regulars.catalog.search import Found
+from regulars.core.definitions import Source
 from regulars.core.errors import Unavailable
-from regulars.decide.call import LOGIN, read_call
+from regulars.decide.call import LOGIN, Call, read_call
 from regulars.decide.words import spoken
+from regulars.recommend.search import Search
 from regulars.runtime import Services
 from regulars.runtime.deciding import Deciding, deciding
+from regulars.runtime.searching import searching
 
 PATH = "/v1/decide"
 #: Bytes of a call.
@@ -26,6 +30,17 @@ _encode = msgspec.json.Encoder().encode
 def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
     """The hot route by path."""
     return {PATH: Desk(services, metrics)}
+
+
+class _Asked(NamedTuple):
+    """A call, and where its answer goes."""
+
+    flow: Deciding
+    request: Request
+    call: Call
+    source: Source
+    explain: bool
+    done: Done
 
 
 class Desk(Route):
@@ -63,20 +78,35 @@ class Desk(Route):
         source = request.source or self.known(request, call.write_key or "")
         explain = call.explain or (request.asks("explain") or "0") not in ("0", "false")
         if explain and source.kind != "server":
-            raise Problem(
-                403,
-                "explanations tell what is known of a customer: ask with a server key",
-                field="explain",
-                expected="a server key",
-                got=f"the browser key of {source.id!r}",
-            )
+            raise not_explained(source)
         within_rate(self._services.rates, source, 1 + len(call.events))
+        asked = _Asked(flow, request, call, source, explain, done)
+        if call.query is not None and call.query.strip():
+            work = searching(self._services).answering(call.query)
+            asyncio.ensure_future(work).add_done_callback(partial(self._found, asked))
+            return
+        self._answer(asked._replace(call=msgspec.structs.replace(call, query=None)))
+
+    def _found(self, asked: "_Asked", work: "asyncio.Future[tuple[Search, Found]]") -> None:
+        failure = failure_of(work)
+        if failure is not None:
+            asked.done(self.refusal(asked.request, failure))
+            return
+        try:
+            self._answer(asked, work.result()[0])
+        except Exception as error:  # noqa: BLE001 - a client never sees a traceback; defects are logged whole
+            asked.done(self.refusal(asked.request, error))
+
+    def _answer(self, asked: "_Asked", search: Search | None = None) -> None:
+        flow, request, call, source, explain, done = asked
         agent = request.header(b"user-agent").decode("latin-1")
-        outcome = flow.flow.decide(call, source, now=self._services.clock(), agent=agent, explain=explain)
+        outcome = flow.flow.decide(
+            call, source, now=self._services.clock(), agent=agent, explain=explain, search=search
+        )
         stored = flow.append(outcome)
         language = spoken(call.language, request.header(b"accept-language").decode("latin-1"), self._languages)
         told = flow.teller.tell(outcome.answer, language, verified=source.kind == "server", explain=explain)
-        headers = [*JSON, *cors(request.origin), *_refused(outcome.token_refused)]
+        headers = [*JSON, *cors(request.origin), *refused_token(outcome.token_refused)]
         answer = Answer(200, headers, _encode(told))
         events = len(call.events)
         if self._waits:
@@ -94,11 +124,22 @@ class Desk(Route):
         done(self.counted(request, answer))
 
 
-def _refused(reason: str) -> HeaderList:
+def refused_token(reason: str) -> HeaderList:
     """What tells a developer why the token was not believed; the decision is that of a browser without one."""
     if not reason:
         return []
     return [(b"x-regulars-token", reason.encode()), (b"access-control-expose-headers", b"x-regulars-token")]
+
+
+def not_explained(source: Source) -> Problem:
+    """What a browser that asks to explain is told."""
+    return Problem(
+        403,
+        "explanations tell what is known of a customer: ask with a server key",
+        field="explain",
+        expected="a server key",
+        got=f"the browser key of {source.id!r}",
+    )
 
 
 def failure_of(done: "asyncio.Future[Any]") -> Exception | None:

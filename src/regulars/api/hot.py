@@ -85,7 +85,7 @@ class Route:
     #: The scope that a key needs.
     scope: ClassVar[str]
     #: What it is asked with.
-    method: ClassVar[str] = "POST"
+    methods: ClassVar[tuple[str, ...]] = ("POST",)
     #: Whether clients ask with their cookies, of which nothing is read; without leave they could not read the answer.
     credentials: ClassVar[bool] = False
 
@@ -101,7 +101,7 @@ class Route:
     def open(self, request: Request) -> Answer | None:
         """The answer when the body need not be read; None when it is wanted."""
         try:
-            if request.method != self.method:
+            if request.method not in self.methods:
                 return self.counted(request, self._not_post(request))
             self._read_head(request)
         except Exception as error:  # noqa: BLE001 - a client never sees a traceback; defects are logged whole
@@ -203,13 +203,14 @@ class Route:
     def _not_post(self, request: Request) -> Answer:
         origin = request.header(b"origin")
         if request.method != "OPTIONS":
+            body = " with a JSON body" if self.methods == ("POST",) else ""
             raise Problem(
                 405,
-                f"{request.path} takes {self.method}" + (" with a JSON body" if self.method == "POST" else ""),
+                f"{request.path} takes {' or '.join(self.methods)}" + body,
                 field="method",
-                expected=self.method,
+                expected=" or ".join(self.methods),
                 got=request.method,
-                headers=((b"allow", f"{self.method}, OPTIONS".encode()),),
+                headers=((b"allow", f"{', '.join(self.methods)}, OPTIONS".encode()),),
             )
         if not origin or not self._keys.allows_origin(origin):
             raise Problem(
@@ -221,7 +222,7 @@ class Route:
             )
         allowed = [
             *self.allowed(origin),
-            (b"access-control-allow-methods", self.method.encode()),
+            (b"access-control-allow-methods", ", ".join(self.methods).encode()),
             (b"access-control-allow-headers", _ALLOWED),
             (b"access-control-max-age", b"86400"),
         ]

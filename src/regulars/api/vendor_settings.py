@@ -67,7 +67,7 @@ class Settings(Route):
     """A question by GET that is answered from the shop's folder alone."""
 
     scope = "collect"
-    method = "GET"
+    methods = ("GET",)
 
     def _take(self, request: Request, body: bytes, done: Done) -> None:
         done(self.counted(request, self.told(request)))

@@ -117,7 +117,7 @@ class SnowplowDoor(VendorDoor):
 class PixelDoor(SnowplowDoor):
     """The tracker protocol by GET: the event stands in the address, the answer is a picture of one point."""
 
-    method = "GET"
+    methods = ("GET",)
     content = _GIF
     told = _PIXEL
 
@@ -225,18 +225,9 @@ class WebTagDoor(MeasurementDoor):
     Which source it is, the measurement id says, by `app_ids`.
     """
 
+    methods = ("GET", "POST")
     credentials = True
     named_by = "tid"
-
-    def open(self, request: Request) -> Answer | None:
-        """By GET and by POST."""
-        if request.method != "GET":
-            return super().open(request)
-        request.method = self.method
-        try:
-            return super().open(request)
-        finally:
-            request.method = "GET"
 
     def _keep(self, request: Request, body: bytes, done: Done) -> None:
         if not request.query:

@@ -21,6 +21,7 @@ from regulars.core.errors import Rejected
 _TITLE, _PARTS, _CATEGORY, _BRAND, _TEXT = 4.0, 2.0, 1.2, 2.0, 0.6
 _CODE, _BEGINNING, _FIRST_PART, _ONE_WRONG, _TWO_WRONG = 40.0, 2.0, 1.6, 1.5, 0.5
 _HEAD = 0.3
+_NAME = 6.0  # the whole title was typed
 _ONE_WRONG_FROM, _TWO_WRONG_FROM = 4, 8  # letters
 _HEAP = 32_000_000  # bytes that the writer gathers documents in
 LONGEST_QUERY = 200  # characters
@@ -41,10 +42,11 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hit(NamedTuple):
-    """A product found."""
+    """A product found. `exact`: its title says what was typed and nothing else, or its article number was typed."""
 
     id: str
     score: float
+    exact: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,8 @@ class ProductIndex:
     def __init__(self) -> None:
         build = tantivy.SchemaBuilder()
         for name in ("id", "category_path", "brand_name", "kind", "code"):
-            build.add_text_field(name, stored=name != "code", tokenizer_name="raw", index_option="basic")
+            build.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
+        build.add_text_field("name", stored=True, tokenizer_name="raw", index_option="basic")  # `_name` of the title
         for name in ("title", "parts", "category", "brand", "text"):
             build.add_text_field(name, tokenizer_name="words", index_option="freq")
         build.add_text_field("word", tokenizer_name="words", index_option="basic")  # unstemmed
@@ -138,9 +141,12 @@ class ProductIndex:
         if not telling:
             return Found(hits=[], count=0)
         clauses = [self._word(word, typed=typed and at == len(telling) - 1) for at, word in enumerate(telling)]
-        code = Query.boost_query(Query.term_query(self._schema, "code", _code(text)), _CODE)
+        typed_code, typed_name = _code(text), _name(words)
+        code = Query.boost_query(Query.term_query(self._schema, "code", typed_code), _CODE)
+        named = Query.boost_query(Query.term_query(self._schema, "name", typed_name), _NAME)
         whole = Query.boolean_query([(Occur.Must, one) for one in clauses])
-        query = Query.boolean_query([(Occur.Should, whole), (Occur.Should, code)])
+        wanted = [whole, code, named, *self._joined(telling, clauses)]
+        query = Query.boolean_query([(Occur.Should, one) for one in wanted])
         found: Any = searcher.search(_within(query, limits), MOST_HITS)
         partly = False
         heads = [self._part(head) for word in telling if (head := self._lexicon.head(word))]
@@ -152,7 +158,8 @@ class ProductIndex:
         hits, categories, brands = [], Counter[str](), Counter[str]()
         for score, address in found.hits:
             document = searcher.doc(address)
-            hits.append(Hit(str(document.get_first("id")), float(score)))
+            exact = document.get_first("name") == typed_name or typed_code in document.get_all("code")
+            hits.append(Hit(str(document.get_first("id")), float(score), exact))
             categories[document.get_first("category_path") or ""] += 1
             brands[document.get_first("brand_name") or ""] += 1
         return Found(
@@ -173,6 +180,7 @@ class ProductIndex:
         for code in {item.id, *(variant.sku for variant in item.variants), *_codes(item.attributes)}:
             document.add_text("code", _code(code))
         title = tokens(item.title)
+        document.add_text("name", _name(title))
         texts = " ".join(str(value) for value in item.attributes.values() if isinstance(value, str | int | float))
         of_variants = " ".join(value for variant in item.variants for value in variant.attributes.values())
         more = tokens(f"{texts} {of_variants}")[:200]
@@ -208,6 +216,15 @@ class ProductIndex:
         if len(word) >= _TWO_WRONG_FROM and word.isalpha():
             meant.append(Query.boost_query(Query.fuzzy_term_query(schema, "word", word, 2), _TWO_WRONG))
         return Query.disjunction_max_query(meant, 0.1)
+
+    def _joined(self, words: Sequence[str], clauses: Sequence[Query]) -> list[Query]:
+        """What is written in one word where two were typed: "kamera stativ" for a "Kamerastativ"."""
+        found = []
+        for at in range(len(words) - 1):
+            one = Query.term_query(self._schema, "title", stem(words[at] + words[at + 1]))
+            others = [*clauses[:at], Query.boost_query(one, _TITLE), *clauses[at + 2 :]]
+            found.append(Query.boolean_query([(Occur.Must, each) for each in others]))
+        return found
 
     def _halves(self, word: str, *, typed: bool) -> list[Query]:
         """A compound of which one half is known, and the other is misspelt or still being typed."""
@@ -257,6 +274,15 @@ def _within(query: Query, limits: Sequence[Query]) -> Query:
     """The query within limits, which do not change the score."""
     unscored = [Query.const_score_query(limit, 0.0) for limit in limits]
     return Query.boolean_query([(Occur.Must, query), *((Occur.Must, limit) for limit in unscored)])
+
+
+def _name(found: Sequence[str]) -> str:
+    """What two texts that say the same have in common, whatever the order of their words.
+
+    >>> _name(tokens("Fahrräder für Kinder")) == _name(tokens("kinder fahrrad"))
+    True
+    """
+    return " ".join(sorted(stem(word) for word in found if word not in STOP_WORDS))[:500]
 
 
 def _stems(found: Sequence[str]) -> str:

@@ -22,7 +22,10 @@ MODELS = (
     "neighbours",
     "viewed_together",
     "session_blend",
+    "search",
 )
+#: What answers a search: products by what the customer typed, in an order for this customer.
+SEARCH = "search"
 RuleKind = Literal[
     "in_stock",
     "margin_floor",
@@ -37,6 +40,9 @@ RuleKind = Literal[
 ]
 #: Kinds that take items out of a row; the others move items, or bound how many are alike.
 FILTERS: tuple[str, ...] = ("in_stock", "margin_floor", "exclude", "no_repeat", "cool_down", "no_returned")
+#: Kinds that hold for the answer to a search only where they name its placement: who asks for something is to find it,
+#: whether it was shown or bought before, and nothing that was not asked for.
+NAMED_FOR_SEARCH: tuple[str, ...] = ("no_repeat", "cool_down", "no_returned", "diversity", "pin")
 #: What the items of a row are chosen for.
 Objective = Literal["click", "order", "margin", "session_margin"]
 AttributeType = Literal["number", "text", "boolean"]
@@ -81,6 +87,15 @@ def steps_of(recommend: Recommend) -> tuple[Step, ...]:
     if shares:
         found.append(Step(tuple(shares)))
     return tuple(found)
+
+
+def searches(recommend: Recommend) -> bool:
+    """Whether a placement answers what a customer types.
+
+    >>> searches(("search", "popular")), searches("popular")
+    (True, False)
+    """
+    return any(name == SEARCH for step in steps_of(recommend) for name, _ in step.models)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

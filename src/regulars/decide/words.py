@@ -74,6 +74,9 @@ SENTENCES: dict[str, dict[str, str]] = {
     "guide.basket": {"en": "About {title} in your basket", "de": "Über {title} im Warenkorb"},
     "guide.category": {"en": "About {category}, where you like to shop", "de": "Zu {category}, wo Sie gern einkaufen"},
     "guide": {"en": "Worth knowing", "de": "Gut zu wissen"},
+    "found.exact": {"en": "Exactly what you searched for", "de": "Genau das, wonach Sie gesucht haben"},
+    "found.all": {"en": "Fits your search", "de": "Passt zu Ihrer Suche"},
+    "found.some": {"en": "Fits a part of your search", "de": "Passt zu einem Teil Ihrer Suche"},
     "filled_up": {"en": "Also popular", "de": "Auch beliebt"},
     "discover": {"en": "New for you to discover", "de": "Neu zu entdecken"},
     "rule": {"en": "Our tip", "de": "Unser Tipp"},
@@ -101,6 +104,22 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "Without what the customer does not want again",
         "de": "Ohne das, was die Kundin oder der Kunde nicht mehr möchte",
     },
+    "no_consent.search": {
+        "en": "No consent for {purpose}: what was found in an order that is the same for everybody",
+        "de": "Keine Einwilligung für {purpose}: das Gefundene in einer Reihenfolge, die für alle gleich ist",
+    },
+    "too_close.search": {
+        "en": "Something personal felt too close here: what was found in an order that is the same for everybody",
+        "de": "Etwas Persönliches kam hier zu nahe: das Gefundene in einer Reihenfolge, die für alle gleich ist",
+    },
+    "no_query": {
+        "en": "Nothing was searched for: send a query with the call",
+        "de": "Es wurde nichts gesucht: der Aufruf braucht eine Suchanfrage (query)",
+    },
+    "search.partly": {
+        "en": "Nothing has all words that were searched for; these have some",
+        "de": "Nichts enthält alle gesuchten Wörter; diese enthalten einige",
+    },
     "no_model": {
         "en": "No recommendations are trained yet",
         "de": "Es sind noch keine Empfehlungen trainiert",
@@ -116,6 +135,10 @@ SENTENCES: dict[str, dict[str, str]] = {
     "short.no_more": {
         "en": "{count} of {asked} items: {model} has no more for this customer",
         "de": "{count} von {asked} Artikeln: {model} hat keine weiteren für diese Person",
+    },
+    "short.found": {
+        "en": "{count} of {asked} items: no other product fits the search",
+        "de": "{count} von {asked} Artikeln: kein weiteres Produkt passt zur Suche",
     },
     "short.rules": {
         "en": "{count} of {asked} items: the shop's rules leave no more",
@@ -249,6 +272,8 @@ def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, st
         return sentence(f"{code}.other", {"title": title}, language) if title else sentence(code, {}, language)
     if code == "popular" and arguments.get("category"):
         return sentence("popular.category", arguments, language)
+    if code == "found":
+        return sentence(f"found.{arguments.get('how', 'all')}", {}, language)
     if code in _FROM:
         return _from(code, arguments, titles.get(str(arguments.get("item", "")), ""), language)
     return sentence(code, arguments, language)

@@ -59,7 +59,7 @@ class ToldOffer(msgspec.Struct, frozen=True):
 
 
 #: Arguments of reasons that their sentences depend on, beside category, count and item.
-_TOLD = ("from", "brand", "colour", "season", "size")
+_TOLD = ("from", "how", "brand", "colour", "season", "size")
 
 
 class ToldCandidate(msgspec.Struct, frozen=True):

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from regulars.core.definitions import Placement
-from regulars.core.merchandising import Recommend, Step
+from regulars.core.merchandising import SEARCH, Recommend, Step, searches
 from regulars.core.preferences import Unwanted
 from regulars.decide.identity import draw
 from regulars.flow.merchandise import Standing
@@ -19,6 +20,7 @@ from regulars.recommend.interactions import Catalogue, Mask
 from regulars.recommend.model import Reason, ReasonCode, Reasons, Recommended, Shopper
 from regulars.recommend.popular import Popular
 from regulars.recommend.rules import Judge, Person, RulesHere, rules_here
+from regulars.recommend.search import EXACT, Search, answers_search, spelled_out
 from regulars.recommend.sources import SOLD, Sources
 from regulars.recommend.training import TrainedSet
 
@@ -41,6 +43,7 @@ class Moment(NamedTuple):
     seed: int = 0
     refused: Unwanted | None = None
     explores: bool = True  # not for a machine
+    search: Search | None = None  # what the customer searches for, as far as it was found
 
     def without_history(self) -> "Moment":
         """The same where nothing of what the person bought and saw may be used."""
@@ -89,14 +92,22 @@ class Filling:
     def fill(self, asked: Asked, shopper: Shopper, steps: Sequence[Step], shown: Collection[str]) -> Filled:
         """The row that a chain of models makes; where it says what is popular, what sells at all fills it."""
         place, trained, standing, moment = asked
-        sources = self._sources(trained, shopper, moment.day)
         goods = None if standing is None else standing.goods
+        find = trained.catalogue.position.get if goods is None else goods.place
+        sources = self._sources(trained, shopper, moment, find)
         available = self._on_shelf(trained.catalogue, goods)
-        hidden = _hidden(place, trained.catalogue, goods, shopper, shown)
+        hidden = _hidden(place, find, shopper, shown)
+        told: list[Note] = []
+        if searches(place.recommend):
+            steps, told = _asked_for(steps, moment.search)
+            if moment.search is not None:
+                place = structs.replace(place, items=min(place.items, moment.search.most or place.items))
+                hidden = {at for one in shown if (at := find(one)) is not None}
+                available = _with(available, sources)
         names = [name for step in steps for name, _ in step.models]
         if not DEEP.isdisjoint(names):
             steps, names = [*steps, Step(((SOLD, 1.0),))], [*names, SOLD]
-        notes: list[Note] = [("model_missing", {"model": name}) for name in names if not sources.known(name)]
+        notes: list[Note] = [*told, *(("model_missing", {"model": name}) for name in names if not sources.known(name))]
         judge = None if standing is None else self._judge(place, standing, shopper, moment)
         wanted = Wanted(place.items, hidden, available, refuses=_refusal(moment.refused, goods))
         if standing is not None and place.objective not in ("click", "order"):
@@ -117,7 +128,7 @@ class Filling:
         drawn = any(one.propensity != 1.0 for one in row.placed)
         return Filled(
             items,
-            notes + [_spoken(note, place.recommend) for note in row.notes],
+            notes + [_spoken(note, place.recommend, moment.search) for note in row.notes],
             moved if any(moved) else [],
             [one.propensity for one in row.placed] if drawn else [],
             *_recorded(row, judge, wanted, ids),
@@ -125,10 +136,14 @@ class Filling:
 
     # What rows have in common ---------------------------------------------------------------------------------------
 
-    def _sources(self, trained: TrainedSet, shopper: Shopper, day: int) -> Sources:
+    def _sources(
+        self, trained: TrainedSet, shopper: Shopper, moment: Moment, find: Callable[[str], int | None]
+    ) -> Sources:
+        if moment.search is not None:
+            return Sources(trained, shopper, moment.day, moment.search, find)
         last = self._last
-        if last is None or last[0] is not trained or last[1] is not shopper or last[2] != day:
-            last = self._last = trained, shopper, day, Sources(trained, shopper, day)
+        if last is None or last[0] is not trained or last[1] is not shopper or last[2] != moment.day:
+            last = self._last = trained, shopper, moment.day, Sources(trained, shopper, moment.day)
         return last[3]
 
     def _rules(self, place: Placement, standing: Standing, day: int) -> RulesHere:
@@ -185,11 +200,24 @@ def _row(place: Placement, standing: Standing, moment: Moment) -> Sequence[Any]:
     return blank
 
 
-def _hidden(
-    place: Placement, catalogue: Catalogue, goods: Goods | None, shopper: Shopper, shown: Collection[str]
-) -> set[int]:
+def _asked_for(steps: Sequence[Step], search: Search | None) -> tuple[list[Step], list[Note]]:
+    """The chain that answers a search, and what is to be said of it; without a question the rest of the chain."""
+    if search is None:
+        return [step for step in steps if not answers_search(step)], [("no_query", {})]
+    return spelled_out(steps), [("search.partly", {})] if search.partly else []
+
+
+def _with(available: Mask | None, sources: Sources) -> Mask | None:
+    """What may be sold, and what was found: who asks for a product is told that it is sold out, too."""
+    if available is None:
+        return None
+    found = available.copy()
+    found[[one.at for one in sources.found]] = True
+    return found
+
+
+def _hidden(place: Placement, find: Callable[[str], int | None], shopper: Shopper, shown: Collection[str]) -> set[int]:
     """What the page shows already and what lies in the basket; for discovery also what is known to the customer."""
-    find = catalogue.position.get if goods is None else goods.place
     names = [*shown, *shopper.basket]
     if not place.review:
         names += [*shopper.viewed, *shopper.session, *shopper.seen, *(one[0] for one in shopper.left)]
@@ -261,7 +289,7 @@ def _asking(
 def _model_name(one: Placed, names: Sequence[str]) -> str:
     if one.model < 0:
         return "explore" if one.explored else "rule"
-    return Popular.name if names[one.model] == SOLD else names[one.model]
+    return {SOLD: Popular.name, EXACT: SEARCH}.get(names[one.model], names[one.model])
 
 
 def _evidence(placed: Sequence[Placed], names: Sequence[str], sources: Sources, judge: Judge | None) -> list[Reasons]:
@@ -316,10 +344,12 @@ def _recorded(
     return pack_pool(named), removed
 
 
-def _spoken(note: Note, recommend: Recommend) -> Note:
+def _spoken(note: Note, recommend: Recommend, search: Search | None) -> Note:
     """The note with the placement's models as its file names them."""
     code, arguments = note
     if not code.startswith("short."):
         return note
+    if search is not None and code != "short.rules":
+        return "short.found", arguments
     model = recommend if isinstance(recommend, str) else ", ".join(str(getattr(one, "model", one)) for one in recommend)
     return code, {**arguments, "model": model}

@@ -14,12 +14,13 @@ import numpy as np
 from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Definitions, Placement
 from regulars.core.item_rows import AGE, FIELDS, ItemRows
+from regulars.core.merchandising import searches
 from regulars.core.schema import Rows
 from regulars.core.state import COUNTER, StateReader
 from regulars.recommend.goods import Facts, Goods, Lot
-from regulars.recommend.interactions import Float64
+from regulars.recommend.interactions import Catalogue, Float64
 from regulars.recommend.rules import Compiled, SharedMasks, compile_filter, compile_rules, reads_age
-from regulars.recommend.training import TrainedSet
+from regulars.recommend.training import TrainedSet, without_lines
 
 #: Counter by item: how often it was put into a row, of shops that let new items be drawn.
 PUT_IN_ROWS = "item_in_row"
@@ -50,8 +51,9 @@ class Compilation:
         self.placements = tuple(one for one in definitions.placements if one.recommend)
         self.explores = any(one.explore for one in definitions.placements if one.recommend)
         values = any(one.objective not in ("click", "order") for one in definitions.placements if one.recommend)
+        self.searches = any(searches(one.recommend) for one in definitions.placements)
         #: Whether anything looks at products beyond what the models know.
-        self.needed = bool(self.tested) or self.explores or values
+        self.needed = bool(self.tested) or self.explores or values or self.searches
         self.reads_exposures = any(one.rule.kind == "no_repeat" for one in self.rules)
         names = {name for one in self.tested if one.condition is not None for name in one.condition.names}
         self.reads_titles = "item.title" in names
@@ -151,6 +153,8 @@ class Merchandise:
         """What stands now, built anew as far as anything changed; None where nothing looks at it."""
         with self._lock:
             compiled = self._compiled
+            if trained is None and compiled is not None and compiled.searches:
+                trained = _untrained()  # what is searched for is found before the first order
             if compiled is None or not compiled.needed or trained is None:
                 self.standing = None
                 return None
@@ -223,6 +227,11 @@ class Merchandise:
             if cells[at] is not None:
                 cells[at] = self._intern(cells[at])
         return Facts(tuple(cells), tuple(Lot(one.attributes, one.stock) for one in item.variants))
+
+
+@lru_cache(maxsize=1)
+def _untrained() -> TrainedSet:
+    return without_lines(Catalogue.of(()))
 
 
 def worth_of(trained: TrainedSet, goods: Goods, *, session: bool) -> Float64 | None:

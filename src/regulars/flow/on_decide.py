@@ -14,9 +14,11 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from regulars.core.definitions import Placement, Source
+from regulars.core.errors import Rejected
 from regulars.core.event import Event
 from regulars.core.identifier import is_person
 from regulars.core.log import DECISION, EVENTS, NewRecord, Record
+from regulars.core.merchandising import searches
 from regulars.core.preferences import too_close, unwanted
 from regulars.core.record import Hot
 from regulars.core.state import CLOCK, COUNTER, FOLDED, StateReader
@@ -43,6 +45,7 @@ from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_
 from regulars.flow.shelf import Shelf
 from regulars.flow.visits import Visits, steps_of
 from regulars.recommend.model import Shopper
+from regulars.recommend.search import Search
 
 #: How long the folded offset is taken from memory, and how often counts of responses are read again; ms.
 OFFSET_MS, RESPONSES_MS = 50, 60_000
@@ -128,11 +131,12 @@ class OnDecide:
         self._use(self._compile())
 
     def decide(
-        self, call: Call, source: Source, *, now: int, agent: str = "", record: bool = True, explain: bool = False
-    ) -> Outcome:
+        self, call: Call, source: Source, *, now: int, agent: str = "", record: bool = True, explain: bool = False,
+        search: Search | None = None,
+    ) -> Outcome:  # fmt: skip
         """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look.
 
-        `agent` is what called over HTTP, by its own words.
+        `agent` is what called over HTTP, by its own words; `search` is what was found for the call's query.
         """
         self._keep_up()
         vouched, refused = self._vouched(call, source, now)
@@ -146,6 +150,7 @@ class OnDecide:
         )
         day = self.engine.calendar.day(now)
         plan = self.table.plan(call.placements, day)
+        _refuse_stray(call, plan)
         folded = self._look_at_state(now)
         riding, body = self._riding(call, source, who, now)
         recommends = any(placement.recommend for placement in plan.placements)
@@ -157,7 +162,7 @@ class OnDecide:
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         hot.moment = self._moments.at(now, call.context.get("station"))
         begun, seen = self.visits.both(who.keys, now) if recommends and customer.personal else ((), ())
-        visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun, seen)
+        visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun, seen, search)
         answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
         if not record:
@@ -182,7 +187,7 @@ class OnDecide:
             reservation = self.reservations.reserve(customer.number, identifier, limited, time=now, rows=rows)
         return Outcome(identifier, answer, records, reservation, refused)
 
-    def preview(self, number: int, placements: Sequence[str], *, now: int) -> Answer:
+    def preview(self, number: int, placements: Sequence[str], *, now: int, search: Search | None = None) -> Answer:
         """What placements would show a profile now, with the row of the conditions. Nothing is recorded."""
         self._keep_up()
         day = self.engine.calendar.day(now)
@@ -191,7 +196,7 @@ class OnDecide:
         customer = self.customers.of(number, True, "", (), now=now, day=day)
         customer.hot.moment = self._moments.at(now)
         return self._answer(
-            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(),
+            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(search=search),
             now=now, day=day, explain=True,
         )  # fmt: skip
 
@@ -273,7 +278,8 @@ class OnDecide:
         rows: list[ItemRow] = []
         shopper: Shopper | None = None
         moment = Moment(day)
-        shown: list[str] = list(refused.products) if refused is not None else []
+        declared = list(refused.products) if refused is not None else []
+        shown = list(declared)
         for placement in plan.placements:
             if placement.recommend and shopper is None:
                 viewed, added = _products_in(visit.events)
@@ -286,7 +292,8 @@ class OnDecide:
                 shopper or Shopper(),
                 allowed=not (hot.restricted or hot.machine) and allows(hot.consent, placement.purpose, now),
                 day=day,
-                shown=shown,
+                # What is asked for is found, though it stands elsewhere on the page.
+                shown=declared if visit.search is not None and searches(placement.recommend) else shown,
                 wishes=Wishes(refused, close, too_close_reasons(close, self.table.kinds)),
                 moment=moment,
             )
@@ -301,7 +308,8 @@ class OnDecide:
         hot = facts.hot
         if not self.rules.needed:
             return Moment(day, seed=seed, explores=not hot.machine)
-        if self.merchandise.standing is None and self._models.trained is not None:
+        models = self._models.trained is not None or self.rules.searches
+        if self.merchandise.standing is None and models:
             self.refresh()  # nobody has looked yet: no row is made without the rules
         if hot.restricted:
             blank = msgspec.structs.replace(hot, values=[None] * len(hot.values), segments=[], facts={})
@@ -318,7 +326,8 @@ class OnDecide:
             own = self.reservations.rows_of(customer.number)
             told = shown_items(customer.reach, own, seen_rows(visit.events), counts=partial(self._may_use, hot))
             shown = [(channel, item, day - self.engine.calendar.day(at)) for channel, item, at in told]
-        return Moment(day, row, facts.hot.facts, visit.store or None, shown, seed, explores=not hot.machine)
+        explores = not hot.machine
+        return Moment(day, row, facts.hot.facts, visit.store or None, shown, seed, None, explores, visit.search)
 
     def _may_use(self, hot: Hot, placement: str, time: int) -> bool:
         """Whether what was shown at a placement counts: a consent that ended and was given anew begins from zero."""
@@ -403,11 +412,23 @@ class _Visit(NamedTuple):
     store: str = ""
     begun: Sequence[str] = ()  # products of the running visit, as far as it is folded
     seen: Sequence[str] = ()  # those of earlier visits that are held
+    search: Search | None = None
 
 
 def _text(said: object) -> str:
     """The store that a call names; anything but a short text says nothing."""
     return said if isinstance(said, str) and len(said) <= _LONGEST_STORE else ""
+
+
+def _refuse_stray(call: Call, plan: Plan) -> None:
+    """A query that no placement of the call answers."""
+    if call.query is not None and not any(searches(placement.recommend) for placement in plan.placements):
+        raise Rejected(
+            'no placement of this call answers a query; name one whose recommend is "search", or leave the query out',
+            field="query",
+            expected='a placement with recommend = "search" in placements.toml',
+            got=", ".join(placement.id for placement in plan.placements),
+        )
 
 
 def _products_in(events: Sequence[Event]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from regulars.core.definitions import Placement
-from regulars.core.merchandising import Step, steps_of
+from regulars.core.merchandising import Recommend, Step, searches, steps_of
 from regulars.core.preferences import TooClose, Unwanted, within
 from regulars.flow.filling import Asked, Filling, Moment
 from regulars.flow.merchandise import Merchandise, Standing
@@ -17,6 +17,7 @@ from regulars.profile.purchases import triples
 from regulars.recommend.interactions import Catalogue
 from regulars.recommend.model import ReasonCode, Recommended, Shopper
 from regulars.recommend.popular import Popular
+from regulars.recommend.search import answers_search
 
 _MOST_ROWS = 200
 #: How often a row is filled again before it becomes everybody's.
@@ -113,7 +114,8 @@ class ItemRows:
             return NO_ROW
         standing = self._standing()
         trained = self._models.trained if standing is None else standing.trained
-        if trained is None:
+        untrained = self._models.trained is None and not searches(placement.recommend)
+        if trained is None or untrained:
             return ItemRow([], [("no_model", {})])
         asked = Asked(placement, trained, standing, moment or Moment(day))
         if wishes == NO_WISHES:
@@ -142,8 +144,9 @@ class ItemRows:
             hidden |= out
         unwanted = self._unwanted(row.items, wishes.refused, wishes.reasons)
         kept = [slot for slot, one in enumerate(row.items) if one.item not in unwanted]
-        notes = [one for one in row.notes if not allowed or one[0] != "no_consent"]
-        notes += [("too_close", {})] if allowed and not personal else []
+        notes = [one for one in row.notes if not allowed or not one[0].startswith("no_consent")]
+        close = "too_close.search" if asked.moment.search is not None else "too_close"
+        notes += [(close, {})] if allowed and not personal else []
         notes += [("not_wanted", {})] if wishes.refused is not None else []
         return msgspec.structs.replace(
             row,
@@ -182,7 +185,7 @@ class ItemRows:
     def _key(self, asked: Asked, allowed: bool, shown: Collection[str]) -> tuple[Any, ...] | None:  # noqa: FBT001
         """What everybody's row depends on; None where rules look at this customer, or the row is drawn."""
         place, standing = asked.placement, asked.standing
-        if place.explore or asked.moment.refused is not None:
+        if place.explore or asked.moment.refused is not None or asked.moment.search is not None:
             return None
         holding: tuple[Any, ...] = ()
         if standing is not None:
@@ -195,9 +198,10 @@ class ItemRows:
 
     def _row(self, asked: Asked, shopper: Shopper, shown: Collection[str], *, allowed: bool) -> ItemRow:
         place = asked.placement
-        steps = steps_of(place.recommend) if allowed else _POPULAR
+        steps = steps_of(place.recommend) if allowed else _everybodys(place.recommend)
         filled = self._filling.fill(asked, shopper, steps, shown)
-        notes = filled.notes if allowed else [("no_consent", {"purpose": place.purpose}), *filled.notes]
+        everybodys = "no_consent.search" if asked.moment.search is not None else "no_consent"
+        notes = filled.notes if allowed else [(everybodys, {"purpose": place.purpose}), *filled.notes]
         return ItemRow(
             filled.items,
             notes,
@@ -207,6 +211,13 @@ class ItemRows:
             pool=filled.pool,
             removed=filled.removed,
         )
+
+
+def _everybodys(recommend: Recommend) -> tuple[Step, ...]:
+    """What fills a row for everybody alike: what is popular; of a search what was found, in an order for everybody."""
+    if not searches(recommend):
+        return _POPULAR
+    return tuple(step if answers_search(step) else _POPULAR[0] for step in steps_of(recommend))
 
 
 def too_close_reasons(close: TooClose | None, kinds: Mapping[str, str]) -> frozenset[str]:

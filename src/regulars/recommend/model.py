@@ -39,6 +39,7 @@ class ReasonCode(StrEnum):
     GUIDE = "guide"  # content; item, from; or category
     SIMILAR_VISITS = "similar_visits"  # item: the product that both visits hold; visits: how many hold this one
     VIEWED_TOGETHER = "viewed_together"  # item: the product of this visit
+    FOUND = "found"  # how: exact, all or some of the words that were searched for
     RULE = "rule"  # rule: the merchandising rule that put it there
 
 

@@ -15,7 +15,7 @@ from regulars.core.condition.nodes import And, InSegment, Interest, Node, Prefer
 from regulars.core.condition.text import text_of
 from regulars.core.definitions import Placement
 from regulars.core.item_rows import AGE, ITEM, ItemRows
-from regulars.core.merchandising import FILTERS, Rule
+from regulars.core.merchandising import FILTERS, NAMED_FOR_SEARCH, Rule, searches
 from regulars.core.preferences import NAMESPACE
 from regulars.recommend.goods import Goods, Masks, Test
 from regulars.recommend.interactions import Mask
@@ -86,6 +86,8 @@ def rules_here(rules: Sequence[Compiled], own: Compiled | None, placement: Place
 
 
 def _is_here(rule: Rule, placement: Placement, today: date) -> bool:
+    if rule.kind in NAMED_FOR_SEARCH and not rule.placements and searches(placement.recommend):
+        return False
     if rule.placements and placement.id not in rule.placements:
         return False
     if rule.channels and placement.channel not in rule.channels:

@@ -1,15 +1,16 @@
 """Candidates for one shopper from any of the models of a set, and the evidence for those that were chosen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from regulars.core.merchandising import Step
+from regulars.core.merchandising import SEARCH, Step
 from regulars.recommend.arrange import Candidate
 from regulars.recommend.blend import Blend
 from regulars.recommend.interactions import Catalogue, Int32, Mask
 from regulars.recommend.model import Reason, ReasonCode, Reasons, ScoringModel, Shopper, visit_of
 from regulars.recommend.quick import Bought
+from regulars.recommend.search import EXACT, SELLS_FROM, TOLD_FROM, Match, Search, matches, reranked
 from regulars.recommend.sessions import served
 from regulars.recommend.sessions.model import SessionModel
 from regulars.recommend.training import TrainedSet
@@ -17,13 +18,30 @@ from regulars.recommend.visit import Visit
 
 #: What fills a row when the models of its chain have no more: everything that sells, by how often.
 SOLD = "sold"
+#: Models that say how much a shopper likes what was searched for: purchases and interests, the running visit, what was
+#: taken up and not bought, and what fits in colour, season and size what was kept.
+_WHO_LIKES = (Blend.name, served.SESSION_BLEND, "left_behind", "variants")
+#: Reasons that are of nobody in particular.
+_OF_ALL = frozenset({ReasonCode.POPULAR, ReasonCode.TRENDING, ReasonCode.FILLED_UP})
 
 
 class Sources:
     """The models of a set looked at for one shopper on one day; what several placements share is computed once."""
 
-    def __init__(self, trained: TrainedSet, shopper: Shopper, day: int) -> None:
+    def __init__(
+        self,
+        trained: TrainedSet,
+        shopper: Shopper,
+        day: int,
+        search: Search | None = None,
+        place: Callable[[str], int | None] | None = None,
+    ) -> None:
+        """`search` is what was found, `place` where its products stand: for those that are newer than the models."""
         self._trained = trained
+        self._search = search
+        self._place = place or trained.catalogue.position.get
+        self._matches: list[Match] | None = None
+        self._likings: dict[int, tuple[float, str]] | None = None
         self._shopper = shopper
         self._day = day
         self._visit: Visit | None = None
@@ -38,6 +56,8 @@ class Sources:
 
     def known(self, name: str) -> bool:
         """Whether the set holds a model of the name."""
+        if name in (SEARCH, EXACT):
+            return self._search is not None
         return name == SOLD or self._of_visit(name) is not None or model_of(self._trained, name) is not None
 
     def step(self, step: Step, first: int, n: int, hidden: Collection[int], allowed: Mask | None) -> list[Candidate]:
@@ -66,7 +86,13 @@ class Sources:
         return [Candidate(at, score, strongest[at][1]) for at, score in ranked]
 
     def best(self, name: str, n: int, hidden: Collection[int], allowed: Mask | None) -> list[tuple[int, float]]:
-        """(position, score) of the `n` best of a model, best first; what lies in the basket is not among them."""
+        """(position, score) of the `n` best of a model, best first; what lies in the basket is not among them.
+
+        What was searched for is found wherever it lies, and every product that was found is among the candidates.
+        """
+        if name in (SEARCH, EXACT):
+            chosen = [one for one in self.found if one.exact == (name == EXACT)]
+            return reranked(chosen, {at: share for at, (share, _) in self.likings.items()})
         if name == SOLD:
             rate = self._trained.models.popular.rate
             sold = np.flatnonzero(rate > 0 if allowed is None else (rate > 0) & allowed[: len(rate)])
@@ -89,6 +115,8 @@ class Sources:
 
     def reasons(self, name: str, items: Sequence[int]) -> list[Reasons]:
         """The evidence for items that a model named."""
+        if name in (SEARCH, EXACT):
+            return self._why_found(items)
         positions: Int32 = np.asarray(items, np.int32)
         if name == SOLD:
             filled = (Reason(ReasonCode.FILLED_UP, {"model": self._trained.models.popular.name}),)
@@ -109,6 +137,57 @@ class Sources:
         if self._visit is None:
             self._visit = visit_of(self.catalogue, self._shopper, self._day)
         return self._visit
+
+    @property
+    def found(self) -> list[Match]:
+        """What the search found, by position."""
+        if self._matches is None:
+            search = self._search or Search(())
+            places = [self._place(hit.id) for hit in search.hits]
+            rate = self._trained.models.popular.rate
+            sold = {at: float(rate[at]) for at in places if at is not None and at < len(rate)}
+            self._matches = matches(search, places, sold)
+        return self._matches
+
+    @property
+    def likings(self) -> dict[int, tuple[float, str]]:
+        """What the shopper's models say of the products found: the share of the strongest, and whose it is."""
+        if self._likings is None:
+            self._likings = {}
+            models = _WHO_LIKES if _is_known(self._shopper) else ()
+            known = [one.at for one in self.found if one.at < len(self.catalogue)]
+            for model in models if known else ():
+                mask = np.zeros(len(self.catalogue), np.bool_)
+                mask[known] = True
+                best = self.best(model, len(known), (), mask)
+                leader = max((score for _, score in best), default=0.0)
+                for at, score in best:
+                    share = score / leader if leader > 0 else 0.0
+                    if share > self._likings.get(at, (0.0, ""))[0]:
+                        self._likings[at] = share, model
+        return self._likings
+
+    def _why_found(self, items: Sequence[int]) -> list[Reasons]:
+        """How each product fits the words, then what speaks for it: the shopper's own evidence, or that it sells."""
+        found = {one.at: one for one in self.found}
+        partly = self._search is not None and self._search.partly
+        liked: dict[str, list[int]] = {}
+        for at in items:
+            share, model = self.likings.get(at, (0.0, ""))
+            if share >= TOLD_FROM:
+                liked.setdefault(model, []).append(at)
+        own: dict[int, Reasons] = {}
+        for model, of_model in liked.items():
+            for at, why in zip(of_model, self.reasons(model, of_model), strict=True):
+                own[at] = tuple(one for one in why if one.code not in _OF_ALL)[:1]
+        told: list[Reasons] = []
+        for at in items:
+            how = "exact" if found[at].exact else "some" if partly else "all"
+            more = own.get(at, ())
+            if not more and found[at].sells >= SELLS_FROM:
+                more = (Reason(ReasonCode.POPULAR, {"category": ""}),)
+            told.append((Reason(ReasonCode.FOUND, {"how": how}), *more))
+        return told
 
     def _of_visit(self, name: str) -> SessionModel | None:
         sessions = self._trained.sessions
@@ -155,6 +234,10 @@ class Sources:
             self._asked = True
             self._bought = self._trained.blend.quick.bought(self._shopper, self._day)
         return self._bought
+
+
+def _is_known(shopper: Shopper) -> bool:
+    return bool(shopper.purchases or shopper.basket or shopper.viewed or shopper.session or shopper.left)
 
 
 def model_of(trained: TrainedSet, name: str) -> ScoringModel | None:

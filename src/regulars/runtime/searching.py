@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from weakref import WeakKeyDictionary
 
 import structlog
 
-from regulars.catalog.search import Filters, Found
+from regulars.catalog.search import MOST_HITS, Filters, Found
 from regulars.core.errors import RegularsError, Unavailable
 from regulars.flow.search import ProductSearch
+from regulars.recommend.search import FoundItem, Search
 from regulars.runtime.deciding import deciding
 from regulars.runtime.services import Services
 
@@ -20,6 +22,19 @@ _PAUSE = 0.002  # s between two steps, in which customers are answered
 _RETRY_SECONDS = 3
 
 
+#: Products that rows of a search are made from.
+MOST_FOUND = MOST_HITS
+_SEARCHING: "WeakKeyDictionary[Services, Searching]" = WeakKeyDictionary()
+
+
+def searching(services: Services) -> "Searching":
+    """The one of these services, made when it is first asked for."""
+    found = _SEARCHING.get(services)
+    if found is None:
+        found = _SEARCHING[services] = Searching(services)
+    return found
+
+
 class Searching:
     """The search of one gateway."""
 
@@ -29,6 +44,11 @@ class Searching:
         self._following: asyncio.Task[None] | None = None
         self._built = asyncio.Event()
         self.built_in = 0.0  # s
+
+    async def answering(self, text: str, *, filters: Filters = Filters(kind="product")) -> tuple[Search, Found]:
+        """What a row is made from that answers a customer's words, and the whole of what was found."""
+        found = await self.search(text, n=MOST_FOUND, filters=filters)
+        return Search([FoundItem(hit.id, hit.score, hit.exact) for hit in found.hits], found.partly), found
 
     async def search(self, text: str, *, n: int, filters: Filters) -> Found:
         """The best products for a text; raises Unavailable while a large catalogue is read for the first time."""

@@ -69,6 +69,8 @@ export interface DecideOptions {
   /** Product ids. */
   basket?: (string | number)[];
   language?: string;
+  /** What the customer searches for, for a placement that answers searches. */
+  query?: string;
 }
 /** Shows a slot; `false` means that it was not shown. Insert values as text, never as HTML. */
 export type Renderer = (element: HTMLElement, slot: Slot, answer: Answer) => boolean | void;

@@ -474,7 +474,7 @@
         const token = settings.token ? { regulars_token: settings.token } : {};
         const body = { writeKey: settings.key, anonymousId: kept.id, placements: [].concat(/** @type {any} */ (placements)),
           basket: asked.basket || [], context: Object.assign(token, asked.context),
-          language: asked.language || settings.language || undefined,
+          language: asked.language || settings.language || undefined, query: asked.query || undefined,
           // They are sent by themselves, too: a decision's answer does not wait until they are stored.
           events: queue.filter((one) => !/^Order /.test(one.event || "")).slice(-20) };
         post("/v1/decide", JSON.stringify(body)).then((answer) => {

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, get_args
 
 from regulars.core.definitions import Placement
-from regulars.core.merchandising import MODELS, AttributeType, ModelShare, Rule
+from regulars.core.merchandising import MODELS, SEARCH, AttributeType, ModelShare, Rule, searches, steps_of
 from regulars.shop.draft import Draft
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.reading import TomlFile, shown
@@ -59,6 +59,8 @@ def check_row(draft: Draft, placement: Placement) -> None:
             draft.report("placements", name, "recommend", message, nearest(model, MODELS))
         if isinstance(one, ModelShare) and not 0 < one.weight <= 1000:
             draft.report("placements", name, "recommend", f"the weight of {model!r} must be above 0, got {one.weight}")
+    if searches(recommend):
+        _check_search(draft, placement)
     if not 0 <= placement.explore <= 0.5:
         draft.report("placements", name, "explore", f"expected 0 to 0.5, got {placement.explore}")
     if not 0 < placement.margin_weight <= 2:
@@ -67,6 +69,20 @@ def check_row(draft: Draft, placement: Placement) -> None:
         for key, set_ in (("filter", placement.filter), ("explore", placement.explore)):
             if set_:
                 draft.report("placements", name, key, "is of rows of items; this placement recommends none")
+
+
+def _check_search(draft: Draft, placement: Placement) -> None:
+    """What answers a search stands alone in its link, and shows what was asked for."""
+    for step in steps_of(placement.recommend):
+        if len(step.models) > 1 and any(name == SEARCH for name, _ in step.models):
+            message = 'what was searched for is not blended with other models; write "search" without a weight'
+            draft.report("placements", placement.id, "recommend", message)
+    if placement.explore:
+        message = "a search shows what was asked for; leave `explore` to other placements"
+        draft.report("placements", placement.id, "explore", message)
+    if not placement.review:
+        message = "who searches for a product that is known is to find it; leave `review` out"
+        draft.report("placements", placement.id, "review", message)
 
 
 def check_rules(draft: Draft) -> None:

@@ -58,6 +58,8 @@ def ids(index: ProductIndex, text: str, **filters: object) -> list[str]:
         ("kinderfahrrad", "b1"),
         ("Fahrrad für Kinder", "b1"),
         ("kinder fahrräder", "b1"),
+        ("regen jacke", "c2"),
+        ("jacke winter herren", "c1"),
         ("kinderfahrraeder", "b1"),
         ("kinderfharrad", "b1"),  # two letters changed places
         ("fahradhelm", "b3"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regulars.core.merchandising import MODELS
+from regulars.core.merchandising import MODELS, SEARCH
 from regulars.recommend.assortment import Assortment, Good
 from regulars.recommend.bundles import Bundles
 from regulars.recommend.complements import Alternatives, Complements
@@ -35,7 +35,7 @@ def why(model: str, shopper: Shopper, item: str) -> dict[str, str | int | float]
 
 
 def test_a_placement_can_name_each_model_that_is_trained() -> None:
-    trained = {*Models._fields, *(kind.name for kind in KINDS), *served.NAMES, "blend"} - {"category_rhythm"}
+    trained = {*Models._fields, *(kind.name for kind in KINDS), *served.NAMES, "blend", SEARCH} - {"category_rhythm"}
     assert set(MODELS) == trained
 
 
