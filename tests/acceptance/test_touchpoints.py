@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -183,6 +184,51 @@ def test_what_was_on_air_is_noted_with_calls_and_orders(shop: Product) -> None:
         (event,) = timeline["events"]
         (aired,) = event["context"]["on_air"]
         assert title in (aired.get("title"), aired.get("spot_id"))
+
+
+def test_a_schedule_that_comes_after_the_calls_says_what_was_on_air_then(shop: Product, tmp_path: Path) -> None:
+    then = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+    call = {"caller": "+49 170 5556667", "DNIS": "0800777", "call_id": "late-1", "time": iso(then), "duration": "60"}
+    assert send(shop, "calls", call) == 200
+    order = {
+        "type": "track", "event": "Order Completed", "userId": "late-ana", "messageId": "tv-late",
+        "timestamp": iso(then), "properties": {"order_id": "TV-LATE", "total": 20, "currency": "EUR"},
+    }  # fmt: skip
+    assert shop.http.post("/v1/track", json=order).status_code == 200
+    shop.wait_folded()
+
+    def aired() -> list[list[str]]:
+        found = []
+        for who in ("phone:+491705556667", "user_id:late-ana"):
+            (event,) = shop.http.get(f"/v1/profiles/{who}/timeline").json()["events"]
+            found.append([one["title"] for one in event["context"].get("on_air", ())])
+        return found
+
+    assert aired() == [[], []]
+    toml = f"""
+        station = "Night TV"
+        [[programme]]
+        starts = {iso(then - timedelta(minutes=30))}
+        ends = {iso(then + timedelta(minutes=30))}
+        title = "TITLE"
+        """
+    for title in ("Pans", "Pans and pots"):  # and again, put right
+        (tmp_path / "schedule.toml").write_text(toml.replace("TITLE", title), encoding="utf-8")
+        command = [sys.executable, "-m", "regulars", "import", str(shop.shop), str(tmp_path / "schedule.toml")]
+        words = [*command, "--kind", "programme", "--data", str(shop.data)]
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "REGULARS_KEY": SERVER_KEY},
+        )
+        assert done.returncode == 0, done.stderr
+        shop.wait_folded()
+        assert aired() == [[title], [title]]
+    report = shop.http.get("/v1/privacy/access/user_id:late-ana")
+    assert "Pans and pots" in report.text
 
 
 def test_facts_of_the_shop_are_kept_without_a_person_and_the_last_word_counts(shop: Product) -> None:

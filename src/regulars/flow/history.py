@@ -16,6 +16,7 @@ from regulars.core.verdict import unpack
 from regulars.flow.belongings import belongings
 from regulars.flow.engine import Engine
 from regulars.flow.machines import with_hindsight
+from regulars.flow.shop_facts import restamped
 from regulars.flow.timing import Times
 from regulars.profile.assignment import IdRow, profile_of
 
@@ -88,7 +89,7 @@ class History:
             if events.setdefault((event.source, event.message_id), event) is event:
                 unsealed.add((event.offset, event.index))
         found: dict[int, list[Event]] = {number: [] for number in numbers}
-        for event in events.values():
+        for event in restamped(self._state, list(events.values())):
             owner = profile_of(event.subject, event.time, rows)
             if owner in found:
                 found[owner].append(event)

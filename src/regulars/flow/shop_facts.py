@@ -1,7 +1,8 @@
 """Facts of the shop: kept as they were told last, and noted with the calls and orders that they concern.
 
 They pass no profile and no consent, for they are about nobody. Advertising, search queries and footfall are kept for
-reports; the programme says what was on air when somebody called or ordered.
+reports; the programme says what was on air when somebody called or ordered. A schedule may come late: what is read
+again is noted again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ LONGEST_MS = 24 * 3_600_000
 #: How long facts are kept for reports beside the lake, which keeps them as it keeps events; days.
 KEPT_DAYS = 800
 _MOST_ON_AIR = 5
+_HOUR_MS = 3_600_000
 #: The longest name of a station that a call may give.
 LONGEST_STATION = 100
 _TOLD = (
@@ -119,6 +121,31 @@ def airing(rows: Iterable[Row], time: int, *, station: str = "", dialled: str = 
         shown = [one for one in said if _digits(str(one.get("phone") or "")) == _digits(dialled)]
         said = shown or [one for one in said if not one.get("phone")]
     return [{name: one[name] for name in _TOLD if one.get(name) is not None} for one in said[:_MOST_ON_AIR]]
+
+
+def restamped(state: StateReader, events: Sequence[Event]) -> Sequence[Event]:
+    """Events that are read again, their calls and orders with what was on air as the schedule is known now.
+
+    A schedule that came after the calls, or was put right since, so counts for whoever looks at them, however often.
+    What was noted stays where the schedule says nothing of that time (any more).
+    """
+    if not any(event.name in STAMPED for event in events):
+        return events
+    if not state.select(SHOP_FACT, {"kind": KINDS[PROGRAMME]}, limit=1):
+        return events
+    entries: dict[int, Sequence[Row]] = {}
+    result = list(events)
+    for place, event in enumerate(events):
+        if event.name not in STAMPED:
+            continue
+        hour = event.time // _HOUR_MS
+        if hour not in entries:
+            entries[hour] = programme(state, (hour + 1) * _HOUR_MS - 1)
+        found = airing(entries[hour], event.time, station=_text(event, "station"),
+                       dialled=_text(event, "dialled_number"))  # fmt: skip
+        if found and found != event.context.get(ON_AIR):
+            result[place] = msgspec.structs.replace(event, context={**event.context, ON_AIR: found})
+    return result
 
 
 def facts(

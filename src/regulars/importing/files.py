@@ -12,6 +12,7 @@ from regulars.importing.journal import Given
 from regulars.importing.opening import Opened, encoding_of, opened
 from regulars.importing.row import BrokenRow, Row
 from regulars.importing.tables import read_csv, read_json
+from regulars.importing.toml import read_toml
 from regulars.importing.tracks import read_fit, read_gpx
 
 #: Reads an unpacked stream; the path is for messages.
@@ -20,7 +21,14 @@ Reader = Callable[[IO[bytes], Path], Iterator[Row]]
 Progress = Callable[[int], None]
 
 #: A format is a reader here and the endings of its files in SUFFIXES. Parquet reads its end first, and so is apart.
-READERS: dict[str, Reader] = {"csv": read_csv, "ndjson": read_json, "xml": read_feed, "gpx": read_gpx, "fit": read_fit}
+READERS: dict[str, Reader] = {
+    "csv": read_csv,
+    "ndjson": read_json,
+    "xml": read_feed,
+    "gpx": read_gpx,
+    "fit": read_fit,
+    "toml": read_toml,
+}
 FORMATS = (*READERS, "parquet")
 SUFFIXES = {
     ".csv": "csv",
@@ -36,6 +44,7 @@ SUFFIXES = {
     ".pq": "parquet",
     ".gpx": "gpx",
     ".fit": "fit",
+    ".toml": "toml",
 }
 _PACKED = (".gz", ".zip")
 _PARQUET_ROWS = 10_000  # read at a time

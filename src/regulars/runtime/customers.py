@@ -23,6 +23,7 @@ from regulars.core.verdict import ADMITTED, REFUSED
 from regulars.flow.engine import Engine
 from regulars.flow.facts import preferences_of, without_preferences
 from regulars.flow.groups import House, houses
+from regulars.flow.shop_facts import restamped
 from regulars.flow.timing import Times
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.services import Services
@@ -214,7 +215,8 @@ class Customers:
                     found.setdefault((event.source, event.message_id), event)
             except Unavailable:
                 complete = False
-        return sorted(found.values(), key=lambda event: (-event.time, event.message_id))[:limit], complete
+        newest = sorted(found.values(), key=lambda event: (-event.time, event.message_id))[:limit]
+        return list(restamped(self._services.state, newest)), complete
 
     def locate(self, source: str, message_id: str) -> tuple[int, int] | None:
         """Log offset and index of a counted event."""

@@ -12,6 +12,7 @@ from regulars.core.lake import PastDecision
 from regulars.core.log import DECISION
 from regulars.core.state import IDENTIFIER, LINK, MANIFEST, SEALED, StateReader
 from regulars.decide.records import unpack
+from regulars.flow.shop_facts import restamped
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.runtime.customers import Customers
 from regulars.runtime.services import Services
@@ -33,7 +34,7 @@ class PastOf:
         async for events in paged(_pieces(self._customers.unsealed(subjects))):
             mine = [one for one in events if profile_of(one.subject, one.time, rows) == number]
             told.update((one.source, one.message_id) for one in mine)
-            yield mine
+            yield list(restamped(self._services.state, mine))
         analyst = self._services.analyst
         if not self._services.state.select(MANIFEST, {"kind": "event"}, limit=1):
             return
@@ -46,7 +47,8 @@ class PastOf:
             page = await analyst.later(analyst.timeline, subjects, limit=limit, before=before)
             fresh = [one for one in page if (one.source, one.message_id) not in edge]
             mine = [one for one in fresh if (one.source, one.message_id) not in told]
-            yield [one for one in mine if profile_of(one.subject, one.time, rows) == number]
+            own = [one for one in mine if profile_of(one.subject, one.time, rows) == number]
+            yield list(restamped(self._services.state, own))
             if len(page) < limit:
                 return
             last = page[-1].time

@@ -354,3 +354,20 @@ def test_consent_for_somebody_who_never_spoke_is_kept() -> None:
     number = profile_number("email:ana@example.org")
     data = corner.state.parts([part_id(number, HOT)])[part_id(number, HOT)]
     assert Engine(CORNER).fold.decode_hot(data).consent == {"analytics": START}
+
+
+def test_a_schedule_that_comes_late_counts_for_the_orders_of_then_when_they_are_read_again() -> None:
+    aired = Trait(name="aired", kind="distinct", events=("Order Completed",), of="context.on_air.title")
+    corner = Corner(replaced(CORNER, traits=(*CORNER.traits, aired)))
+    corner.fold(record(order("ana", 1, 600)), record(order("ben", 1, 600)))
+    said = {"station": "Shop TV", "starts": "2023-11-14T22:00:00Z", "ends": "2023-11-14T23:00:00Z"}
+    for number, title in enumerate(("Pans", "Pots")):  # the last word about a slot counts
+        entry = track("Programme Scheduled", "", {**said, "title": title}, message=f"p{number}")
+        corner.fold(record({name: value for name, value in entry.items() if name != "userId"}))
+    assert corner.values("ana")["aired"] == 0
+    for _ in range(2):
+        corner.fold(command("replay", again=True))
+        while corner.updater.replaying:
+            corner.updater.step()
+        assert (corner.values("ana")["aired"], corner.values("ben")["aired"]) == (1, 1)
+    assert corner.values("ana")["orders"] == 1
