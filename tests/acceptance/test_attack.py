@@ -26,6 +26,8 @@ PATHS = (
     "/v1/decide", "/v1/webhooks/shopify/online", "/v1/catalog/items", "/v1/privacy/consent", "/v1/privacy/erase",
     "/v1/identity/links", "/v1/failed/none/mend", "/login",
 )  # fmt: skip
+#: A name that no decoder looks at, until a part of a wrong type makes it look again.
+UNREAD = b'{"event":"x","userId":"eve","user\x98":1,"context":{"consent":1}}'
 DEEP = b"[" * 20_000 + b"]" * 20_000
 
 
@@ -53,6 +55,8 @@ HOSTILE: dict[str, bytes] = {
     "deep brackets in a text": keyed(b'"' + DEEP + b'"'),
     "a list that does not end": b"[" * 400_000,
     "invalid UTF-8": keyed(b'"\xff\xfe"'),
+    "a name that is no UTF-8": keyed(UNREAD),
+    "nothing but a name that is no UTF-8": UNREAD,
     "overlong UTF-8": keyed(b'"\xc0\xaf"'),
     "a surrogate as bytes": keyed(b'"\xed\xa0\x80"'),
     "half a surrogate pair": keyed(b'"\\ud800"'),
@@ -147,8 +151,14 @@ def test_of_two_members_of_one_name_the_last_counts_everywhere(product: Product)
     assert product.http.post("/v1/track", content=wrong).status_code in (401, 429)  # others tried wrong keys before
 
 
+@pytest.mark.parametrize("name", ["a name that is no UTF-8", "deep lists", "a list that does not end", "NaN", "cut"])
+def test_one_item_of_the_catalogue_is_refused_as_many_are(product: Product, name: str) -> None:
+    answer = product.http.put("/v1/catalog/items/bell", content=HOSTILE[name], auth=(SERVER_KEY, ""))
+    assert (answer.status_code, answer.json()["field"]) == (400, "body"), answer.text
+
+
 def test_one_hostile_event_never_costs_its_batch(product: Product) -> None:
-    bad = [b'{"userId":"\xff"}', event(b"9" * 5000), event(b'"\xed\xa0\x80"'), b"[]", b'"x"', b"1e400"]
+    bad = [UNREAD, b'{"userId":"\xff"}', event(b"9" * 5000), event(b'"\xed\xa0\x80"'), b"[]", b'"x"', b"1e400"]
     good = [json.dumps(viewed(f"good-{at}", "good")).encode() for at in range(5)]
     body = b'{"batch":[' + b",".join([*bad, *good]) + b"]}"
     assert product.http.post("/v1/batch", content=body, headers={"x-write-key": SERVER_KEY}).status_code == 200

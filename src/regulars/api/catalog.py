@@ -90,7 +90,7 @@ async def upsert_one(request: Request[Any, Any, Any], item: str, services: Servi
     body = inflate(await request.body(), BODY_BYTES)
     try:
         row = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(error, "an object") from None
     return await _store(msgspec.json.encode([{**row, "id": item}]), request.user.id, services)
 

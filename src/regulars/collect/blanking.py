@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from regulars.collect.body import BATCHES, plain, split
+from regulars.collect.body import BATCHES, mended, plain, split
 from regulars.collect.call import UNREADABLE
 from regulars.collect.formats import format_of, parts
 from regulars.collect.wire import Format, Wrong, decoded
 from regulars.core.errors import Rejected
 from regulars.core.traces import MASK, spelled_in_text
 
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 #: What stands in the place of an erased event. It fails when it is read, so it is never an event again.
 ERASED = {"type": "erased"}
 
@@ -29,17 +31,37 @@ def blanked(body: bytes, route: str, indexes: Collection[int], values: Sequence[
     if form is not None:
         return _blanked(body, form, indexes, lambda held: without_values(held, wanted, spelled))
     try:
-        outer: Any = msgspec.json.decode(plain(body))
-        split(plain(body), route)
-    except (Rejected, msgspec.DecodeError, UnicodeDecodeError):
+        content = plain(body)
+        raws = split(content, route)
+    except Rejected:
         return msgspec.json.encode(ERASED)  # nobody can read it; it never was an event
-    if route not in BATCHES:
-        return msgspec.json.encode(ERASED if 0 in indexes else without_values(outer, wanted, spelled))
-    outer["batch"] = [
-        ERASED if index in indexes else without_values(one, wanted, spelled) for index, one in enumerate(outer["batch"])
+    # One by one, as they are read: an event that nobody can read must not take those of others with it.
+    kept = [
+        ERASED if index in indexes else _without(bytes(raw), wanted, spelled, ERASED) for index, raw in enumerate(raws)
     ]
-    rest = {name: without_values(one, wanted, spelled) for name, one in outer.items() if name != "batch"}
-    return msgspec.json.encode({**rest, "batch": outer["batch"]})
+    if route not in BATCHES:
+        return msgspec.json.encode(kept[0])
+    rest = {
+        name: _without(bytes(raw), wanted, spelled, None) for name, raw in _members(content).items() if name != "batch"
+    }
+    return msgspec.json.encode({**rest, "batch": kept})
+
+
+def _without(raw: bytes, wanted: Collection[str], spelled: re.Pattern[str] | None, unreadable: Any) -> Any:
+    try:
+        return without_values(decoded(raw), wanted, spelled)
+    except UNREADABLE:
+        return unreadable
+
+
+def _members(content: bytes) -> dict[str, msgspec.Raw]:
+    """What stands in a batch; of one with a name that nobody can read its events alone."""
+    try:
+        return _decode_members(content)
+    except UNREADABLE:
+        with suppress(*UNREADABLE):
+            return _decode_members(mended(content))
+    return {}
 
 
 def readable(body: bytes, route: str) -> bytes:

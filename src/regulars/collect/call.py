@@ -141,6 +141,8 @@ def read_call(raw: bytes) -> Call | Failure:
         call = decode_call(msgspec.json.encode(parts))
     except msgspec.ValidationError as error:
         return _failure(error)
+    except UNREADABLE as error:  # the name of a member that the call does not have, which nobody read before
+        return Failure("malformed", "", "JSON in UTF-8", str(error))
     call.context = _readable_parts(bytes(context))
     return call
 
