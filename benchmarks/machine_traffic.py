@@ -3,7 +3,8 @@
 Pauses of people are log-normal with breaks between visits, as reading times are (Liu, White, Dumais, "Understanding Web
 Browsing Behaviors through Weibull Analysis of Dwell Time", SIGIR 2010, finds the same heavy tail). Machines are told by
 what their makers wrote: a fixed pause, a pause with an even spread, several pages at once, one look at each watched
-product every few minutes, and, hardest, pauses drawn like those of people.
+product every few minutes, and, hardest, pauses drawn like those of people. A tenth of the people comes through a
+VPN, and the machines, but for one kind, from where people do, so that what they do must tell.
 """
 
 import random
@@ -61,7 +62,7 @@ def _device(kind: str, number: int, *, machine: bool, steps: list[Step], dice: r
     # Half of the shops use our SDK, which tells of hands; a machine's browser has none at work.
     tells = dice.random() < 0.5
     hand = (not machine) if tells else None
-    context = said_of(agent, webdriver=driven, hand=hand)
+    context = said_of(agent, webdriver=driven, hand=hand, signs=_signs(kind, machine=machine, dice=dice))
     subject = f"anonymous_id:{kind}-{number}"
     events = [
         Event(
@@ -73,6 +74,14 @@ def _device(kind: str, number: int, *, machine: bool, steps: list[Step], dice: r
         for at, step in enumerate(steps)
     ]  # fmt: skip
     return Device(kind, machine, events)
+
+
+def _signs(kind: str, *, machine: bool, dice: random.Random) -> str:
+    """What the door sees: of ten people one comes through a VPN, of a hundred some change their browser's name."""
+    if machine:
+        return "data_centre,bare" if kind == "scraper_short" else ""
+    place, head = dice.random() < 0.1, dice.random() < 0.02
+    return ",".join(["data_centre"] * place + ["mismatch"] * head)
 
 
 # People -------------------------------------------------------------------------------------------------------------
@@ -189,5 +198,5 @@ KINDS: tuple[tuple[str, bool, Callable[[random.Random], list[Step]]], ...] = (
     ("sleepless", False, _sleepless), ("kiosk", False, _kiosk),
     ("crawler", True, _crawling), ("driven_browser", True, _crawling), ("scraper_fixed", True, _fixed),
     ("scraper_spread", True, _spread), ("scraper_at_once", True, _at_once), ("price_watch", True, _watching),
-    ("scraper_stealthy", True, _stealthy),
+    ("scraper_stealthy", True, _stealthy), ("scraper_short", True, _crawling),
 )  # fmt: skip

@@ -65,18 +65,18 @@ def main() -> int:
 
 def _judged(judge: Judge, events: list[Event]) -> tuple[list[Event], float]:
     hot = Hot("a", 0, 0, 0, [], {}, [], {}, 0, "v")
-    began = time.perf_counter()
+    began = time.process_time()
     result = list(judge.judge(hot, events, {}))
-    return result, time.perf_counter() - began
+    return result, time.process_time() - began
 
 
 def _agents() -> float:
     """What a name costs that was never heard."""
     names = [f"Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0.{at}.0 Safari/537.36" for at in range(500)]
-    began = time.perf_counter()
+    began = time.process_time()
     for name in names:
         kind_of_agent(name)
-    return (time.perf_counter() - began) / len(names) * 1e6
+    return (time.process_time() - began) / len(names) * 1e6
 
 
 if __name__ == "__main__":

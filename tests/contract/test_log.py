@@ -51,6 +51,15 @@ def test_a_record_comes_back_as_it_was_given(log: Log) -> None:
     assert log.read(0) == [Record(1, TICK, "", "", -5, b""), Record(2, EVENTS, "Läden/1", "import", 2**60, body)]
 
 
+def test_signs_of_the_sender_come_back_with_their_record_and_outlive_another_body(log: Log) -> None:
+    plain, seen = event(1), NewRecord(EVENTS, "web", "track", 1, b"body", "data_centre,bare")
+    log.append([plain, seen])
+    assert [r.signs for r in log.read(0)] == ["", "data_centre,bare"]
+    assert log.get([2])[2].signs == "data_centre,bare"
+    log.rewrite({2: b"other"})
+    assert log.get([2])[2] == Record(2, EVENTS, "web", "track", 1, b"other", "data_centre,bare")
+
+
 def test_a_group_larger_than_one_statement_keeps_its_order(log: Log) -> None:
     assert log.append([event(n) for n in range(1, 1001)]) == 1000
     assert [int(r.body.rstrip(b".")) for r in log.read(0)] == list(range(1, 1001))

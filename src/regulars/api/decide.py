@@ -11,6 +11,7 @@ from regulars.api.hot import JSON, Answer, Done, HeaderList, Request, Route, cor
 from regulars.api.keys import keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
+from regulars.api.senders import senders_of
 from regulars.catalog.search import Found
 from regulars.core.definitions import Source
 from regulars.core.errors import Unavailable
@@ -52,6 +53,7 @@ class Desk(Route):
         super().__init__("decide", BODY_BYTES, keys_of(services), metrics)
         self._services = services
         self._languages = services.definitions.shop.languages
+        self._doorman = senders_of(services)
         self._waits = services.settings.decide_waits
         self._flow: Deciding | None = None
 
@@ -100,9 +102,8 @@ class Desk(Route):
     def _answer(self, asked: "_Asked", search: Search | None = None) -> None:
         flow, request, call, source, explain, done = asked
         agent = request.header(b"user-agent").decode("latin-1")
-        outcome = flow.flow.decide(
-            call, source, now=self._services.clock(), agent=agent, explain=explain, search=search
-        )
+        signs, now = self._doorman.signs(request, source), self._services.clock()
+        outcome = flow.flow.decide(call, source, now=now, agent=agent, signs=signs, explain=explain, search=search)
         stored = flow.append(outcome)
         language = spoken(call.language, request.header(b"accept-language").decode("latin-1"), self._languages)
         told = flow.teller.tell(outcome.answer, language, verified=source.kind == "server", explain=explain)

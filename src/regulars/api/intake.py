@@ -11,6 +11,7 @@ from regulars.api.hot import JSON, Answer, Done, Request, Route, cors, problem_a
 from regulars.api.keys import Keys, key_in_body, keys_of
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem, problem_of
+from regulars.api.senders import senders_of
 from regulars.collect import Decoder
 from regulars.collect.body import BATCHES, EVENT_BYTES, envelope, split
 from regulars.core.definitions import Source
@@ -61,6 +62,7 @@ class Door(Route):
     def __init__(self, name: str, services: Services, keys: Keys, metrics: Metrics) -> None:
         super().__init__(name, IMPORT_BYTES if name == "import" else BATCH_BYTES, keys, metrics)
         self._services = services
+        self._doorman = senders_of(services)
         # In a shop whose clock follows its records, live events happen at that clock.
         self._follows_records = services.definitions.shop.clock == "records" and name != "import"
         self._decoder: Decoder | None = None
@@ -87,7 +89,7 @@ class Door(Route):
             raise too_large(EVENT_BYTES[source.kind], len(plain))
         events = count_events(plain, self.name)
         received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000
-        record = NewRecord(EVENTS, source.id, self.name, received, body)
+        record = NewRecord(EVENTS, source.id, self.name, received, body, self._doorman.signs(request, source))
         if request.query and request.asks("strict") is not None:
             self._strict(request, source, record, done)
             return

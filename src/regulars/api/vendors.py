@@ -73,7 +73,8 @@ class VendorDoor(Door):
         envelope = self._format.envelope(inflate(body, self.limit))
         source = request.source or self._source_named(request, envelope.key)
         received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000
-        record = NewRecord(EVENTS, source.id, self._format.route, received, body)
+        signs = self._doorman.signs(request, source)
+        record = NewRecord(EVENTS, source.id, self._format.route, received, body, signs)
         if request.query and request.asks("strict") is not None:
             self._strict(request, source, record, done)
             return

@@ -37,6 +37,10 @@ class Visitors:
             headers=((b"retry-after", str(seconds).encode()), (b"connection", b"close")),
         )
 
+    def trusts(self, peer: str) -> bool:
+        """Whether who is connected is a proxy whose headers are believed."""
+        return self._forwarded is not None and peer in self._forwarded.trusted_hosts
+
     def address(self, peer: str, headers: Headers) -> str:
         """Where a request comes from, by the rules that hold for the rest of the server."""
         if self._forwarded is None:

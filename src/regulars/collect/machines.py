@@ -6,13 +6,13 @@ whoever makes up a new name for each event must not cost more than anybody else.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
-from regulars.core.machine import HUMAN, MACHINE, UNKNOWN
+from regulars.core.machine import HUMAN, MACHINE, OF_HEAD, OF_PLACE, UNKNOWN
 
 #: Longer names are looked at up to here.
 _LONGEST = 512
@@ -109,11 +109,28 @@ def said_of(
     hand: bool | None = None,
     signed_in: bool = False,
     server: bool = False,
+    signs: str = "",
 ) -> dict[str, Any] | None:
-    """The verdict on what an event says of its sender; None where it says nothing."""
+    """The verdict on what an event says of its sender, and what the door saw (`signs`); None where there is nothing."""
     why = declared(agent, webdriver=webdriver, server=server)
     if why:
         return {"verdict": MACHINE, "why": why}
-    if signed_in:
-        return _SAID[SIGNED_IN]
-    return None if hand is None else _SAID[HAND if hand else NO_HAND]
+    said = _SAID[SIGNED_IN] if signed_in else None if hand is None else _SAID[HAND if hand else NO_HAND]
+    if not signs:
+        return said
+    seen = signs.split(",")
+    # The shop's own word for a login outweighs where it came from, never what says of itself that it is a machine.
+    if suffice(seen, signed_in=signed_in):
+        return {"verdict": MACHINE, "why": seen}
+    return {"verdict": UNKNOWN, "why": seen} if said is None else {**said, "why": [*said["why"], *seen]}
+
+
+def suffice(signs: Sequence[str], *, signed_in: bool = False) -> bool:
+    """Whether they name a machine: one that says so itself, or a place and a head that speak for one.
+
+    >>> suffice(["data_centre", "crowd"]), suffice(["data_centre", "bare"]), suffice(["agent:seo"])
+    (False, True, True)
+    """
+    if any(one.startswith("agent:") for one in signs):
+        return True
+    return not (signed_in or OF_PLACE.isdisjoint(signs) or OF_HEAD.isdisjoint(signs))

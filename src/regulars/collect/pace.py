@@ -5,12 +5,13 @@ that have nothing to do with each other are. What is kept is the newest day of a
 adds up: the order and the batches in which its events come change nothing.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import exp, sqrt
 from zlib import crc32
 
 from regulars.core.event import DECISION_SHOWN, PAGE, SCREEN, Event
-from regulars.core.machine import STANDS_DAYS, Pace
+from regulars.core.machine import OF_HEAD, OF_PLACE, STANDS_DAYS, Pace
 
 #: What is looking, and not doing.
 LOOKING = frozenset({PAGE, SCREEN, DECISION_SHOWN, "Product Viewed", "Product List Viewed", "Products Searched"})
@@ -18,6 +19,8 @@ LOOKING = frozenset({PAGE, SCREEN, DECISION_SHOWN, "Product Viewed", "Product Li
 FAST, STEADY, TIRELESS, COVERING, HANDS_OFF = "fast", "steady", "tireless", "covering", "hands_off"
 SIGNS = frozenset({FAST, STEADY, TIRELESS, COVERING, HANDS_OFF})
 NEEDED = 2
+#: Those that few people ever show: one of them and a sign of the door are enough.
+_RARE = frozenset({STEADY, TIRELESS, COVERING})
 #: Nothing is said of a device that looked at less on a day.
 LEAST_VIEWS = 50
 #: So many minutes on end with so many views each, or this many in one: pages that nobody can have read. Somebody who
@@ -37,32 +40,53 @@ _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 _KEPT_MINUTES = 60
 _BOXES, _BITS = 256, 64
 _MOST = 255
+_HOUR_BITS = tuple(1 << hour for hour in range(24))
+_BITS_OF = tuple((box // _BITS, 1 << box % _BITS) for box in range(_BOXES))
+#: The signs of the door: nothing of them adds up over a day, and each is one of two that are needed.
+PLACE, HEAD = "place", "head"
 
 
-def note(pace: Pace, event: Event, *, hand: bool | None = None) -> None:
-    """Add an event of the device; one of an earlier day tells nothing any more. `hand`: whether one was at work."""
+def note(pace: Pace, event: Event, *, hand: bool | None = None, door: int = 0) -> None:
+    """Add an event of the device; one of an earlier day tells nothing any more.
+
+    `hand`: whether one was at work; `door`: what the door saw of its request (`seen_at_door`).
+    """
     day, rest = divmod(event.time, DAY_MS)
     if day != pace.day:
         if day < pace.day:
             return
-        pace.day, pace.views, pace.acts, pace.told, pace.hand, pace.hours = day, 0, 0, 0, False, 0
+        pace.day, pace.views, pace.acts, pace.told, pace.hand, pace.hours, pace.door = day, 0, 0, 0, False, 0, 0
         pace.minutes, pace.seen = [], []
     if hand:
         pace.hand = True
+    if door:
+        pace.door |= door
     if event.name not in LOOKING:
         pace.acts += 1
         return
     pace.views += 1
     if hand is not None:
         pace.told += 1
-    pace.hours |= 1 << rest // _HOUR_MS
-    _count(pace.minutes, rest // _MINUTE_MS, 1)
+    pace.hours |= _HOUR_BITS[rest // _HOUR_MS]
+    minutes, minute = pace.minutes, rest // _MINUTE_MS
+    if minutes and minutes[-1] >> 8 == minute:  # events come in order, nearly all of them
+        if minutes[-1] & _MOST < _MOST:
+            minutes[-1] += 1
+    else:
+        _count(minutes, minute, 1)
     product = event.properties.get("product_id")
-    if isinstance(product, str | int):
-        box = crc32(str(product).encode()) % _BOXES
-        if not pace.seen:
-            pace.seen = [0] * (_BOXES // _BITS)
-        pace.seen[box // _BITS] |= 1 << box % _BITS
+    if product.__class__ is str or product.__class__ is int:
+        seen = pace.seen
+        if not seen:
+            seen = pace.seen = [0] * (_BOXES // _BITS)
+        place, bit = _BITS_OF[crc32(str(product).encode()) & _BOXES - 1]
+        if not seen[place] & bit:
+            seen[place] |= bit
+
+
+def seen_at_door(why: Sequence[str]) -> int:
+    """What of a verdict's reasons the door saw: 1 for the place, 2 for the head."""
+    return (not OF_PLACE.isdisjoint(why)) | (not OF_HEAD.isdisjoint(why)) << 1
 
 
 def merge(one: Pace, other: Pace) -> Pace:
@@ -72,7 +96,7 @@ def merge(one: Pace, other: Pace) -> Pace:
         newer = one if one.day > other.day else other
         return Pace(
             newer.day, newer.views, newer.acts, newer.told, newer.hand, newer.hours,
-            list(newer.minutes), list(newer.seen), found,
+            list(newer.minutes), list(newer.seen), found, newer.door,
         )  # fmt: skip
     minutes = list(one.minutes)
     for packed in other.minutes:
@@ -81,6 +105,7 @@ def merge(one: Pace, other: Pace) -> Pace:
     return Pace(
         one.day, one.views + other.views, one.acts + other.acts, one.told + other.told, one.hand or other.hand,
         one.hours | other.hours, minutes, list(one.seen or other.seen) if seen is None else seen, found,
+        one.door | other.door,
     )  # fmt: skip
 
 
@@ -98,11 +123,19 @@ def device_number(device: str) -> int:
 
 
 def judge(pace: Pace) -> list[str]:
-    """The signs of a machine in what a device did on its day, where there are enough of them; else none."""
+    """The signs of a machine in what a device did on its day, where there are enough of them; else none.
+
+    What the door saw is one beside what people do not do, behind whatever VPN: by itself it is judged request by
+    request, and whoever opens forty tabs or only looks may well sit behind one.
+    """
     if pace.views < LEAST_VIEWS:
         return []
     found = signs(pace)
-    return found if len(found) >= NEEDED else []
+    if len(found) < NEEDED:
+        return []
+    behaved = SIGNS.intersection(found)
+    rare = not _RARE.isdisjoint(behaved) or (HANDS_OFF in behaved and pace.told >= LOOKS_WITHOUT_HAND)
+    return found if len(behaved) >= NEEDED or rare else []
 
 
 def stands(pace: Pace, day: int) -> bool:
@@ -119,6 +152,8 @@ def signs(pace: Pace) -> list[str]:
         (TIRELESS, pace.hours.bit_count() >= TIRELESS_HOURS),
         (COVERING, _free_boxes(pace) <= _BOXES * exp(-COVERING_PRODUCTS / _BOXES)),
         (HANDS_OFF, _is_hands_off(pace)),
+        (PLACE, pace.door & 1),
+        (HEAD, pace.door & 2),
     )
     return [name for name, met in answers if met]
 

@@ -9,6 +9,7 @@ from regulars.collect.body import BATCHES, EVENT_BYTES, ROUTES, may_hold_large_n
 from regulars.collect.call import (
     UNREADABLE,
     Call,
+    Context,
     around,
     decode_batch,
     decode_call,
@@ -51,6 +52,8 @@ from regulars.core.event import (
 from regulars.core.log import Record
 from regulars.core.machine import VERDICT
 from regulars.core.mend import MENDED, Mend
+
+_SILENT = Context()
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -285,7 +288,7 @@ class Decoder:
             if vouched is not None and better is not None:
                 subject, keys, claims = better
                 context[VOUCHED_BY] = vouched.key
-        self._judge_sender(record.source, call, context, public=public)
+        self._judge_sender(record, call, context, public=public)
         stated = _stated(call)
         time = event_time(stated, record.time)
         if self._hears_clocks:
@@ -306,15 +309,17 @@ class Decoder:
             index=index,
         )
 
-    def _judge_sender(self, source: str, call: Call, context: dict[str, Any], *, public: bool) -> None:
-        """Add to the context what a call says of who or what sent it."""
-        said = call.context
-        if said is None or source in self._counting:
+    def _judge_sender(self, record: Record, call: Call, context: dict[str, Any], *, public: bool) -> None:
+        """Add to the context what a call says of who or what sent it, and what the door saw."""
+        said, signs = call.context or _SILENT, record.signs
+        if record.source in self._counting:
             return
         agent, webdriver, hand, signed_in = said.user_agent, said.webdriver, said.hand, VOUCHED_BY in context
-        if agent is None and webdriver is None and hand is None and not signed_in:
+        if agent is None and webdriver is None and hand is None and not signed_in and not signs:
             return
-        found = said_of(agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public)
+        found = said_of(
+            agent, webdriver=bool(webdriver), hand=hand, signed_in=signed_in, server=not public, signs=signs
+        )
         if found is not None:
             context[VERDICT] = found
 

@@ -518,6 +518,15 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
         return self.events_days if event.keep_days is None else event.keep_days
 
 
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """What the door looks at beside an event itself, to tell machines from people."""
+
+    data_centres: tuple[str, ...] = ()  # networks (CIDR) that machines and VPNs send from; also networks/*
+    asn_header: str = ""  # in which a trusted proxy names the autonomous system of an address
+    asns: tuple[int, ...] | None = None  # those of data centres; None: the well-known ones (collect.network)
+    requests_per_minute: int = 1_200  # of one address, beyond which it is a crowd; 0: never
+
+
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a shop folder says, checked."""
 
@@ -537,6 +546,7 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity = Identity()
     linking: Linking = Linking()
     retention: Retention = Retention()
+    network: Network = Network()
     mends: tuple[Mend, ...] = ()  # standing ones: carried out on every event of their source before the plan looks
     goals: tuple[Goal, ...] = ()
     rules: tuple[Rule, ...] = ()  # of merchandising, in the order of the files

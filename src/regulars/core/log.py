@@ -27,6 +27,7 @@ class NewRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     route: str  # "track", "batch", "import", ...: how to read the body
     time: int  # UTC ms: receipt; for ticks the shop's clock
     body: bytes
+    signs: str = ""  # what the door saw of the sender's network, comma-separated (collect.network); never an address
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -38,6 +39,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     route: str
     time: int
     body: bytes
+    signs: str = ""
 
 
 class Log(Protocol):

@@ -13,6 +13,11 @@ from regulars.core.event import ALWAYS_KEPT, Event
 #: In the context of an event.
 VERDICT = "machine"
 MACHINE, HUMAN, UNKNOWN = "machine", "human", "unknown"
+#: What the door saw of where a request came from: an address of a data centre, or one of very many requests.
+DATA_CENTRE, CROWD = "data_centre", "crowd"
+#: What it saw in the head: a browser's name without what browsers send, hints of another browser, a library's name.
+BARE, MISMATCH, IN_LIBRARY = "bare", "mismatch", "library"
+OF_PLACE, OF_HEAD = frozenset({DATA_CENTRE, CROWD}), frozenset({BARE, MISMATCH, IN_LIBRARY})
 #: How long a device that behaved like a machine is one, in days; as many days before are taken back, too.
 STANDS_DAYS = 30
 #: Said of events of a device that was found out before, or only afterwards.
@@ -31,6 +36,7 @@ class Pace(msgspec.Struct, array_like=True):
     minutes: list[int] = []  # minute of the day << 8 | views in it, ascending, the newest ones
     seen: list[int] = []  # which of 256 boxes held a product that was looked at
     found: int = -STANDS_DAYS  # the last day on which it behaved like a machine
+    door: int = 0  # what the door saw that day: 1 of its place, 2 of its head
 
 
 def verdict_of(event: Event) -> tuple[str, list[str]]:

@@ -6,12 +6,24 @@ marked with hindsight.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from regulars.collect.machines import HAND, NO_HAND, declared
-from regulars.collect.pace import DAY_MS, SIGNS, device_number, judge, note, stands
+from regulars.collect.machines import HAND, NO_HAND, declared, suffice
+from regulars.collect.pace import DAY_MS, SIGNS, device_number, judge, note, seen_at_door, stands
 from regulars.core.definitions import Definitions, Source
 from regulars.core.event import Event
-from regulars.core.machine import KNOWN, LATER, MACHINE, STANDS_DAYS, VERDICT, Pace, is_machine, marked, verdict_of
+from regulars.core.machine import (
+    KNOWN,
+    LATER,
+    MACHINE,
+    STANDS_DAYS,
+    UNKNOWN,
+    VERDICT,
+    Pace,
+    is_machine,
+    marked,
+    verdict_of,
+)
 from regulars.core.record import Hot
 from regulars.decide.call import Call
 from regulars.flow.customer import Asking
@@ -21,6 +33,11 @@ _HANDS = {HAND: True, NO_HAND: False}
 _DEVICES = 8
 #: A device that looks on is judged anew at every tenth view.
 _EVERY = 10
+#: One that was found out on this day, at every hundredth: enough to tell from when on with hindsight.
+_EVERY_FOUND = 100
+_KNOWN = [KNOWN]
+_NOBODYS = Pace(0)
+_NOTHING: dict[str, Any] = {"verdict": UNKNOWN, "why": []}
 
 
 class Judge:
@@ -38,32 +55,46 @@ class Judge:
     def judge(self, hot: Hot, events: list[Event], judged: dict[int, dict[int, Event]]) -> list[Event]:
         """The events of one profile in the order in which they came, with their verdicts, which go into `judged`."""
         sources, result = self._sources, events
+        subject, pace, watched = "", _NOBODYS, False  # nearly all events of a profile are of one device
         for at, event in enumerate(events):
-            if event.source not in sources or not event.subject.startswith(self._types):
+            if event.source not in sources:
                 continue
-            said = event.context.get(VERDICT)
-            if (said is not None and said["verdict"] == MACHINE) or event.subject in self._shared:
+            said = event.context.get(VERDICT, _NOTHING)
+            if said["verdict"] == MACHINE:
                 continue
-            pace = pace_of(hot, event.subject)
-            note(pace, event, hand=None if said is None else _HANDS.get(said["why"][0]))
-            why = judge(pace) if pace.views % _EVERY == 0 else []
+            if event.subject != subject:
+                subject = event.subject
+                watched = subject.startswith(self._types) and subject not in self._shared
+                if watched:
+                    pace = pace_of(hot, subject)
+            if not watched:
+                continue
+            words = said["why"]
+            if words:
+                note(pace, event, hand=_HANDS.get(words[0]), door=seen_at_door(words))
+            else:
+                note(pace, event)
             day = event.time // DAY_MS
+            why = judge(pace) if pace.views % (_EVERY if pace.found < day else _EVERY_FOUND) == 0 else []
             if why:
                 pace.found = max(pace.found, day)
             elif stands(pace, day):
-                why = [KNOWN]
+                why = _KNOWN
             if why:
                 if result is events:
                     result = list(events)
-                result[at] = marked(event, why)
-                judged.setdefault(event.offset, {})[event.index] = result[at]
+                better = result[at] = marked(event, why)
+                judged.setdefault(event.offset, {})[event.index] = better
         return result
 
 
 def asks_as_machine(
-    call: Call, source: Source, agent: str, who: Asking, riding: Sequence[Event], hot: Hot, *, now: int
+    call: Call, source: Source, agent: str, who: Asking, riding: Sequence[Event], hot: Hot, *, now: int, signs: str = ""
 ) -> bool:
-    """Whether a machine asks for a decision: by its own words, those of what rides along, or what its device did."""
+    """Whether a machine asks for a decision.
+
+    By its own words, what the door saw (`signs`), the words of what rides along, or what its device did.
+    """
     if source.machines == "count":
         return False
     said = call.context.get("userAgent")
@@ -71,6 +102,8 @@ def asks_as_machine(
         return True
     # A library's name in the header is that of the shop's own code, and says nothing of who is behind it.
     if source.kind != "server" and declared(agent, server=True):
+        return True
+    if signs and suffice(signs.split(","), signed_in=bool(who.vouched)):
         return True
     if any(is_machine(event) for event in riding):
         return True

@@ -131,12 +131,13 @@ class OnDecide:
         self._use(self._compile())
 
     def decide(
-        self, call: Call, source: Source, *, now: int, agent: str = "", record: bool = True, explain: bool = False,
-        search: Search | None = None,
+        self, call: Call, source: Source, *, now: int, agent: str = "", signs: str = "", record: bool = True,
+        explain: bool = False, search: Search | None = None,
     ) -> Outcome:  # fmt: skip
         """Decide a call at `now` (the shop's clock, ms). Without `record` nothing is reserved: it is only a look.
 
-        `agent` is what called over HTTP, by its own words; `search` is what was found for the call's query.
+        `agent` is what called over HTTP, by its own words; `signs` what the door saw of it; `search` is what was found
+        for the call's query.
         """
         self._keep_up()
         vouched, refused = self._vouched(call, source, now)
@@ -152,19 +153,19 @@ class OnDecide:
         plan = self.table.plan(call.placements, day)
         _refuse_stray(call, plan)
         folded = self._look_at_state(now)
-        riding, body = self._riding(call, source, who, now)
+        riding, body = self._riding(call, source, who, now, signs)
         recommends = any(placement.recommend for placement in plan.placements)
         reads_reach = bool(plan.limited) or any(self.rules.reads_shown(placement) for placement in plan.placements)
         customer = self.customers.read(who, riding, now=now, day=day, purchases=recommends, reach=reads_reach)
         hot = customer.hot
-        hot.machine = asks_as_machine(call, source, agent, who, riding, hot, now=now)
+        hot.machine = asks_as_machine(call, source, agent, who, riding, hot, now=now, signs=signs)
         hot.paces = None
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         hot.moment = self._moments.at(now, call.context.get("station"))
         begun, seen = self.visits.both(who.keys, now) if recommends and customer.personal else ((), ())
         visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun, seen, search)
         answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
-        records = [NewRecord(EVENTS, source.id, "batch", now, body)] if body and record else []
+        records = [NewRecord(EVENTS, source.id, "batch", now, body, signs)] if body and record else []
         if not record:
             return Outcome(identifier, answer, records, token_refused=refused)
         about = Circumstances(
@@ -377,7 +378,7 @@ class OnDecide:
             return frozenset(), found
         return frozenset(key for key in found.keys if is_person(key, self.engine.definitions.identity)), ""
 
-    def _riding(self, call: Call, source: Source, who: Asking, now: int) -> tuple[list[Event], bytes]:
+    def _riding(self, call: Call, source: Source, who: Asking, now: int, signs: str) -> tuple[list[Event], bytes]:
         """The events of the asking customer in the call, and the body with which all of them are logged."""
         if not call.events:
             return [], b""
@@ -399,7 +400,7 @@ class OnDecide:
         if token is not None:
             whole["context"] = {LOGIN: token}
         body = msgspec.json.encode(whole)
-        decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body))
+        decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body, signs))
         mine = [one for one in decoded if isinstance(one, Event) and not set(one.identifiers).isdisjoint(who.keys)]
         return mine, body
 

@@ -81,6 +81,33 @@ class Strangers:
         return 0.0
 
 
+class Crowds:
+    """From which addresses very many requests come, in a table that never grows and holds no address.
+
+    As `Strangers`, but nobody is refused: each request of an address takes its time, and a minute's worth that is not
+    paid off makes a crowd; two minutes' worth are remembered, so that it is over soon after.
+
+    >>> crowds = Crowds(60, clock=lambda: 0.0)
+    >>> [crowds.counted(crowds.place("9.9.9.9")) for _ in range(62)][-3:]
+    [False, True, True]
+    """
+
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._each = 60.0 / per_minute if per_minute else 0.0
+        self._paid = array("d", [0.0]) * (_PLACES if per_minute else 1)
+
+    def place(self, address: str) -> int:
+        """Where an address is counted."""
+        return hash(network(address)) % len(self._paid)
+
+    def counted(self, place: int) -> bool:
+        """Count a request; whether its address is a crowd."""
+        now = self._clock()
+        paid = self._paid[place] = min(max(self._paid[place], now) + self._each, now + 120.0)
+        return paid - now > 60.0
+
+
 def network(address: str) -> str:
     """Whom an address belongs to: an IPv6 customer has a whole /64.
 

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from regulars.collect.network import Networks
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
@@ -15,7 +16,7 @@ from regulars.core.log import COMMAND, Log, NewRecord, Record
 from regulars.core.state import ANSWER, CLOCK, FOLDED, StateReader
 from regulars.flow.generation import Serving
 from regulars.runtime.folder import DataFolder
-from regulars.runtime.rates import Rates, Strangers
+from regulars.runtime.rates import Crowds, Rates, Strangers
 from regulars.runtime.settings import Settings
 
 P = ParamSpec("P")
@@ -128,6 +129,8 @@ class Services:
         self.analyst = analyst
         self.rates = Rates(definitions.sources)
         self.strangers = Strangers()
+        self.crowds = Crowds(definitions.network.requests_per_minute)
+        self.networks = Networks(definitions.network.data_centres)
         #: Which generation of records serves, and the definitions it was built with: refresh it before reading.
         self.serving = Serving(state, definitions)
         self._follows_records = definitions.shop.clock == "records"

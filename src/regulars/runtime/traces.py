@@ -10,6 +10,8 @@ from regulars.collect.mended import places_of, said_of
 from regulars.core import verdict as verdicts
 from regulars.core.event import NOBODY, Event
 from regulars.core.log import EVENTS, Record
+from regulars.core.machine import VERDICT as JUDGED
+from regulars.core.machine import counts, verdict_of
 from regulars.core.mend import MENDED, Mend
 from regulars.core.state import AGAIN, FAILED, MANIFEST, SEALED, VERDICT
 from regulars.flow.counts import REASONS
@@ -28,6 +30,7 @@ _CODES = {
 }
 _WHY = {
     "admitted": "counted in the profile and kept for analysis",
+    "machine": "a machine sent it: it is kept with its reasons and counts for no trait, segment or model",
     "duplicate": "the same source sent this message id before; it counts once",
     "failed": "it did not pass the tracking plan; see `failure`, mend it and send it again",
     "forgotten": "it came and was counted once, and its record has left the log: what was admitted is in the lake",
@@ -116,6 +119,9 @@ def _counted(
             clock = {"clock": event.context["clock"]} if "clock" in event.context else {}
             read = {"step": "read", "name": event.name, "time": event.time, "subject": event.subject}
             steps.append(read | mends | clock)
+            if JUDGED in event.context:
+                verdict, reasons = verdict_of(event)
+                steps.append({"step": "judged", "verdict": verdict, "why": reasons})
     else:
         steps.append({"step": "stored", "offset": offset, "index": index, "note": "the log has forgotten the record"})
     code = _verdict(services, customers, event, offset, index)
@@ -135,7 +141,8 @@ def _counted(
         except LookupError:
             profile = ""
     steps += _again(services, customers, source, message_id, record, index)
-    return Trace(message_id, source, status, _WHY.get(reason or status, ""), steps, profile), event
+    said = "machine" if status == "admitted" and event is not None and not counts(event) else reason or status
+    return Trace(message_id, source, status, _WHY.get(said, ""), steps, profile), event
 
 
 def _again(

@@ -8,6 +8,7 @@ from regulars.core.definitions import (
     Goal,
     Identity,
     Linking,
+    Network,
     Offer,
     Placement,
     Preference,
@@ -32,6 +33,7 @@ class Draft(msgspec.Struct):
     identity: Identity
     linking: Linking = Linking()
     retention: Retention = Retention()
+    network: Network = Network()
     strict_plan: bool = True
     sources: dict[str, Source] = {}
     events: dict[str, EventType] = {}

@@ -4,7 +4,19 @@ from typing import Any
 
 import msgspec
 
-from regulars.core.definitions import Fact, Linking, Offer, Placement, Purpose, Retention, Segment, Shop, Source, Trait
+from regulars.core.definitions import (
+    Fact,
+    Linking,
+    Network,
+    Offer,
+    Placement,
+    Purpose,
+    Retention,
+    Segment,
+    Shop,
+    Source,
+    Trait,
+)
 from regulars.core.errors import Rejected
 from regulars.core.mend import Mend
 from regulars.core.merchandising import Rule
@@ -68,9 +80,10 @@ def schema(file_kind: str) -> dict[str, Any]:
             properties[name] = {"$ref": extra["$ref"]}
             content["$defs"] |= extra["$defs"]
     if file_kind == "shop":
-        extra = msgspec.json.schema(Retention)
-        properties["retention"] = {"$ref": extra["$ref"]}
-        content["$defs"] |= extra["$defs"]
+        for name, beside_shop in {"retention": Retention, "network": Network}.items():
+            extra = msgspec.json.schema(beside_shop)
+            properties[name] = {"$ref": extra["$ref"]}
+            content["$defs"] |= extra["$defs"]
     if file_kind == "rules":
         kinds = {"enum": list(ATTRIBUTE_TYPES)}
         properties["attributes"] = {"type": "object", "additionalProperties": kinds}

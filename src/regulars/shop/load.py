@@ -15,6 +15,7 @@ from regulars.core.definitions import (
     Goal,
     Identity,
     Linking,
+    Network,
     Offer,
     Placement,
     Preference,
@@ -37,6 +38,7 @@ from regulars.shop.draft import Draft
 from regulars.shop.identity import read_identity
 from regulars.shop.merchandising_rules import read_attributes
 from regulars.shop.mistake import Mistake, nearest
+from regulars.shop.network_rules import LISTS, read_network
 from regulars.shop.plan import EventEntry, json_schema
 from regulars.shop.preference_rules import with_built_in
 from regulars.shop.reading import S, TomlFile
@@ -92,7 +94,7 @@ def check(folder: Path | str) -> list[Mistake]:
 
 
 def read_folder(folder: Path | str) -> dict[str, bytes]:
-    """The TOML files of a shop folder by name, offers/*.toml and rules/*.toml included."""
+    """The files of a shop folder by name: TOML, offers/*.toml and rules/*.toml included, and lists of networks."""
     root = Path(folder)
     if not root.is_dir():
         raise Rejected(
@@ -100,13 +102,15 @@ def read_folder(folder: Path | str) -> dict[str, bytes]:
             expected="a folder",
             got=str(root),
         )
-    paths = sorted([*root.glob("*.toml"), *(path for name in FOLDERS for path in root.glob(f"{name}/*.toml"))])
+    found = [*root.glob("*.toml"), *(path for name in FOLDERS for path in root.glob(f"{name}/*.toml"))]
+    paths = sorted([*found, *(path for path in root.glob(f"{LISTS}/[!.]*") if path.is_file())])
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]]:
     """Definitions from the contents of the files, or None and the mistakes."""
-    opened = {name: TomlFile(name, content) for name, content in files.items()}
+    lists = {name: content for name, content in files.items() if name.startswith(f"{LISTS}/")}
+    opened = {name: TomlFile(name, content) for name, content in files.items() if name not in lists}
     missing: list[Mistake] = []
     for name, file in opened.items():
         if "/" not in name and name not in KNOWN:
@@ -116,6 +120,7 @@ def build(files: Mapping[str, bytes]) -> tuple[Definitions | None, list[Mistake]
     if "shop.toml" not in opened:
         missing.append(Mistake("shop.toml", None, "", "missing; every shop folder has one, with [shop] and its name"))
     draft = _draft(opened)
+    missing += read_network(draft, opened.get("shop.toml"), lists)
     check_draft(draft)
     check_conditions(draft)
     mistakes = missing + [mistake for file in opened.values() for mistake in file.mistakes]
@@ -135,6 +140,7 @@ def _draft(opened: Mapping[str, TomlFile]) -> Draft:
         identity=identity,
         linking=linking or Linking(),
         retention=retention or Retention(),
+        network=_beside(opened.get("shop.toml"), "network", Network) or Network(),
     )
     if "shop.toml" in opened:
         draft.places["retention", ""] = opened["shop.toml"]
@@ -163,7 +169,7 @@ def _single(file: TomlFile | None, table: str, kind: type[S]) -> S | None:
     """The one table of shop.toml."""
     if file is None:
         return None
-    file.only(table, "retention")
+    file.only(table, "retention", "network")
     raw = file.data.get(table)
     if isinstance(raw, dict):
         return file.struct(kind, (table,), raw)
@@ -257,6 +263,7 @@ def _definitions(draft: Draft, files: Mapping[str, bytes]) -> Definitions:
         identity=_identity(draft),
         linking=draft.linking,
         retention=draft.retention,
+        network=draft.network,
         mends=tuple(draft.mends.values()),
         goals=tuple(draft.goals.values()),
         rules=tuple(draft.rules.values()),

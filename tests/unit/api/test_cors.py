@@ -9,9 +9,10 @@ import pytest
 from regulars.api import app
 from regulars.api.hot import Answer, Request, Route
 from regulars.api.metrics import Metrics
+from regulars.collect.network import Networks
 from regulars.core.definitions import Definitions, Shop, Source
 from regulars.runtime import Services, Settings
-from regulars.runtime.rates import Rates, Strangers
+from regulars.runtime.rates import Crowds, Rates, Strangers
 
 OURS, FOREIGN = b"https://shop.example", b"https://elsewhere.example"
 WEB = Source(id="web", kind="browser", write_key="public-web-key", origins=(OURS.decode(),))
@@ -24,6 +25,8 @@ def routes() -> dict[str, Route]:
         intake=None,
         rates=Rates([]),
         strangers=Strangers(),
+        crowds=Crowds(0),
+        networks=Networks([]),
         settings=Settings(shop=Path("shop"), data=Path("data")),
     )
     found: dict[str, Route] = {}

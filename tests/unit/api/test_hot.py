@@ -9,9 +9,10 @@ from regulars.api import intake
 from regulars.api.hot import SENDERS, Answer, HeaderList, Request, Route, problem_answer
 from regulars.api.metrics import Metrics
 from regulars.api.problem import Problem
+from regulars.collect.network import Networks
 from regulars.core.definitions import Definitions, Shop, Source
 from regulars.runtime import Services, Settings
-from regulars.runtime.rates import Strangers
+from regulars.runtime.rates import Crowds, Strangers
 
 WEB = Source(id="web", kind="browser", write_key="public-web-key", origins=("https://shop.example",))
 APP = Source(id="app", kind="browser", write_key="public-app-key", scopes=("decide",))
@@ -24,6 +25,8 @@ def door(name: str = "track") -> Route:
         intake=None,
         rates=None,
         strangers=Strangers(),
+        crowds=Crowds(0),
+        networks=Networks([]),
         settings=Settings(shop=Path("shop"), data=Path("data")),
     )
     return intake.routes(cast(Services, services), Metrics())[f"/v1/{name}"]

@@ -12,7 +12,8 @@ from regulars.collect.machines import declared, kind_of_agent, said_of
 from regulars.core.event import Event
 from regulars.core.machine import Pace
 
-NOON = 19_700 * paces.DAY_MS + 12 * 3_600_000
+START = 19_700 * paces.DAY_MS
+NOON = START + 12 * 3_600_000
 PEOPLE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",  # noqa: E501
     "Mozilla/5.0 (Linux; Android 13; CUBOT X18) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile",
@@ -105,7 +106,7 @@ def test_neither_order_nor_batches_nor_merging_changes_what_is_known_of_a_day(
     def noted(some: Sequence[tuple[Event, bool | None]]) -> Pace:
         pace = Pace(0)
         for event, hand in some:
-            paces.note(pace, event, hand=hand)
+            paces.note(pace, event, hand=hand, door=event.time % 4)
         return pace
 
     whole = noted(sent)
@@ -114,3 +115,31 @@ def test_neither_order_nor_batches_nor_merging_changes_what_is_known_of_a_day(
     assert noted(shuffled) == whole
     one, other = noted(shuffled[:cut]), noted(shuffled[cut:])
     assert paces.merge(one, other) == paces.merge(other, one) == whole
+
+
+def told(steps: Sequence[tuple[int, str]], *, door: int, hand: bool | None = None) -> list[str]:
+    """What is found of a device that looked at these products at these times."""
+    pace = Pace(0)
+    for time, product in steps:
+        paces.note(pace, looked(START + time, product), hand=hand, door=door)
+    return paces.judge(pace)
+
+
+def test_a_sign_of_the_door_is_one_beside_what_people_do_not_do() -> None:
+    watching = [(at * 60_000, "p1") for at in range(120)]
+    assert told(watching, door=0) == []
+    assert told(watching, door=1) == ["steady", "place"]
+    assert told(watching, door=2) == ["steady", "head"]
+
+
+def test_whoever_opens_many_tabs_behind_a_vpn_is_no_machine() -> None:
+    tabs = [(at * 300, f"p{at}") for at in range(140)]
+    assert told(tabs, door=1) == []
+    assert told([(at * 60_000, f"p{at % 7}") for at in range(49)], door=3) == []  # and few looks say nothing
+
+
+def test_where_the_sdk_tells_that_no_hand_was_at_work_a_data_centre_is_enough() -> None:
+    looks = [(at * at * 900, f"p{at % 9}") for at in range(60)]
+    assert told(looks, door=1, hand=False) == ["hands_off", "place"]
+    assert told(looks, door=0, hand=False) == []
+    assert told(looks, door=1, hand=True) == []

@@ -18,11 +18,12 @@ from regulars.adapters.log.memory import MemoryLog
 from regulars.api import intake
 from regulars.api.asgi import Receive, Scope, Send, read_body, serve
 from regulars.api.metrics import Metrics
+from regulars.collect.network import Networks
 from regulars.core.definitions import Definitions, Shop, Source
 from regulars.core.log import NewRecord
 from regulars.gateway.protocol import HotProtocol, protocol
 from regulars.runtime import Services, Settings
-from regulars.runtime.rates import Rates, Strangers
+from regulars.runtime.rates import Crowds, Rates, Strangers
 
 KEY = "public-web-key"
 DEFINITIONS = Definitions(
@@ -60,6 +61,8 @@ class Gateway:
             intake=self.group,
             rates=Rates(DEFINITIONS.sources),
             strangers=Strangers(),
+            crowds=Crowds(0),
+            networks=Networks([]),
             settings=Settings(shop=Path("shop"), data=Path("data")),
         )
         self.routes = intake.routes(cast(Services, services), self.metrics)

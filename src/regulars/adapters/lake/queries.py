@@ -10,7 +10,9 @@ from typing import Any
 import ibis
 from ibis.expr.api import Table
 
+from regulars.collect.pace import SIGNS
 from regulars.core.errors import Rejected
+from regulars.core.machine import KNOWN
 from regulars.core.money import EXPONENTS
 
 COMPLETED, UPDATED, CANCELLED = "Order Completed", "Order Updated", "Order Cancelled"
@@ -163,9 +165,12 @@ def _judged(some: Table, events: Table) -> Table:
     """With `by_machine`: by an event's own verdict, or because its device was found out sometime."""
     verdict = json_extract_string(events.context, "$.machine.verdict")
     why: Any = json_extract_string(events.context, "$.machine.why")
-    declared = why.contains('"agent:') | why.contains('"webdriver"')
+    # What one request says of itself, and where it came from, says nothing of the others of its device.
+    behaved = why.contains(f'"{KNOWN}"')
+    for sign in sorted(SIGNS):
+        behaved |= why.contains(f'"{sign}"')
     # The text is looked for first: few events hold it, and parsing all of them costs more.
-    found = events.filter(events.context.contains('"verdict":"machine"'), verdict == "machine", ~declared)
+    found = events.filter(events.context.contains('"verdict":"machine"'), verdict == "machine", behaved)
     machines = found.select(machine_subject=found.subject).distinct()
     joined = some.left_join(machines, some.subject == machines.machine_subject)
     own: Any = json_extract_string(joined.context, "$.machine.verdict") == "machine"

@@ -334,4 +334,4 @@ def _replaced(file: LogFile, group: Group, view: Window, bodies: Mapping[int, by
             body = bytes(view(position, entry.size))
             if not frames.sound(body, entry):
                 raise files.damaged(file.path, offset)
-        yield NewRecord(entry.kind, entry.source, entry.route, entry.time, body)
+        yield NewRecord(entry.kind, entry.source, entry.route, entry.time, body, entry.signs)

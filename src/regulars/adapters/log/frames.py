@@ -37,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time: int
     size: int
     checksum: int
+    signs: str = ""  # absent where there are none
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +96,12 @@ def read_header(data: bytes) -> tuple[bytes, int] | None:
 
 def encode(mark: bytes, first: int, records: Sequence[NewRecord]) -> bytes:
     """A group of records with offsets from `first`."""
-    facts = _ENCODER.encode([(r.kind, r.source, r.route, r.time, len(r.body), _checksum(r.body)) for r in records])
+    facts = _ENCODER.encode(
+        [
+            (r.kind, r.source, r.route, r.time, len(r.body), _checksum(r.body), *((r.signs,) if r.signs else ()))
+            for r in records
+        ]
+    )
     size = sum([len(r.body) for r in records])
     start = GROUP.pack(mark, first, len(records), len(facts), size)
     checksum = CHECKSUM.pack(_checksum(facts, zlib.crc32(start)))

@@ -28,7 +28,7 @@ class MemoryLog:
                     f"the log in memory is full: {self._bytes + size} bytes of at most {self._max_bytes}; trim it"
                 )
             for offset, r in enumerate(records, self._gone + len(self._records) + 1):
-                self._records.append(Record(offset, r.kind, r.source, r.route, r.time, r.body))
+                self._records.append(Record(offset, r.kind, r.source, r.route, r.time, r.body, r.signs))
             self._bytes += size
             return self._gone + len(self._records)
 

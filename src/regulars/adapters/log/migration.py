@@ -41,7 +41,7 @@ def _copy(old: Path, folder: Path) -> int:
         target = FileLog(folder, first=source.first())
         try:
             while records := source.read(target.head(), records=_RECORDS, size=_BYTES):
-                target.append([NewRecord(r.kind, r.source, r.route, r.time, r.body) for r in records])
+                target.append([NewRecord(r.kind, r.source, r.route, r.time, r.body, r.signs) for r in records])
                 carried += len(records)
         finally:
             target.close()

@@ -152,7 +152,7 @@ class FileLogReader:
                     raise files.damaged(file.path, at)
                 offset = at + 1
                 self._cursor = (offset, file, group.position if at < group.last else group.end)
-                yield Record(at, entry.kind, entry.source, entry.route, entry.time, body)
+                yield Record(at, entry.kind, entry.source, entry.route, entry.time, body, entry.signs)
             if offset > last:
                 return
             if self._first_of(offset) == file.first:

@@ -30,15 +30,15 @@ WAL_BYTES = 4_000_000
 #: Bodies that one transaction of `trim` deletes, so that appends wait a few milliseconds at most.
 TRIM_BYTES = 4_000_000
 
-_COLUMNS = '"offset", kind, source, route, time, body'
-_INSERTS = ["INSERT INTO record VALUES " + ", ".join(["(?,?,?,?,?,?)"] * n) for n in range(ROWS + 1)]  # noqa: S608 - constants
+_COLUMNS = '"offset", kind, source, route, time, body, signs'
+_INSERTS = ["INSERT INTO record VALUES " + ", ".join(["(?,?,?,?,?,?,?)"] * n) for n in range(ROWS + 1)]  # noqa: S608 - constants
 _AFTER = f'SELECT {_COLUMNS} FROM record WHERE "offset" > ? ORDER BY "offset" LIMIT ?'  # noqa: S608 - constants
 _ONE = f'SELECT {_COLUMNS} FROM record WHERE "offset" = ?'  # noqa: S608 - constants
 # `head` holds the last offset that `trim` found, so that offsets go on when every record is gone.
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS record (
         "offset" INTEGER PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, route TEXT NOT NULL,
-        time INTEGER NOT NULL, body BLOB NOT NULL
+        time INTEGER NOT NULL, body BLOB NOT NULL, signs TEXT NOT NULL DEFAULT ''
     );
     CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY CHECK (id = 1), "offset" INTEGER NOT NULL);
     INSERT OR IGNORE INTO head VALUES (1, 0);
@@ -117,6 +117,9 @@ class SqliteLog(SqliteLogReader):
         self._writing = connect(self._path, page_bytes=PAGE_BYTES)
         try:
             self._writing.executescript(_SCHEMA)
+            columns = self._writing.execute("SELECT name FROM pragma_table_info('record')")
+            if ("signs",) not in columns.fetchall():  # a log of before there were any
+                self._writing.execute("ALTER TABLE record ADD COLUMN signs TEXT NOT NULL DEFAULT ''")
         except sqlite3.Error as error:
             self._writing.close()
             raise explained(error, self._path) from error
@@ -218,7 +221,7 @@ def _parameters(records: Iterable[NewRecord], last: int) -> list[int | str | byt
     values: list[int | str | bytes] = []
     for r in records:
         last += 1
-        values += (last, r.kind, r.source, r.route, r.time, r.body)
+        values += (last, r.kind, r.source, r.route, r.time, r.body, r.signs)
     return values
 
 
