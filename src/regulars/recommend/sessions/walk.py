@@ -9,6 +9,8 @@ from regulars.recommend.interactions import Float64, Int32, Int64, Mask
 from regulars.recommend.sessions.model import latest_first
 
 Int16 = NDArray[np.int16]
+#: Of values, when the highest of them are looked for.
+BUCKETS = 512
 
 
 class Base(NamedTuple):
@@ -55,11 +57,14 @@ class Scratch(NamedTuple):
     likeness: Float64  # by session, as are the next two
     matched: Int16  # the place of the latest item of the visit in it
     back: Int16  # how far back in the visit that item is
-    slot: Int32  # by session: 1 + where it stands among those met; the next four are by that place
+    slot: Int32  # a hash table: 1 + where a session stands among those met; the next six are by that place
     touched: Int64
+    home: Int64  # its place in the hash table; from here to `behind` need not be zero
+    own: Float64
     worth: Float64
     at_match: Int16
     behind: Int16
+    bucket: Int64
     score: Float64  # by item
     mark: Mask  # by item
     first: Int32  # by item; need not be zero
@@ -67,15 +72,19 @@ class Scratch(NamedTuple):
     @classmethod
     def of(cls, sessions: int, items: int, touched: int) -> "Scratch":
         """Room for so many sessions, items, and sessions met in one walk."""
+        touched = min(touched, sessions)
         return cls(
             likeness=np.zeros(sessions),
             matched=np.zeros(sessions, np.int16),
             back=np.zeros(sessions, np.int16),
-            slot=np.zeros(sessions, np.int32),
+            slot=np.zeros(1 << (2 * touched).bit_length(), np.int32),
             touched=np.zeros(touched, np.int64),
+            home=np.zeros(touched, np.int64),
+            own=np.zeros(touched),
             worth=np.zeros(touched),
             at_match=np.zeros(touched, np.int16),
             behind=np.zeros(touched, np.int16),
+            bucket=np.zeros(BUCKETS, np.int64),
             score=np.zeros(items),
             mark=np.zeros(items, np.bool_),
             first=np.zeros(items, np.int32),
