@@ -12,7 +12,7 @@ from regulars.recommend.model import Reason, ReasonCode, Reasons, ScoringModel, 
 from regulars.recommend.quick import Bought
 from regulars.recommend.search import EXACT, SELLS_FROM, TOLD_FROM, Match, Search, matches, reranked
 from regulars.recommend.sessions import served
-from regulars.recommend.sessions.model import SessionModel
+from regulars.recommend.sessions.model import Evidence, SessionModel
 from regulars.recommend.training import TrainedSet
 from regulars.recommend.visit import Visit
 
@@ -127,7 +127,7 @@ class Sources:
                 return self._trained.blend.quick.evidence(bought, items)
         running = self._of_visit(name)
         if running is not None:
-            return [self._seen(running, item) for item in items]
+            return [self._seen(one) for one in running.evidence(self.prefix, items)]
         model = model_of(self._trained, name)
         return [()] * len(items) if model is None else model.reasons(self.visit, positions)
 
@@ -207,9 +207,8 @@ class Sources:
         )
         return list(zip(found.items.tolist(), found.scores.tolist(), strict=True))
 
-    def _seen(self, model: SessionModel, item: int) -> Reasons:
+    def _seen(self, found: Evidence | None) -> Reasons:
         """What led to an item: the visits that hold it too, or the product that goes with it."""
-        found = model.explain(self.prefix, item)
         if found is None or not found.matched:
             return (Reason(ReasonCode.POPULAR, {"category": ""}),)
         product = self.catalogue.ids[found.matched[0]]

@@ -4,7 +4,7 @@ Settings of the neighbours are searched and the order is learned on the newest s
 ones; then the parts are fitted again on all. The same for every shop, without anything set by hand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import msgspec
@@ -93,9 +93,15 @@ class SessionBlend(SessionModel):
             return best(self._behind(ranked, others, prefix, review=review), n, exclude, allowed)
         return best(self.score(prefix, review=review), n, exclude, allowed)
 
-    def explain(self, prefix: Int32, item: int) -> Evidence | None:
-        """What similar visits say of it, else what the linear model says."""
-        return self.parts.neighbours.explain(prefix, item) or self.parts.linear.explain(prefix, item)
+    def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
+        """What similar visits say of each, else what the linear model says."""
+        found = self.parts.neighbours.evidence(prefix, items)
+        without = [at for at, one in enumerate(found) if one is None]
+        if without:
+            others = self.parts.linear.evidence(prefix, [items[at] for at in without])
+            for at, one in zip(without, others, strict=True):
+                found[at] = one
+        return found
 
     def with_delta(self, delta: Delta) -> Self:
         """The neighbours know new sessions and forget at once; the order and the figures stay as they were learned."""

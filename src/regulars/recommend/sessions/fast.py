@@ -227,15 +227,25 @@ def climb(
     limit: Float64,
     child: Int32,
     value: Float64,
-    depth: Int32,  # noqa: ARG001 - as the arrays of `ranker.Trees` stand
+    depth: Int32,
     rows: Float32,
 ) -> Float64:
-    """The sum of the leaves that each candidate comes to."""
-    total = np.zeros(len(rows))
+    """The sum of the leaves that each candidate comes to.
+
+    All candidates go down by one node, then all by the next: no step waits for the one before it, nor guesses where a
+    path ends.
+    """
+    count, width = rows.shape
+    every = rows.ravel()
+    total = np.zeros(count)
+    at = np.empty(count, np.int32)
     for tree in range(len(root)):
-        for candidate in range(len(rows)):
-            node = root[tree]
-            while child[2 * node] != node:
-                node = child[2 * node + (1 if rows[candidate, feature[node]] > limit[node] else 0)]
-            total[candidate] += value[node]
+        at[:] = root[tree]
+        for _ in range(depth[0]):
+            for candidate in range(count):
+                node = at[candidate]
+                right = every[candidate * width + feature[node]] > limit[node]
+                at[candidate] = child[2 * node + right]
+        for candidate in range(count):
+            total[candidate] += value[at[candidate]]
     return total

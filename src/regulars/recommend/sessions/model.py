@@ -1,7 +1,7 @@
 """What every session model answers: which products come next in this visit, and why."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
@@ -47,8 +47,12 @@ class SessionModel(ABC):
         """Candidates, each once; among equals the first is the better. Without `review` none is in the prefix."""
 
     @abstractmethod
+    def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
+        """The evidence for each of the items after this prefix; None if the model has none."""
+
     def explain(self, prefix: Int32, item: int) -> Evidence | None:
         """The evidence for one item after this prefix; None if the model has none."""
+        return self.evidence(prefix, (item,))[0]
 
     @abstractmethod
     def columns(self) -> Mapping[str, Column]:

@@ -6,7 +6,7 @@ weights decay with the age of a neighbour, with the distance from the end of the
 from the match inside the neighbour (STAN).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, Protocol, Self
 
@@ -137,8 +137,8 @@ class Neighbours(SessionModel):
             items, scores = items[other], scores[other]
         return Scored(items, scores)
 
-    def explain(self, prefix: Int32, item: int) -> Evidence | None:
-        """The products that the neighbours share with the visit, and the share of neighbours that hold the item."""
+    def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
+        """The products that the neighbours share with the visit, and the share of neighbours that hold each item."""
         settings = self.settings
         met = plain.meet(
             prefix,
@@ -150,23 +150,33 @@ class Neighbours(SessionModel):
             self._tables,
             self._scratch,
         )
-        length, items, _ = plain.held(met, self.base, self.late)
+        if not len(met.session):
+            return [None] * len(items)
+        length, entries, _ = plain.held(met, self.base, self.late)
         of_neighbour = np.repeat(np.arange(len(met.session)), length)
-        holders = np.zeros(len(met.session), np.bool_)
-        holders[of_neighbour[items == item]] = True
-        if not holders.any():
-            return None
-        common = holders[of_neighbour] & np.isin(items, prefix[-settings.last :]) & (items != item)
-        if not common.any():  # the item itself is what they share
-            common = holders[of_neighbour] & (items == item)
-        matched, number = np.unique(items[common], return_inverse=True)
-        weight = np.bincount(number, met.worth[of_neighbour[common]])
-        return Evidence(
-            matched=tuple(matched[np.argsort(-weight, kind="stable")].tolist()),
-            share=float(met.worth[holders].sum() / met.worth.sum()),
-            visits=int(holders.sum()),
-            last_ms=max(self._end_of(session) for session in met.session[holders].tolist()),
-        )
+        wanted, asked = np.unique(np.asarray(items, np.int64), return_inverse=True)
+        own = np.unique(prefix[-settings.last :])
+        holding = _incidence(wanted, entries, of_neighbour, len(met.session))
+        sharing = _incidence(own, entries, of_neighbour, len(met.session))
+        apart = wanted[:, None] != own  # an item is no evidence for itself, unless it is all that they share
+        common = (holding @ sharing.T > 0) & apart
+        alone = ~common.any(axis=1)
+        weight = (holding * met.worth) @ sharing.T
+        share = holding @ met.worth / max(float(met.worth.sum()), 1e-300)
+        visits = holding.sum(axis=1)
+        latest = np.where(holding > 0, self._ends_of(met.session), np.iinfo(np.int64).min).max(axis=1)
+        found: list[Evidence | None] = []
+        for at, item in enumerate(wanted.tolist()):
+            matched = np.flatnonzero(common[at])
+            order = matched[np.argsort(-weight[at, matched], kind="stable")]
+            evidence = Evidence(
+                matched=(item,) if alone[at] else tuple(own[order].tolist()),
+                share=float(share[at]),
+                visits=int(visits[at]),
+                last_ms=int(latest[at]),
+            )
+            found.append(evidence if evidence.visits else None)
+        return [found[at] for at in asked.tolist()]
 
     def _holding(self) -> Int64:
         """Sessions that hold each item, those gone left out."""
@@ -177,9 +187,14 @@ class Neighbours(SessionModel):
             holding[self.base.item[self.base.start[session] : self.base.start[session + 1]]] -= 1
         return holding
 
-    def _end_of(self, session: int) -> int:
+    def _ends_of(self, sessions: Int64) -> Int64:
+        """When each session ended, UTC ms."""
         known = len(self.end)
-        return int(self.end[session] if session < known else self.delta.added.end[session - known])
+        is_late = sessions >= known
+        ends = np.empty(len(sessions), np.int64)
+        ends[~is_late] = self.end[sessions[~is_late]]
+        ends[is_late] = self.delta.added.end[sessions[is_late] - known]
+        return ends
 
     def with_settings(self, settings: Neighbouring) -> Self:
         """The same sessions under other settings; the index is not built again."""
@@ -205,6 +220,15 @@ class Neighbours(SessionModel):
         settings = decoded(found.pop("settings"), Neighbouring)
         end, owner = found.pop("end"), found.pop("owner")
         return cls(Base(**found), end, owner, settings, compiled=compiled)  # type: ignore[arg-type]
+
+
+def _incidence(wanted: Int64 | Int32, entries: Int32, of_neighbour: Int64, count: int) -> Float64:
+    """By wanted item (they are sorted) and neighbour: 1 where it holds the item, else 0."""
+    found = np.zeros((len(wanted), count))
+    place = np.minimum(np.searchsorted(wanted, entries), len(wanted) - 1)
+    there = wanted[place] == entries
+    found[place[there], of_neighbour[there]] = 1.0
+    return found
 
 
 def _index(sessions: Sessions) -> tuple[Int64, Int32, Int16]:

@@ -4,7 +4,7 @@ After Ludewig and Jannach, "Evaluation of session-based recommendation algorithm
 these reproduce: association rules of size two, and sequential rules weighed by the distance of the two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 import msgspec
@@ -62,9 +62,9 @@ class Rules(SessionModel):
             kept &= ~np.isin(scored.items, prefix)
         return Scored(scored.items[kept], scored.scores[kept])
 
-    def explain(self, prefix: Int32, item: int) -> Evidence | None:
-        """The products of the visit whose rule names the item."""
-        return explained(self, prefix[-self.settings.last :], item)
+    def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
+        """The products of the visit whose rule names each item."""
+        return explained(self, prefix[-self.settings.last :], items)
 
     def with_delta(self, delta: Delta) -> Self:
         """The same rules with those of added sessions, and without those of removed ones.

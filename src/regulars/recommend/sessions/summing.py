@@ -1,6 +1,6 @@
 """Models whose score is a sum: each product of the visit speaks for others, the later the louder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import msgspec
@@ -46,9 +46,9 @@ class RowSums(SessionModel):
         other = ~np.isin(scored.items, prefix)
         return Scored(scored.items[other], scored.scores[other])
 
-    def explain(self, prefix: Int32, item: int) -> Evidence | None:
-        """The products of the visit that speak for the item."""
-        return explained(self, prefix[-self.settings.last :], item)
+    def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
+        """The products of the visit that speak for each item."""
+        return explained(self, prefix[-self.settings.last :], items)
 
     def with_delta(self, delta: Delta) -> Self:
         """The same model."""
@@ -64,18 +64,26 @@ class RowSums(SessionModel):
         return cls(Rows.restore(columns), decoded(columns["settings"], cls.settings_type))
 
 
-def explained(model: SessionModel, prefix: Int32, item: int) -> Evidence | None:
+def explained(model: SessionModel, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
     """Evidence of a model whose scores are sums over the products of the visit."""
     scored = model.score(prefix)
-    here = np.flatnonzero(scored.items == item)
-    if not len(here) or not float(scored.scores.sum()):
-        return None
-    alone: dict[int, float] = {}
-    for one in dict.fromkeys(prefix[::-1].tolist()):
-        own = model.score(np.asarray([one], np.int32))
-        strength = own.scores[own.items == item]
-        if len(strength) and strength[0] > 0:
-            alone[one] = float(strength[0])
-    matched = tuple(sorted(alone, key=lambda one: -alone[one]))
-    share = float(scored.scores[here[0]] / np.abs(scored.scores).sum())
-    return Evidence(matched=matched, share=share, visits=0)
+    if not float(scored.scores.sum()):
+        return [None] * len(items)
+    whole = float(np.abs(scored.scores).sum())
+    score = _of(scored, items)
+    alone = {one: _of(model.score(np.asarray([one], np.int32)), items) for one in dict.fromkeys(prefix[::-1].tolist())}
+    found: list[Evidence | None] = []
+    for item in items:
+        if item not in score:
+            found.append(None)
+            continue
+        strength = {one: own[item] for one, own in alone.items() if own.get(item, 0.0) > 0}
+        matched = tuple(sorted(strength, key=lambda one: -strength[one]))
+        found.append(Evidence(matched=matched, share=score[item] / whole, visits=0))
+    return found
+
+
+def _of(scored: Scored, items: Sequence[int]) -> dict[int, float]:
+    """The scores of those of the items that are candidates."""
+    here = np.flatnonzero(np.isin(scored.items, np.asarray(items, np.int64)))
+    return dict(zip(scored.items[here].tolist(), scored.scores[here].tolist(), strict=True))
