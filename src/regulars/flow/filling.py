@@ -323,22 +323,26 @@ def _recorded(
         return pack_plain(list(reversed(first.values()))), {}
     named: list[Named] = []
     removed: dict[int, list[str]] = {}
-    seen: set[int] = set()
     days: dict[int, int] = {}
     person = judge.person
     for _, at, since in person.shown:
         days[at] = min(since, days.get(at, since))
+    seen: set[int] = set()
     for (at, score, model), link in row.looked_at:
         if at in seen:
             continue
         seen.add(at)
+        gone = judge.removes(at)
+        noted = len(named) < MOST
+        if not gone and not noted:
+            continue
         out = KEPT
         if wanted.hides(at):
             out = HIDDEN
-        elif judge.removes(at) and (rule := judge.remover(at)) is not None:
+        elif gone and (rule := judge.remover(at)) is not None:
             out = out_of(rule.at)
             removed.setdefault(rule.at, []).append(ids[at])
-        if len(named) < MOST:
+        if noted:
             known = (person.bought.get(at), person.returned.get(at), days.get(at))
             named.append(Named(at, score, link, out, *known, model))
     return pack_pool(named), removed

@@ -5,7 +5,7 @@ and how long ago the customer bought it, gave it back and saw it.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,14 +43,12 @@ def out_of(rule: int) -> int:
     return HIDDEN if rule < 0 else min(rule, _MOST_RULES) + 2
 
 
-def pack_pool(pool: Iterable[Named]) -> bytes:
+def pack_pool(pool: Sequence[Named]) -> bytes:
     """The pool as bytes."""
-    return b"".join(
-        _ITEM.pack(
-            one.at, one.score, one.link, one.out, _days(one.bought), _days(one.returned), _days(one.shown), one.model
-        )
-        for one in pool
-    )
+    cells: list[float] = []
+    for at, score, link, out, bought, returned, shown, model in pool:
+        cells += (at, score, link, out, _days(bought), _days(returned), _days(shown), model)
+    return _many(len(pool)).pack(*cells)
 
 
 def pack_plain(pool: Sequence[tuple[int, float, int, int]]) -> bytes:

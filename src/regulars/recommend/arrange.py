@@ -143,15 +143,17 @@ def _order(one: _Ranked) -> tuple[bool, int, float, int]:
 
 def _ranked(found: Sequence[Candidate], link: int, judge: Judge, wanted: Wanted) -> Iterator[_Ranked]:
     """The candidates that may be shown, with what they are worth here."""
-    moving = judge.here.moving
-    for at, score, model in found:
-        if not may_show(at, judge, wanted):
+    places = [one.at for one in found]
+    out = judge.out_of(places)
+    moving = [(one, judge.held(one, places)) for one in judge.here.moving]
+    for number, (at, score, model) in enumerate(found):
+        if out[number] or wanted.hides(at):
             continue
         value = score if wanted.worth is None else score * float(wanted.worth[at])
         buried = False
         moved: tuple[int, ...] = ()
-        for one in moving:
-            if not judge.holds(one, at):
+        for one, held in moving:
+            if not held[number]:
                 continue
             moved = (*moved, one.at)
             if one.rule.kind == "bury":
@@ -167,7 +169,7 @@ def may_show(at: int, judge: Judge, wanted: Wanted) -> bool:
 
 
 def _is_buried(one: Placed, judge: Judge) -> bool:
-    return any(rule.rule.kind == "bury" and rule.at in one.rules for rule in judge.here.moving)
+    return bool(one.rules) and any(rule.rule.kind == "bury" and rule.at in one.rules for rule in judge.here.moving)
 
 
 # Pins and caps ----------------------------------------------------------------------------------------------------

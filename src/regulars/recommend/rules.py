@@ -119,22 +119,49 @@ class Judge:
         self._row: list[Any] = [*person.row, person.store]
         self._holding = {one.at: one.gate is None or one.gate(self._row) for one in here.all}
         active = [one for one in here.filters if self._holding[one.at]]
-        #: Filters that are one bit per item, and what the others look at.
-        self._still = [one for one in active if masks.settles(one)]
-        self._each = [(one, self._test(one)) for one in active if not masks.settles(one)]
-        self.allowed: Mask | None = masks.without(self._still) if self._still else None
+        # Some filters are one bit per item, the others look at the customer.
+        still = [one for one in active if masks.settles(one)]
+        self._each = [self._test(one) for one in active if not masks.settles(one)]
+        each = iter(self._each)
+        self._tests = [(one, masks.removed(one).__getitem__ if masks.settles(one) else next(each)) for one in active]
+        self._out: dict[int, bool] = {}
+        self.allowed: Mask | None = masks.without(still) if still else None
 
     def removes(self, at: int) -> bool:
         """Whether a filter takes the item out."""
-        if self.allowed is not None and not self.allowed[at]:
-            return True
-        return any(test(at) for _, test in self._each)
+        found = self._out.get(at)
+        if found is None:
+            out = self.allowed is not None and not self.allowed[at]
+            found = self._out[at] = out or any(test(at) for test in self._each)
+        return found
+
+    def out_of(self, places: Sequence[int]) -> list[bool]:
+        """Of each item whether a filter takes it out; looked up in one go, and remembered."""
+        out = [False] * len(places) if self.allowed is None else (~self.allowed[list(places)]).tolist()
+        each = self._each
+        for number, at in enumerate(places):
+            if each and not out[number]:
+                for test in each:
+                    if test(at):
+                        out[number] = True
+                        break
+            self._out[at] = out[number]
+        return out
 
     def remover(self, at: int) -> Compiled | None:
         """The first filter that takes the item out."""
-        found = [one for one in self._still if self._masks.removed(one)[at]]
-        found += [one for one, test in self._each if test(at)]
-        return min(found, key=self.here.filters.index) if found else None
+        return next((one for one, test in self._tests if test(at)), None)
+
+    def held(self, one: Compiled, places: Sequence[int]) -> list[bool]:
+        """Of each item whether the condition of a rule is true for it."""
+        if not self._holding[one.at]:
+            return [False] * len(places)
+        found: list[bool] = [True] * len(places)
+        if one.item is not None:
+            found = self._masks.of(one)[list(places)].tolist()
+        if one.mixed is None:
+            return found
+        return [there and self.holds(one, at) for there, at in zip(found, places, strict=True)]
 
     def holds(self, one: Compiled, at: int) -> bool:
         """Whether the condition of a rule is true for the item."""
