@@ -1,5 +1,7 @@
 """Webhooks of shop systems, as the shops send and sign them, against a started shop."""
 
+import hmac
+import json
 import sqlite3
 import subprocess
 import sys
@@ -7,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from regulars.testing import Product
@@ -30,13 +33,26 @@ CONSENT = (
 #: Of an order that tells nothing of who bought.
 NAMELESS: dict[str, Any] = {"contact_email": None, "phone": None, "note_attributes": []}
 
+#: An app that shops register with.
+APP_SECRET = "of-the-manifest"
+APP = """
+    [sources.apps]
+    kind = "server"
+    [sources.apps.webhook]
+    shop = "shopware"
+    app = "CornerApp"
+    secret = "env:SECRET_APP"
+    """
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """A shop that three shop systems report to."""
     root = tmp_path_factory.mktemp("webhooks")
-    folder = make_shop(root / "shop", sources=FILES["sources.toml"] + sent.SOURCES_TOML, consent=CONSENT)
-    with Product(folder, root / "data", environment=sent.ENVIRONMENT, key=SERVER_KEY) as started:
+    folder = make_shop(root / "shop", sources=FILES["sources.toml"] + sent.SOURCES_TOML + APP, consent=CONSENT)
+    with Product(
+        folder, root / "data", environment={**sent.ENVIRONMENT, "SECRET_APP": APP_SECRET}, key=SERVER_KEY
+    ) as started:
         yield started
 
 
@@ -271,3 +287,100 @@ def test_a_shop_that_wants_to_be_erased_is_a_task_until_somebody_names_it(shop: 
     deliver(shop.http, "shopify", "shop/redact", said, "sr1")
     shop.wait_folded()
     assert [one["kind"] for one in shop.http.get("/v1/privacy/requests").json()] == []
+
+
+def hexed(secret: str, said: str | bytes) -> str:
+    """A signature of Shopware."""
+    return hmac.new(secret.encode(), said.encode() if isinstance(said, str) else said, "sha256").hexdigest()
+
+
+def register(shop: Product, number: str, stamped: int, *, app: str = APP_SECRET, own: str = "") -> httpx.Response:
+    """As a Shopware shop does when the app is installed; with its `own` secret when it registers again."""
+    query = f"shop-id={number}&shop-url=https://{number}.example&timestamp={stamped}"
+    headers = {"shopware-app-signature": hexed(app, query)}
+    if own:
+        headers["shopware-shop-signature"] = hexed(own, query)
+    return httpx.get(f"{shop.address}/v1/webhooks/shopware/apps/register?{query}", headers=headers)
+
+
+def confirm(shop: Product, number: str, secret: str) -> httpx.Response:
+    """The shop has its secret."""
+    body = json.dumps({"apiKey": "SWIA", "secretKey": "k", "shopUrl": "https://x", "shopId": number, "timestamp": "5"})
+    headers = {"shopware-shop-signature": hexed(secret, body), "content-type": "application/json"}
+    return httpx.post(f"{shop.address}/v1/webhooks/shopware/apps/confirm", content=body, headers=headers)
+
+
+def tell(shop: Product, number: str, secret: str, event: str, payload: dict[str, Any], delivery: str) -> int:
+    """A webhook of the app."""
+    said = sent.shopware(event, payload, delivery)
+    said["source"]["shopId"] = number
+    body = json.dumps(said)
+    headers = {"shopware-shop-signature": hexed(secret, body)}
+    return httpx.post(f"{shop.address}/v1/webhooks/shopware/apps", content=body, headers=headers).status_code
+
+
+def test_a_shopware_shop_registers_and_its_secret_alone_opens_its_webhooks(shop: Product) -> None:
+    handed = register(shop, "s1", 1_772_445_600)
+    assert handed.status_code == 200, handed.text
+    said = handed.json()
+    assert said["proof"] == hexed(APP_SECRET, "s1https://s1.exampleCornerApp")
+    assert said["confirmation_url"].endswith("/v1/webhooks/shopware/apps/confirm")
+    secret = said["secret"]
+    assert len(secret) == 64
+    order = sent.shopware_order("SW-APP-1")
+    assert tell(shop, "s1", secret, "checkout.order.placed", order, "a0") == 401, "it is not confirmed yet"
+    assert confirm(shop, "s1", "guessed").status_code == 401
+    assert confirm(shop, "s1", secret).status_code == 200
+    assert tell(shop, "s1", secret, "checkout.order.placed", order, "a1") == 200
+    assert orders(shop, "SW-APP-1") == [(3589, "EUR", "completed")]
+    assert tell(shop, "s1", APP_SECRET, "checkout.order.placed", order, "a2") == 401, "the app's secret is no shop's"
+    assert tell(shop, "s2", secret, "checkout.order.placed", order, "a3") == 401, "nor is another shop's"
+    shop.wait_folded()
+    for file in shop.data.rglob("*"):
+        if file.is_file():
+            assert secret.encode() not in file.read_bytes(), f"{file} holds the secret"
+
+
+def test_nobody_takes_a_registered_shops_place(shop: Product) -> None:
+    assert register(shop, "s3", 100, app="guessed").status_code == 401
+    secret = register(shop, "s3", 100).json()["secret"]
+    assert confirm(shop, "s3", secret).status_code == 200
+    assert confirm(shop, "s3", secret).status_code == 401, "a confirmation holds once"
+    taken = register(shop, "s3", 200)
+    assert (taken.status_code, taken.json()["field"]) == (409, "shopware-shop-signature")
+    assert "installs it again" in taken.json()["error"]
+    assert register(shop, "s3", 100, own=secret).status_code == 409, "the same request is not heard twice"
+    again = register(shop, "s3", 200, own=secret).json()["secret"]
+    order = sent.shopware_order("SW-APP-3")
+    assert again != secret
+    assert tell(shop, "s3", secret, "checkout.order.placed", order, "b1") == 200, "the old one holds until it confirms"
+    assert confirm(shop, "s3", again).status_code == 200
+    assert tell(shop, "s3", again, "checkout.order.placed", order, "b2") == 200
+    assert tell(shop, "s3", secret, "checkout.order.placed", order, "b3") == 200, "what was under way still arrives"
+
+
+def test_an_app_that_is_taken_out_leaves_nothing_open(shop: Product) -> None:
+    secret = register(shop, "s4", 100).json()["secret"]
+    assert confirm(shop, "s4", secret).status_code == 200
+    assert tell(shop, "s4", secret, "app.activated", {}, "c1") == 200
+    assert tell(shop, "s4", secret, "app.deleted", {"keepUserData": False}, "c2") == 200
+    shop.wait_folded()
+    assert tell(shop, "s4", secret, "checkout.order.placed", sent.shopware_order("SW-APP-4"), "c3") == 401
+    wanted = [one for one in shop.http.get("/v1/privacy/requests").json() if one["source"] == "apps"]
+    assert [one["kind"] for one in wanted] == ["shop_erasure"], "whoever took it out wants the data to go"
+    assert register(shop, "s4", 100).status_code == 409, "what was sent before is not heard again"
+    assert register(shop, "s4", 300).status_code == 200, "it may be installed again"
+
+
+@pytest.mark.parametrize("query", ["", "shop-id=", "a=1&" * 80, "%ff%00", "shop-id=x&shop-url=ftp://x&timestamp=1"])
+def test_a_registration_that_is_none_is_refused_in_so_many_words(shop: Product, query: str) -> None:
+    for secret, status in (("guessed", 401), (APP_SECRET, 400)):
+        answer = httpx.get(
+            f"{shop.address}/v1/webhooks/shopware/apps/register?{query}",
+            headers={"shopware-app-signature": hexed(secret, query)},
+        )
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"].startswith("application/problem+json")
+    assert httpx.get(f"{shop.address}/v1/webhooks/shopware/outlet/register").status_code == 404
+    nonsense = httpx.post(f"{shop.address}/v1/webhooks/shopware/apps/confirm", content=b"[")
+    assert nonsense.status_code == 400

@@ -26,11 +26,14 @@ from regulars.core.definitions import Source, Webhook
 from regulars.core.errors import Unavailable
 from regulars.core.log import COMMAND, EVENTS, PRODUCTS, NewRecord
 from regulars.runtime import Services
+from regulars.runtime.shop_secrets import ShopSecrets
 
 #: Bytes of a delivery; orders of many lines are large.
 BYTES = 2_000_000
 _STORED = Answer(200, JSON, b'{"success":true}')
 _HEARD = Answer(200, JSON, b'{"success":true,"stored":false}')
+#: What Shopware tells of the app itself.
+_LIFE, _LEFT = "app.", "app.deleted"
 _LOG = structlog.get_logger("regulars.webhooks")
 
 
@@ -87,6 +90,7 @@ class WebhookDoor(Route):
         self._system: ShopSystem = SHOP_SYSTEMS[webhook.shop]
         self._follows_records = services.definitions.shop.clock == "records"
         self._secrets = secrets_of(webhook)
+        self._shops = ShopSecrets(services.folder, source.id) if webhook.app else None
         if not self._secrets:
             _LOG.warning("a shop's webhooks are refused until its secret is there", source=source.id, at=webhook.secret)
 
@@ -112,6 +116,12 @@ class WebhookDoor(Route):
             order_id=self._webhook.order_id,
             customer_type=self._webhook.customer_type,
         )
+        if self._shops is not None and head.topic.startswith(_LIFE):
+            if head.topic != _LEFT:
+                done(self.counted(request, _HEARD))
+                return
+            self._services.intake.hand_in(self._leaving(head, body, content), partial(self._told, request, done))
+            return
         if head.topic not in self._system.privacy_topics:  # a person's wish is heard however much a shop sends
             within_rate(self._services.rates, self._source, 1)
         record = self._record(head, body, content)
@@ -123,7 +133,11 @@ class WebhookDoor(Route):
                 f"source {self._source.id!r} has no secret: {self._webhook.secret} is missing or empty on the server; "
                 "set it and restart. The shop sends again"
             )
-        if is_signed(body, signature.strip(), self._secrets, self._system.encoding):
+        holding = self._secrets
+        if self._shops is not None:
+            shop = self._system.shop_id(body)
+            holding = self._shops.holding(self._services.state, shop, now=self._services.clock()) if shop else []
+        if is_signed(body, signature.strip(), holding, self._system.encoding):
             return
         if not signature and self._webhook.shop == "shopware":
             # A flow that calls an address signs nothing; it sends the source's own server key as a header.
@@ -152,6 +166,17 @@ class WebhookDoor(Route):
                 expected="JSON in UTF-8",
                 got=body[:40].decode(errors="replace") or "nothing",
             ) from None
+
+    def _leaving(self, head: Head, body: bytes, content: object) -> NewRecord:
+        """The app was taken out of the shop; whoever did it says whether the data are to go."""
+        received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000
+        payload = Fields(content if isinstance(content, dict) else {}).table("data").table("payload")
+        args = {
+            "shop": self._system.shop_id(body), "id": head.delivery,
+            "erase": payload.held.get("keepUserData") is False,
+        }  # fmt: skip
+        said = {"name": "leave_shop", "args": args, "by": self._source.id}
+        return NewRecord(COMMAND, self._source.id, "leave_shop", received, msgspec.json.encode(said))
 
     def _record(self, head: Head, body: bytes, content: object) -> NewRecord:
         received = self._services.clock() if self._follows_records else time.time_ns() // 1_000_000

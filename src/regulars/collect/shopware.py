@@ -13,6 +13,7 @@ from regulars.collect.webhook import (
     ShopSystem,
     consent_piece,
     digest,
+    header,
     major,
     minor,
     needed,
@@ -42,6 +43,7 @@ class _Source(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Data(msgspec.Struct, frozen=True):
     event: str = ""
+    payload: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Outer(msgspec.Struct):
@@ -73,8 +75,15 @@ class Shopware(ShopSystem):
         if not found.data.event:
             raise Rejected("the body names no event", field="data.event", expected="an event", got="nothing")
         sent = utc(found.timestamp) or "" if found.timestamp is not None else ""
-        delivery = found.source.event_id or digest(body.hex())
+        delivery = found.source.event_id or header(headers, "x-shopware-event-id", needs=False) or digest(body.hex())
         return Head(found.data.event[:256], delivery[:200], found.source.url.partition("://")[2], sent)
+
+    def shop_id(self, body: bytes) -> str:
+        """As the shop registered."""
+        try:
+            return _decode_outer(body).source.shop_id
+        except UNREADABLE:
+            return ""
 
     def pieces(self, head: Head, body: Fields) -> list[Piece]:
         """By event."""

@@ -114,6 +114,10 @@ class ShopSystem:
         """The level of stock that a stock topic tells, as a row of `catalog.stock`. Raises Wrong."""
         raise NotImplementedError
 
+    def shop_id(self, body: bytes) -> str:
+        """The id of the shop that sent it, where shops register by themselves."""
+        return ""
+
     def privacy(self, head: Head, body: Fields) -> Privacy:
         """What a privacy topic asks for. Raises Wrong."""
         raise NotImplementedError

@@ -48,6 +48,7 @@ TABLES: dict[str, tuple[Removal, str]] = {
     "manifest": ("none", "files of the lake"),
     "product": ("none", "the catalogue"),
     "request": ("fold", "requests of the person that shop systems passed on"),
+    "shop_app": ("none", "shops that registered by themselves, which are no customers"),
     "sku": ("none", "the catalogue"),
     "stock_told": ("none", "the catalogue"),
     "user": ("none", "people of the console, who are not customers"),

@@ -116,6 +116,14 @@ REQUEST = _table(
     "status time",
     "subject",
 )
+#: Shops that registered by themselves (flow.shop_app_commands): numbers used once of which, with the installation's
+#: secret, the shop's is made: of now, waiting to be confirmed, and of before; `stamped` is the shop's own clock, s.
+SHOP_APP = _table(
+    "shop_app",
+    "source:text shop:text url:text nonce:text pending:text pending_url:text previous:text rotated:int stamped:int "
+    "status:text",
+    2,
+)
 #: Confirmation links that were used, until they would have expired anyway.
 CONFIRMED = _table("confirmed", "id:text time:int until:int", 1, "until")
 #: Rows that wait to be taken out of the lake: the record that asked for it, a number, msgpack of core.lake.Drop.
@@ -133,6 +141,7 @@ TABLES: tuple[Table, ...] = (
     MANIFEST, PRODUCT, USER, ACCESS, CONFIRMED, ANSWER, PART_B, MEMBERSHIP_B, DUE_B, REBUILD, LATE,
     GROUPED, LAKE_DROP, ERASURE, ERASING, MOVED, MOVED_B, PROPOSAL,
     DEVICE_CLOCK, TIMED, AGAIN, SHOP_FACT, VISITED, UNLEARNED, SKU, STOCK_TOLD, REQUEST,
+    SHOP_APP,
 )  # fmt: skip
 
 # Keys of META (values are msgpack).

@@ -18,6 +18,7 @@ from regulars.flow import (
     request_commands,
     resolve_commands,
     rights_commands,
+    shop_app_commands,
     trust_commands,
 )
 from regulars.flow.commanding import Command, Context, Handler
@@ -115,6 +116,7 @@ HANDLERS: dict[str, Handler] = {
     **privacy_commands.HANDLERS,
     **redact_commands.HANDLERS,
     **request_commands.HANDLERS,
+    **shop_app_commands.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

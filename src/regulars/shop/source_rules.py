@@ -52,6 +52,9 @@ def _check_webhook(draft: Draft, source: Source, webhook: Webhook) -> None:
             "the secret itself never stands in the folder"
         )
         draft.report("sources", source.id, "webhook.secret", message)
+    if webhook.app and (webhook.shop != "shopware" or not re.fullmatch("[A-Za-z0-9_]{1,100}", webhook.app)):
+        message = 'is the name of a Shopware app as in its manifest, letters and digits, with shop = "shopware"'
+        draft.report("sources", source.id, "webhook.app", message)
     for place, store in webhook.stores.items():
         if not place or not 0 < len(store) <= _LONGEST_STORE:
             message = f"{place!r}: expected the name of a store, at most {_LONGEST_STORE} characters"

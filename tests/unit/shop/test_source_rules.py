@@ -42,6 +42,14 @@ def test_a_place_of_stock_has_a_name() -> None:
     assert "sources.online.webhook.stores: '24826418': expected the name of a store" in said
 
 
+def test_an_app_is_one_of_shopware() -> None:
+    apps = '[sources.apps]\nkind = "server"\n[sources.apps.webhook]\nshop = "shopware"\nsecret = "env:S"\n'
+    assert mistakes(apps + 'app = "CornerApp"\n') == []
+    for wrong in (apps + 'app = "Corner App"\n', apps.replace("shopware", "shopify") + 'app = "CornerApp"\n'):
+        (said,) = mistakes(wrong)
+        assert "sources.apps.webhook.app: is the name of a Shopware app" in said
+
+
 def test_purposes_of_a_source_exist() -> None:
     crm = f'[sources.crm]\nkind = "server"\nkey_sha256 = "{KEY}"\npurposes = ["analytics", "contract"]\n'
     assert mistakes(crm) == []

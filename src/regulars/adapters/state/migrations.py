@@ -124,6 +124,10 @@ def _requests(_connection: sqlite3.Connection) -> None:
     """13 -> 14: a table for requests that staff answer (`request`, made empty); an older program heeds none."""
 
 
+def _shop_apps(_connection: sqlite3.Connection) -> None:
+    """14 -> 15: a table for shops that register by themselves (`shop_app`, made empty); an older program knows none."""
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -139,6 +143,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _visits,
     _codes_of_products,
     _requests,
+    _shop_apps,
 )
 VERSION = len(STEPS)
 
