@@ -57,6 +57,7 @@ class AnalystClient:
             "regulars.analyst",
             *(str(word) for pair in options.items() for word in pair),
         ]
+        self._data = data
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
@@ -147,6 +148,13 @@ class AnalystClient:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="analyst")
         call = functools.partial(question, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    def apart(self) -> "AnalystClient":
+        """Another child of the same data, at the lowest priority: long work does not keep the questions waiting."""
+        setup = self._setup
+        return AnalystClient(
+            self._data, setup.definitions, decoder=setup.decoder, memory=setup.memory, idle_seconds=30, nice=19
+        )
 
     @property
     def pid(self) -> int | None:

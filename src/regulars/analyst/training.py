@@ -1,5 +1,6 @@
 """Train the recommendation models from the lake's order lines and visits, and take people out of them; in the child."""
 
+import os
 import time
 from typing import Any, NamedTuple, cast
 
@@ -11,7 +12,17 @@ from regulars.analyst.learning import Lines, Visits, read_lines, read_visits
 from regulars.analyst.work import Workbench
 from regulars.core.errors import Rejected
 from regulars.core.state import SEALED
-from regulars.flow.models import current, point, prune, recommend_folder, versions, writing
+from regulars.flow.models import (
+    STEPS,
+    Progress,
+    current,
+    note_progress,
+    point,
+    prune,
+    recommend_folder,
+    versions,
+    writing,
+)
 from regulars.recommend.evaluation import Evaluation
 from regulars.recommend.interactions import Catalogue, Int32, Interactions
 from regulars.recommend.material import Looks
@@ -29,12 +40,21 @@ def train_recommendations(work: Workbench) -> dict[str, Any]:
     """Train, evaluate on the last weeks and visits, save and let serve; the figures."""
     models = work.data / "models"
     with writing(models, wait=False):
-        return _train(work)
+        try:
+            return _train(work)
+        finally:
+            note_progress(models, None)
 
 
 def _train(work: Workbench) -> dict[str, Any]:
     began = time.monotonic()
     models = work.data / "models"
+    started = time.time_ns() // 1_000_000
+
+    def step(name: str) -> None:
+        note_progress(models, Progress(STEPS.index(name), started, os.getpid()))
+
+    step("reading")
     # Before the lake is read: what is sealed meanwhile is told twice, once by the models and once by their delta.
     until = cast(int, work.state.meta(SEALED) or 0)
     lines, visits = read_lines(work), read_visits(work)
@@ -45,13 +65,16 @@ def _train(work: Workbench) -> dict[str, Any]:
             "orders, or let visits come in"
         )
     goods, looks = read_goods(work), looks_of(sessions)
+    step("orders")
     trained = (
         train(interactions, catalogue, Settings(), goods=goods, looks=looks)
         if len(interactions)
         else without_lines(catalogue, goods=goods, looks=looks)
     )
+    step("visits")
     if len(sessions):
         trained = _with_sessions(trained, sessions, len(catalogue))
+    step("saving")
     trained = msgspec.structs.replace(trained, until=until)
     now = time.time_ns() // 1_000_000
     name = f"v{now}"

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from regulars.adapters.lake.decisions import row_decisions
-from regulars.analyst.protocol import PlacementTrial, RowRules, Trial
+from regulars.analyst.protocol import RowRules
 from regulars.analyst.sealing import Harvest
 from regulars.analyst.work import Workbench
 from regulars.catalog.rows import from_row
@@ -17,6 +17,7 @@ from regulars.core.errors import Rejected
 from regulars.core.event import DECISION_SHOWN, Event
 from regulars.core.item_rows import ItemRows, margin
 from regulars.core.lake import DECISION_PART, LoggedDecision, RowDecision
+from regulars.core.merchandising import PlacementTrial, Trial
 from regulars.core.schema import Rows
 from regulars.core.state import FOLDED, PRODUCT, SEALED
 from regulars.flow.models import current, recommend_folder

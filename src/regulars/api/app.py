@@ -30,6 +30,7 @@ from regulars.api import (
     requests,
     rights,
     rows,
+    rules,
     sdk,
     search,
     shop_apps,
@@ -85,6 +86,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     *sdk.HANDLERS,
     *failed.HANDLERS,
     *tracking.HANDLERS,
+    *rules.HANDLERS,
     *touchpoints.HANDLERS,
 )
 _LOG = structlog.get_logger("regulars.api")

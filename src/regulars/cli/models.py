@@ -12,9 +12,10 @@ from rich.table import Table
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.core.calendar import Calendar
 from regulars.core.errors import RegularsError, Rejected
-from regulars.flow.models import current, point, recommend_folder, versions, writing
+from regulars.flow.models import current, earlier, recommend_folder, versions
+from regulars.flow.models import use as use_version
 from regulars.recommend.evaluation import Evaluation
-from regulars.recommend.store import Manifest, load, read_manifest
+from regulars.recommend.store import Manifest, read_manifest
 from regulars.runtime.build import existing_folder
 from regulars.shop import load as load_shop
 
@@ -49,7 +50,8 @@ def use(shop: Path, version: str, data: Path | None) -> None:
     """Let VERSION serve; a running server takes it within a second."""
     settings = settings_of(shop, data)
     existing_folder(settings)
-    click.echo(f"{_use(settings.data / 'models', version)} serves")
+    use_version(settings.data / "models", version)
+    click.echo(f"{version} serves")
 
 
 @command.command()
@@ -60,22 +62,11 @@ def rollback(shop: Path, data: Path | None) -> None:
     settings = settings_of(shop, data)
     existing_folder(settings)
     models = settings.data / "models"
-    serving = current(models)
-    older = [name for name in versions(models) if serving is not None and name < serving]
-    if not older:
+    serving, before = current(models), earlier(models)
+    if before is None:
         raise Rejected("no version before the one that serves is kept", field="version", got=serving or "none")
-    click.echo(f"{_use(models, older[0])} serves again in place of {serving}")
-
-
-def _use(models: Path, version: str) -> str:
-    known = versions(models)
-    if version not in known:
-        kept = ", ".join(known) or "none; train first with `regulars train`"
-        raise Rejected(f"no version {version!r} is kept; there is {kept}", field="VERSION", expected=kept, got=version)
-    with writing(models, wait=False):
-        load(recommend_folder(models) / version)  # what cannot be read must not serve
-        point(models, version)
-    return version
+    use_version(models, before)
+    click.echo(f"{before} serves again in place of {serving}")
 
 
 def _told(models: Path) -> list[dict[str, Any]]:

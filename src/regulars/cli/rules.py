@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.table import Table
 
 from regulars.analyst.client import LONG_SECONDS, AnalystClient
-from regulars.analyst.protocol import RowRules, Trial
+from regulars.analyst.protocol import RowRules
 from regulars.cli._options import DATA, SHOP, settings_of
 from regulars.core.definitions import Definitions
-from regulars.core.errors import Misconfigured, Rejected
+from regulars.core.errors import Rejected
+from regulars.core.merchandising import Trial
 from regulars.core.money import Money
 from regulars.decide.identity import decided_at
 from regulars.decide.words import sentence
 from regulars.runtime.build import reading_services
+from regulars.runtime.trials import trial_lines, with_rules, without
 from regulars.shop import load
-from regulars.shop.load import build, read_folder
+from regulars.shop.load import read_folder
 
 _DAY_MS = 86_400_000
 
@@ -62,7 +64,7 @@ def try_rule(shop: Path, rule: str, *, days: int, language: str, as_json: bool, 
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         return
-    for line in _lines(found, language):
+    for line in trial_lines(found, language):
         click.echo(line)
     Console(width=120).print(_table(found, language))
 
@@ -101,8 +103,7 @@ def _changed(folder: Path, definitions: Definitions, rule: str) -> tuple[Definit
     """The definitions to compare with, and the ids of the rules that are tried."""
     known = [one.id for one in definitions.rules]
     if rule in known:
-        rest = tuple(one for one in definitions.rules if one.id != rule)
-        return msgspec.structs.replace(definitions, rules=rest), [rule]
+        return without(definitions, rule), [rule]
     path = Path(rule)
     if not path.is_file():
         raise Rejected(
@@ -111,27 +112,7 @@ def _changed(folder: Path, definitions: Definitions, rule: str) -> tuple[Definit
             expected=", ".join(known) or "a TOML file with [rules.<id>]",
             got=rule,
         )
-    changed, mistakes = build({**read_folder(folder), f"rules/~{path.name}": path.read_bytes()})
-    if changed is None:
-        raise Misconfigured("\n".join(str(one) for one in mistakes))
-    tried = [one.id for one in changed.rules if one.id not in known]
-    if not tried:
-        raise Rejected(f"{rule} holds no rules", field="RULE", expected="[rules.<id>]", got="none")
-    return msgspec.structs.replace(changed, version=definitions.version), tried
-
-
-def _lines(found: Trial, language: str) -> Iterator[str]:
-    told = {"rules": ", ".join(found.rules), "rows": found.rows, "decisions": found.decisions}
-    yield sentence("trial.head", told, language)
-    if found.agreement is not None:
-        yield sentence("trial.agreement", {"share": f"{found.agreement:.1%}"}, language)
-    for why, count in sorted(found.untold.items()):
-        yield sentence(f"trial.untold.{why}", {"count": count}, language)
-    for note in found.notes:
-        yield sentence(f"trial.{note}", {}, language)
-    unfilled = sum(one.unfilled for one in found.placements)
-    if unfilled:
-        yield sentence("trial.unfilled", {"count": unfilled}, language)
+    return with_rules(definitions, read_folder(folder), path.read_text(encoding="utf-8"))
 
 
 def _table(found: Trial, language: str) -> Table:

@@ -4,7 +4,7 @@ from typing import Literal
 
 Right = Literal[
     "overview", "segments", "customers", "identifiers", "consent", "failed", "failed_bodies", "health", "access_log",
-    "users", "duplicates", "links", "data_use", "orders", "erasures", "mend",
+    "users", "duplicates", "links", "data_use", "orders", "erasures", "mend", "rules", "models", "models_switch",
 ]  # fmt: skip
 
 ROLES = ("admin", "marketer", "agent", "privacy")
@@ -21,6 +21,9 @@ _ROLES_WITH: dict[Right, frozenset[str]] = {
     "access_log": frozenset({"admin", "privacy"}),
     "users": frozenset({"admin"}),
     "orders": frozenset({"admin", "marketer"}),  # amounts and numbers of orders, nobody's name
+    "rules": frozenset({"admin", "marketer"}),  # try merchandising rules; shows margins
+    "models": frozenset({"admin", "marketer", "privacy"}),  # versions of the recommendation models
+    "models_switch": frozenset({"admin"}),  # let another version serve
     "duplicates": frozenset({"admin", "agent", "privacy"}),  # decide whether two records are one person
     "data_use": frozenset({"admin", "privacy"}),  # the record of processing, and which fields are sent
     "erasures": frozenset({"admin", "privacy"}),  # erase a customer, and see the certificates

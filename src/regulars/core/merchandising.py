@@ -135,3 +135,33 @@ class Estimate(msgspec.Struct, frozen=True):
     value: float
     low: float
     high: float
+
+
+class PlacementTrial(msgspec.Struct):
+    """What the rule does to one placement; differences are with the rule less without it."""
+
+    placement: str
+    rows: int = 0  # that could be filled again
+    changed: int = 0
+    removed: int = 0  # items, of all rows
+    added: int = 0
+    unfilled: int = 0  # slots for which the recorded pools end
+    seen: int = 0  # rows that were exposures: clicks and margin are of these
+    clicks: Estimate | None = None  # None: not enough data
+    margin: Estimate | None = None  # minor units
+    recorded_clicks: int = 0
+
+
+class Trial(msgspec.Struct):
+    """The dry run of a rule."""
+
+    rules: list[str]
+    since: int
+    until: int
+    currency: str
+    decisions: int
+    rows: int
+    untold: dict[str, int]  # reason -> rows that could not be filled again
+    agreement: float | None  # share of rows that come out as recorded by the rules without a change
+    placements: list[PlacementTrial]
+    notes: list[str]

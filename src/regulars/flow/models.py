@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from regulars.core.errors import Unavailable
+import msgspec
+
+from regulars.core.errors import Rejected, Unavailable
 from regulars.flow.visits import Visits
 from regulars.recommend.store import MANIFEST, Manifest, load, read_manifest
 from regulars.recommend.training import TrainedSet
@@ -15,6 +17,9 @@ from regulars.recommend.training import TrainedSet
 CURRENT = "current"
 #: Versions that are kept, so that the ones before can serve again.
 KEPT = 3
+#: What a training does, in this order.
+STEPS = ("reading", "orders", "visits", "saving")
+_PROGRESS = ".progress.json"
 
 
 def recommend_folder(models: Path) -> Path:
@@ -62,6 +67,62 @@ def writing(models: Path, *, wait: bool = True) -> Iterator[None]:
         except BlockingIOError:
             raise Unavailable("models are being trained on this data; try again once that is through") from None
         yield
+
+
+def use(models: Path, version: str) -> str:
+    """Let a version that is kept serve; the one that served before.
+
+    Raises Rejected for any other version, Unavailable amid a training.
+    """
+    known = versions(models)
+    if version not in known:
+        kept = ", ".join(known) or "none; train first with `regulars train`"
+        raise Rejected(f"no version {version!r} is kept; there is {kept}", field="VERSION", expected=kept, got=version)
+    with writing(models, wait=False):
+        before = current(models) or ""
+        load(recommend_folder(models) / version)  # what cannot be read must not serve
+        point(models, version)
+    return before
+
+
+def earlier(models: Path) -> str | None:
+    """The newest version before the one that serves, to roll back to; None where none is kept."""
+    serving = current(models)
+    return next((name for name in versions(models) if serving is not None and name < serving), None)
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A training that runs."""
+
+    step: int  # of `STEPS`, from 0
+    began: int  # UTC ms
+    process: int
+
+    @property
+    def name(self) -> str:
+        """What is being done."""
+        return STEPS[min(self.step, len(STEPS) - 1)]
+
+
+def note_progress(models: Path, progress: Progress | None) -> None:
+    """Tell others how far a training is; None: it is over."""
+    path = recommend_folder(models) / _PROGRESS
+    if progress is None:
+        path.unlink(missing_ok=True)
+        return
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.encode(progress))
+    partial.replace(path)
+
+
+def progress(models: Path) -> Progress | None:
+    """How far the training that runs is; None while none does. What a dead process left says nothing."""
+    try:
+        found = msgspec.json.decode((recommend_folder(models) / _PROGRESS).read_bytes(), type=Progress)
+        os.kill(found.process, 0)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found
 
 
 def current(models: Path) -> str | None:

@@ -85,6 +85,14 @@ class Analyst(Protocol):
         """Rows of a named query over the lake."""
         ...
 
+    def run(self, entry: str, arguments: Mapping[str, Any], result: type[T], *, seconds: float = 3600.0) -> T:
+        """Run `entry` ("module:function") in the child with the arguments."""
+        ...
+
+    def apart(self) -> "Analyst":
+        """Another child, for long work that the questions to this one must not wait for."""
+        ...
+
     def redefine(self, definitions: Definitions) -> None:
         """Use other definitions from the next question on."""
         ...
@@ -136,6 +144,7 @@ class Services:
         self._follows_records = definitions.shop.clock == "records"
         self._clock = 0
         self._clock_read = 0
+        self.closing: list[Callable[[], None]] = []  # what else ends with these services
 
     def clock(self) -> int:
         """The shop's clock, UTC ms: the wall's, or the largest tick where time comes with the records."""
@@ -192,6 +201,8 @@ class Services:
 
     def close(self) -> None:
         """Release files and end the child process for analysis; the intake is closed before."""
+        for close in self.closing:
+            close()
         if self.analyst is not None:
             self.analyst.close()
         self.state.close()

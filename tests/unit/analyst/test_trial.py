@@ -8,12 +8,12 @@ import pytest
 
 from regulars.adapters.log.appending import FileLog
 from regulars.analyst.client import DECODER
-from regulars.analyst.protocol import RowRules, Setup, Trial
+from regulars.analyst.protocol import RowRules, Setup
 from regulars.analyst.trial import dry_run, recorded_row_rules
 from regulars.analyst.work import Workbench
 from regulars.core.definitions import Definitions
 from regulars.core.log import DECISION
-from regulars.core.merchandising import Rule
+from regulars.core.merchandising import Rule, Trial
 from tests.unit.flow.test_on_decide import NOW
 from tests.unit.flow.test_rules_in_decisions import Corner
 
