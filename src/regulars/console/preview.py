@@ -8,6 +8,7 @@ import msgspec
 from regulars.console.clauses import Clause, Reader
 from regulars.console.visit import Visit
 from regulars.core.condition import Explanation
+from regulars.core.merchandising import searches
 from regulars.flow.answers import ToldItem, ToldOffer, ToldSlot
 from regulars.runtime.deciding import deciding
 
@@ -51,7 +52,7 @@ async def preview(visit: Visit, number: int, *, seconds: float) -> list[Shown] |
         await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(flow.ready())), seconds)
     except TimeoutError:
         return None
-    placements = visit.house.definitions.placements
+    placements = [one for one in visit.house.definitions.placements if not searches(one.recommend)]  # they need words
     if not placements:
         return []
     # On the loop: reservations of running calls are looked at, and nothing here waits.

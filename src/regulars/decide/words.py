@@ -7,6 +7,8 @@ from typing import Any
 LANGUAGES = ("en", "de")
 #: Notes that tell of the shop's own rules and data: for staff, not for customers.
 STAFF_NOTES = frozenset({"model_missing", "no_margin", "pin.lost", "pin.taken"})
+#: How often is not yet "often".
+_TIMES = {1: "once", 2: "twice"}
 #: Reasons for items whose sentences differ by where the reason comes from.
 _FROM = frozenset({"complement", "alternative", "bundle", "variant", "new_arrival", "similar", "left_behind", "guide"})
 #: Reasons for items (as the recommendation models code them), then for offers, then notes, then rules, then gates.
@@ -35,7 +37,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "de": "Wird oft zusammen mit dem angesehen, was Sie ansehen",
     },
     "own_rhythm": {"en": "About time to buy again", "de": "Wird bald wieder gebraucht"},
+    "own_rhythm.between": {"en": "You buy this regularly", "de": "Kaufen Sie regelmäßig"},
     "bought_often": {"en": "You often buy this", "de": "Kaufen Sie öfter"},
+    "bought_often.once": {"en": "You bought this before", "de": "Haben Sie schon gekauft"},
+    "bought_often.twice": {"en": "You bought this twice", "de": "Haben Sie schon zweimal gekauft"},
     "category": {"en": "From {category}, where you like to shop", "de": "Aus {category}, wo Sie gern einkaufen"},
     "trending": {"en": "Bought more than usual right now", "de": "Wird gerade öfter gekauft als sonst"},
     "popular": {"en": "Popular", "de": "Beliebt"},
@@ -272,11 +277,25 @@ def item_reason(code: str, arguments: Mapping[str, Any], titles: Mapping[str, st
         return sentence(f"{code}.other", {"title": title}, language) if title else sentence(code, {}, language)
     if code == "popular" and arguments.get("category"):
         return sentence("popular.category", arguments, language)
+    if code == "own_rhythm" and not is_due(arguments):
+        return sentence("own_rhythm.between", {}, language)
+    if code == "bought_often" and (once := _TIMES.get(arguments.get("times", 0))):
+        return sentence(f"bought_often.{once}", {}, language)
     if code == "found":
         return sentence(f"found.{arguments.get('how', 'all')}", {}, language)
     if code in _FROM:
         return _from(code, arguments, titles.get(str(arguments.get("item", "")), ""), language)
     return sentence(code, arguments, language)
+
+
+def is_due(arguments: Mapping[str, Any]) -> bool:
+    """Whether the larger part of the usual time since the last purchase has gone by; yes where nobody told.
+
+    >>> is_due({"gap_days": 30.0, "days_since": 2}), is_due({"gap_days": 7.0, "days_since": 6})
+    (False, True)
+    """
+    gap, since = arguments.get("gap_days"), arguments.get("days_since")
+    return gap is None or since is None or 2 * float(since) >= float(gap)
 
 
 def _from(code: str, arguments: Mapping[str, Any], title: str, language: str) -> str:
@@ -289,7 +308,7 @@ def _from(code: str, arguments: Mapping[str, Any], title: str, language: str) ->
     chosen = f"{code}.{how}"
     if chosen not in SENTENCES or ("{title}" in SENTENCES[chosen]["en"] and not title):
         chosen = code
-    if "{category}" in SENTENCES[chosen]["en"] and not arguments.get("category"):
+    if any(f"{{{name}}}" in SENTENCES[chosen]["en"] and not arguments.get(name) for name in ("category", "brand")):
         chosen = code
     text = sentence(chosen, {**arguments, "title": title}, language)
     if code == "variant" and arguments.get("size"):

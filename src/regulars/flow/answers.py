@@ -14,7 +14,7 @@ from regulars.decide.decide import Slot
 from regulars.decide.gates import Gate
 from regulars.decide.replay import suppressions
 from regulars.decide.table import OfferTable
-from regulars.decide.words import STAFF_NOTES, item_reason, sentence
+from regulars.decide.words import STAFF_NOTES, is_due, item_reason, sentence
 from regulars.flow.on_decide import Answer, OnDecide
 from regulars.flow.rows import ItemRow
 from regulars.recommend.model import ReasonCode, Recommended
@@ -59,7 +59,7 @@ class ToldOffer(msgspec.Struct, frozen=True):
 
 
 #: Arguments of reasons that their sentences depend on, beside category, count and item.
-_TOLD = ("from", "how", "brand", "colour", "season", "size")
+_TOLD = ("from", "how", "times", "brand", "colour", "season", "size")
 
 
 class ToldCandidate(msgspec.Struct, frozen=True):
@@ -263,6 +263,7 @@ class Teller:
             arguments.get("category"),
             arguments.get("count"),
             *map(arguments.get, _TOLD),
+            is_due(arguments),
             None if said is None else titles.get(str(said)),
         )
         known = self._reasons.get(key)

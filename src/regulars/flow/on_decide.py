@@ -188,8 +188,13 @@ class OnDecide:
             reservation = self.reservations.reserve(customer.number, identifier, limited, time=now, rows=rows)
         return Outcome(identifier, answer, records, reservation, refused)
 
-    def preview(self, number: int, placements: Sequence[str], *, now: int, search: Search | None = None) -> Answer:
-        """What placements would show a profile now, with the row of the conditions. Nothing is recorded."""
+    def preview(
+        self, number: int, placements: Sequence[str], *, now: int, search: Search | None = None, nobodys: bool = False
+    ) -> Answer:
+        """What placements would show a profile now, with the row of the conditions. Nothing is recorded.
+
+        `nobodys`: rows as everybody gets them who did not agree.
+        """
         self._keep_up()
         day = self.engine.calendar.day(now)
         plan = self.table.plan(placements, day)
@@ -197,7 +202,7 @@ class OnDecide:
         customer = self.customers.of(number, True, "", (), now=now, day=day)
         customer.hot.moment = self._moments.at(now)
         return self._answer(
-            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(search=search),
+            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(search=search, nobodys=nobodys),
             now=now, day=day, explain=True,
         )  # fmt: skip
 
@@ -291,7 +296,8 @@ class OnDecide:
             row = self._rows.of(
                 placement,
                 shopper or Shopper(),
-                allowed=not (hot.restricted or hot.machine) and allows(hot.consent, placement.purpose, now),
+                allowed=not (visit.nobodys or hot.restricted or hot.machine)
+                and allows(hot.consent, placement.purpose, now),
                 day=day,
                 # What is asked for is found, though it stands elsewhere on the page.
                 shown=declared if visit.search is not None and searches(placement.recommend) else shown,
@@ -414,6 +420,7 @@ class _Visit(NamedTuple):
     begun: Sequence[str] = ()  # products of the running visit, as far as it is folded
     seen: Sequence[str] = ()  # those of earlier visits that are held
     search: Search | None = None
+    nobodys: bool = False  # rows use nothing of the person
 
 
 def _text(said: object) -> str:

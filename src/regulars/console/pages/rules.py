@@ -7,7 +7,7 @@ from litestar import Request, Response, get, post
 
 from regulars.console.visit import Asked, Visit, fields, needs
 from regulars.core.errors import RegularsError
-from regulars.core.merchandising import FILTERS, Rule, Trial
+from regulars.core.merchandising import Rule, Trial
 from regulars.runtime.trials import MOST_TEXT, trial_lines, trials
 
 DAYS = (1, 7, 28)
@@ -18,7 +18,6 @@ class Shown(msgspec.Struct, frozen=True):
 
     rule: Rule
     title: str
-    takes_out: bool
 
 
 @get("/console/rules", guards=[needs("rules")], sync_to_thread=False)
@@ -43,7 +42,7 @@ def _page(
     visit: Visit, *, trial: Trial | None = None, problem: str = "", text: str = "", days: int = 1, status: int = 200
 ) -> Response[str]:
     definitions = visit.house.definitions
-    shown = [Shown(one, visit.words.of(one.title, one.id), one.kind in FILTERS) for one in definitions.rules]
+    shown = [Shown(one, visit.words.of(one.title, one.id)) for one in definitions.rules]
     titles = {one.id: visit.words.of(one.title, one.id) for one in definitions.placements}
     return visit.html(
         "rules.html", status=status, active="rules", rules=shown, trial=trial, problem=problem, text=text, days=days,
