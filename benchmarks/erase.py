@@ -63,7 +63,7 @@ def measure(year: fixture_year.Year) -> dict[str, float]:
         ]  # fmt: skip
         began = time.monotonic()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            phases = _watched(process, data)
+            phases, of_cpu = _watched(process, data, processes)
             printed = (process.stdout.read() if process.stdout else "").strip()
         seconds = time.monotonic() - began
         if not printed:
@@ -75,6 +75,7 @@ def measure(year: fixture_year.Year) -> dict[str, float]:
         return {
             "erase_seconds": seconds,
             **{f"{phase}_seconds": phases.get(phase, 0.0) for phase in PHASES if phase != DONE},
+            **{f"{phase}_cpu_seconds": of_cpu.get(phase, 0.0) for phase in PHASES if phase != DONE},
             "cpu_seconds": cpu(processes) - spent,
             "left": len(erasure["left"]),
             "found_of_planted": sum(one["planted"] > 0 for one in erasure["checked"]) / len(erasure["checked"]),
@@ -106,23 +107,27 @@ def _view(known: dict[str, Any], number: int) -> dict[str, Any]:
     return {"type": "track", "event": "Product Viewed", **known, "properties": made.product(number)}
 
 
-def _watched(process: "subprocess.Popen[str]", data: Path) -> dict[str, float]:
-    """Seconds that each phase took, as the state says while the command runs."""
+def _watched(
+    process: "subprocess.Popen[str]", data: Path, server: list[psutil.Process]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds that each phase took, by the clock and of the server's processors, as the state says meanwhile."""
     state = read_state(open_folder(data))
     found: dict[str, float] = {}
-    phase, since = PHASES[0], time.monotonic()
+    spent: dict[str, float] = {}
+    phase, since, used = PHASES[0], time.monotonic(), cpu(server)
     deadline = since + _WAIT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        now = time.monotonic()
         newest = ledger.newest(state, limit=1)
         if newest and newest[0].phase != phase:
-            found[phase], phase, since = now - since, newest[0].phase, now
+            now, using = time.monotonic(), cpu(server)
+            found[phase], spent[phase] = now - since, using - used
+            phase, since, used = newest[0].phase, now, using
         time.sleep(0.02)
     state.close()
     if process.poll() is None:
         process.kill()
         raise TimeoutError(f"not erased after {_WAIT_SECONDS:.0f} s; it was in phase {phase}")
-    return found
+    return found, spent
 
 
 def _files(data: Path) -> dict[str, tuple[int, str, int]]:

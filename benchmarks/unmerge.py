@@ -107,9 +107,10 @@ def wait_sealed(product: Product, rows: int) -> None:
 
 
 def cpu(processes: list[psutil.Process]) -> float:
-    """User and system time of the server's processes and their children so far, each process once."""
+    """User and system time of the server's processes and their children so far, ended ones too, each process once."""
     found = {one.pid: one for process in processes for one in (process, *process.children(recursive=True))}
-    return sum(times.user + times.system for times in (one.cpu_times() for one in found.values()))
+    times = (one.cpu_times() for one in found.values())
+    return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
 if __name__ == "__main__":

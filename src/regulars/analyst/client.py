@@ -50,6 +50,7 @@ class AnalystClient:
         nice: int = 10,
     ) -> None:
         self._setup = Setup(definitions=definitions, decoder=decoder, memory=memory, threads=threads)
+        self._manner: dict[str, Any] = {"idle_seconds": idle_seconds, "nice": nice}
         options = {"--data": data, "--idle-seconds": idle_seconds, "--nice": nice}
         self._command = [
             sys.executable,
@@ -107,9 +108,12 @@ class AnalystClient:
         """Merge what lies in many pieces; list with `bookkeeping.compacted`."""
         return self.ask("compact", {"today": today}, Compacted, seconds=LONG_SECONDS)
 
-    def drop(self, drops: Sequence[Drop]) -> Dropped:
-        """Take rows out of the lake, of what is sealed; list with `bookkeeping.dropped`."""
-        return self.ask("drop", {"drops": list(drops)}, Dropped, seconds=LONG_SECONDS)
+    def drop(self, drops: Sequence[Drop], *, share: tuple[int, int] = (0, 1)) -> Dropped:
+        """Take rows out of the lake, of what is sealed; list with `bookkeeping.dropped`.
+
+        `share`: out of this one of so many shares of the parts only, numbered from 0; other processes take the others.
+        """
+        return self.ask("drop", {"drops": list(drops), "share": share}, Dropped, seconds=LONG_SECONDS)
 
     def update_profiles(self, *, as_of: int, rebuild: bool = False, fold: bool = False) -> ProfilesWritten:
         """Bring the profile table up to date; list with `bookkeeping.profiles`.
@@ -155,6 +159,10 @@ class AnalystClient:
         return AnalystClient(
             self._data, setup.definitions, decoder=setup.decoder, memory=setup.memory, idle_seconds=30, nice=19
         )
+
+    def twin(self) -> "AnalystClient":
+        """A client with a child of its own that knows the same, for work that is shared out; close it afterwards."""
+        return AnalystClient(self._data, **self._manner, **msgspec.structs.asdict(self._setup))
 
     @property
     def pid(self) -> int | None:

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -135,9 +136,14 @@ class Workbench:
         written = [part for group in groups for part in self.lake.compact(group)]
         return Compacted(written, [part.file for group in groups for part in group])
 
-    def drop(self, drops: Sequence[Drop]) -> Dropped:
-        """Take rows out of the lake."""
-        return self._reading(lambda: self.lake.drop(self.listed(), drops))
+    def drop(self, drops: Sequence[Drop], share: tuple[int, int]) -> Dropped:
+        """Take rows out of the lake: out of this one of so many shares of its parts."""
+        number, shares = share
+
+        def mine() -> list[PartFile]:
+            return [part for part in self.listed() if zlib.crc32(part.file.encode()) % shares == number]
+
+        return self._reading(lambda: self.lake.drop(mine(), drops))
 
     def update_profiles(self, as_of: int, *, rebuild: bool, fold: bool) -> ProfilesWritten:
         """Write the profile table anew or what changed of it; again when a back-fill switched the records meanwhile."""

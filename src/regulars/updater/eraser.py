@@ -17,6 +17,7 @@ from regulars.flow.privacy_commands import clean_facts, drops, erasures, forget_
 from regulars.runtime import erasures as ledger
 from regulars.runtime.folder import DataFolder
 from regulars.runtime.sealed import Sealed
+from regulars.updater import sharing
 
 _LOG = structlog.get_logger("regulars.eraser")
 _STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
@@ -129,7 +130,7 @@ class Eraser:
         ledger.note(ledger.ledger_of(self._folder.root), [stone])
 
     def _lake(self, erasure: Erasure) -> Changes:
-        done = self._analyst.drop(drops(self._state, erasure))
+        done = sharing.drop(self._state, self._analyst, drops(self._state, erasure))
         erasure.removed |= {
             "lake_rows": done.removed,
             "lake_rows_of_others_changed": done.changed,

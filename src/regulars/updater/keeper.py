@@ -19,6 +19,7 @@ from regulars.core.lake import Drop
 from regulars.core.state import CHANGED, FOLDED, LAKE_DROP, PROFILES_BUILT, SEALED, Changes, State, StateReader
 from regulars.flow import generation, lake_drops
 from regulars.runtime import Settings
+from regulars.updater import sharing
 from regulars.updater.eraser import Eraser
 from regulars.updater.unlearning import Unlearning
 
@@ -148,7 +149,7 @@ class Keeper:
         self._seal_up_to(max(offset for (offset, _), _ in self._waiting()))
         # Read again: what a late consent spared meanwhile may have been sealed just now.
         asked = [(key, drop) for key, drop in self._waiting() if key[0] <= self._offset(SEALED)]
-        done = self._analyst.drop([drop for _, drop in asked])
+        done = sharing.drop(self._state, self._analyst, [drop for _, drop in asked])
 
         def as_asked() -> Changes:
             wanted = set(asked) <= set(self._waiting())

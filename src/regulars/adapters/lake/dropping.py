@@ -22,9 +22,9 @@ from regulars.adapters.lake.splicing import NotSpliceable
 from regulars.core.lake import ALL_BUCKETS, EVENT_PART, PROFILE_PART, Drop, Dropped, PartFile, bucket_of
 from regulars.core.traces import MASK, spelled_in_text, texts, values
 
-#: Parts that are looked at and written side by side: Parquet is decoded without the interpreter's lock, and while some
-#: wait for the disk, others compute.
-THREADS = 4
+#: Parts that are looked at and written side by side: while one waits for the disk, another computes. More would only
+#: wait for the interpreter's lock.
+THREADS = 2
 #: Columns in which the events of others may name somebody; short and dictionary-encoded.
 _NAMING = ("identifiers", "claims")
 #: JSON columns in which they may: facts may be the identifier whatever its length, the others spell it in a text.
