@@ -13,6 +13,9 @@ PIECE = 256_000
 _LEAST_BITS, _MOST_BITS, _SLOTS_A_PATTERN = 16, 20, 1024
 _WORD = 4
 _ENOUGH = 250_000  # words that tell which are rare
+#: In data of so many words, some are looked at before: what is rare in a log is common in the files of a database.
+_WORTH_A_LOOK, _LOOKED_AT = 250_000, 16_000
+_COMMON = 256  # one in so many is no rare word
 #: Makes small letters of ASCII in four bytes; what else it changes is compared again.
 _SMALL = 0x20202020
 _SPREAD = np.uint32(2_654_435_761)  # Knuth's multiplicative hash
@@ -42,11 +45,9 @@ class Finder:
         patterns = sorted(set(patterns))
         self._short = [one for one in patterns if len(one) < 2 * _WORD - 1]
         self._long = [one for one in patterns if len(one) >= 2 * _WORD - 1]
-        self._seen = -1  # words of the data whose rare words are known; they serve for data that is not much larger
-        self._starts: dict[int, list[tuple[bytes, int]]] = {}
         bits = (len(self._long) * _SLOTS_A_PATTERN).bit_length()
         self._shift = np.uint32(32 - min(_MOST_BITS, max(_LEAST_BITS, bits)))
-        self._table = np.zeros(1 << 32 - int(self._shift), np.bool_)
+        self._rare: _Rare | None = None  # replaced as a whole: another thread may be searching
 
     def find(self, data: Any) -> Iterator[Found]:
         """Every place of every pattern; short patterns first, then in the order of their words in the data."""
@@ -54,20 +55,28 @@ class Finder:
         for pattern in self._short:
             yield from _plainly(view, pattern)
         words = np.frombuffer(view[: len(view) // _WORD * _WORD], "<u4")
-        self._learn(words)
-        starts, table = self._starts, self._table
+        rare = self._rare_in(words)
         for first in range(0, len(words), PIECE // _WORD):
             piece = words[first : first + PIECE // _WORD] | np.uint32(_SMALL)
-            for at in np.flatnonzero(table[_slots(piece, self._shift)]).tolist():
-                for pattern, offset in starts.get(int(piece[at]), ()):
+            for at in rare.places(piece):
+                for pattern, offset in rare.starts.get(int(piece[at]), ()):
                     place = (first + at) * _WORD - offset
                     if _stands(view, pattern, place):
                         yield Found(pattern, place)
 
-    def _learn(self, words: _Words) -> None:
-        """By word: the patterns that it belongs to and where in them it lies; of each the word that is rarest here."""
-        if self._seen >= min(len(words) // 4, _ENOUGH):
-            return
+    def _rare_in(self, words: _Words) -> "_Rare":
+        """What was learned of data before, unless that was much smaller, or its rare words are common in this."""
+        known = self._rare
+        if known is None or known.seen < min(len(words) // 4, _ENOUGH):
+            self._rare = known = self._learn(words)
+            return known
+        if len(words) < _WORTH_A_LOOK:
+            return known
+        some = words[:: len(words) // _LOOKED_AT] | np.uint32(_SMALL)
+        return self._learn(words) if len(known.places(some)) * _COMMON > len(some) else known
+
+    def _learn(self, words: _Words) -> "_Rare":
+        """Choose of each pattern, wherever it may begin, the word that is rarest in this data."""
         step = max(1, len(words) // _ENOUGH)
         sample = np.sort(words[::step] | np.uint32(_SMALL))
         found: defaultdict[int, list[tuple[bytes, int]]] = defaultdict(list)
@@ -79,10 +88,23 @@ class Finder:
                 counts = np.searchsorted(sample, bounds, "right") - np.searchsorted(sample, bounds, "left")
                 best = int(np.argmin(counts))
                 found[values[best]].append((pattern, offsets[best]))
-        # In this order, and never taken out of the table: another thread may be searching.
-        self._table[_slots(np.array(sorted(found), np.uint32), self._shift)] = True
-        self._starts = dict(found)
-        self._seen = len(words)
+        table = np.zeros(1 << 32 - int(self._shift), np.bool_)
+        table[_slots(np.array(sorted(found), np.uint32), self._shift)] = True
+        return _Rare(dict(found), table, self._shift, len(words))
+
+
+class _Rare(NamedTuple):
+    """By word: the patterns that it belongs to and where in them it lies; and which slots such words have."""
+
+    starts: dict[int, list[tuple[bytes, int]]]
+    table: NDArray[np.bool_]
+    shift: np.uint32
+    seen: int  # words of the data that told
+
+    def places(self, piece: _Words) -> list[int]:
+        """Where in a piece, in small letters, a word stands that may be one of these."""
+        places: list[int] = np.flatnonzero(self.table[_slots(piece, self.shift)]).tolist()
+        return places
 
 
 def _slots(words: _Words, shift: np.uint32) -> NDArray[np.uint32]:
