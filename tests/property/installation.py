@@ -29,7 +29,12 @@ class Beside(AnalystClient):
     def __init__(self, data: Path, engine: Engine) -> None:
         super().__init__(data, engine.definitions)
         self._bench = Workbench(data, self._setup)
+        self._engine = engine
         assert isinstance(self._setup, Setup)
+
+    def twin(self) -> "Beside":
+        """Another that answers beside this one."""
+        return Beside(self._bench.data, self._engine)
 
     def _answer(self, method: str, args: dict[str, Any], seconds: float) -> msgspec.Raw:
         sent = msgspec.msgpack.decode(msgspec.msgpack.encode(Request(0, method, args)), type=Request)

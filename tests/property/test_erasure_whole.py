@@ -18,6 +18,7 @@ from regulars.core import state as tables
 from regulars.core.log import EVENTS, TICK, NewRecord
 from regulars.flow.people import identifier_rows
 from regulars.profile.assignment import profile_of
+from regulars.updater import sharing
 from tests.property.installation import Installation
 from tests.property.test_flow import DAY, ENGINE, START, _iso, picture
 
@@ -213,8 +214,10 @@ def spelled(data: Path, values: list[str]) -> list[str]:
 @settings(
     max_examples=20, derandomize=True, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
 )
-@given(told=lives(), counted=st.booleans())
-def test_nothing_is_left_and_the_others_are_as_if_the_person_had_never_been(told: list[Call], *, counted: bool) -> None:
+@given(told=lives(), counted=st.booleans(), shared=st.booleans())
+def test_nothing_is_left_and_the_others_are_as_if_the_person_had_never_been(
+    told: list[Call], *, counted: bool, shared: bool
+) -> None:
     told = [("till", {"type": "track", "messageId": "m0", "timestamp": _iso(START), "userId": PEOPLE["ana"],
                       "event": "Product Viewed", "properties": {"product_id": "a", "category": "tea"}}),
             *((source, call) for source, call in told if call.get("messageId") != "m0")]  # fmt: skip
@@ -228,7 +231,10 @@ def test_nothing_is_left_and_the_others_are_as_if_the_person_had_never_been(told
         keys = keys_of(shop, number)
         alone = without(told, shop, number, keys)
         shop.command("erase", NOW, identifier=f"user_id:{PEOPLE['ana']}", reason="asked")
-        (certificate,) = shop.erased()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(sharing, "WORTH_ANOTHER", 0 if shared else 1_000)
+            patched.setattr(sharing, "PROCESSES", 2)
+            (certificate,) = shop.erased()
         left = {str(row[0]) for row in shop.state.select(tables.IDENTIFIER)}
         gone = [key.partition(":")[2] for key in keys if key not in left]
         assert PEOPLE["ana"] in gone

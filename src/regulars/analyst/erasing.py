@@ -19,7 +19,7 @@ from regulars.collect.body import plain
 from regulars.core import log as kinds
 from regulars.core import state as tables
 from regulars.core.decision import DecisionRecord
-from regulars.core.erasure import Checked, Stretch
+from regulars.core.erasure import Stretch
 from regulars.core.errors import Rejected
 from regulars.core.event import Event
 from regulars.core.identifier import format_key
@@ -33,6 +33,7 @@ from regulars.flow.timing import Times
 _DECISION = msgspec.msgpack.Decoder(DecisionRecord)
 _HOT = msgspec.msgpack.Decoder(Hot)
 _ROWS = 5_000  # read at a time
+_NUMBERS = 1 << 59  # that a profile may have
 _RECORDS, _BYTES = 500, 8_000_000
 
 
@@ -84,15 +85,19 @@ def mentions(work: Workbench, *, person: dict[str, Any]) -> list[tuple[str, list
     return found
 
 
-def naming(work: Workbench, *, keys: list[str]) -> list[int]:
-    """Numbers of other profiles whose facts name the person."""
+def naming(work: Workbench, *, keys: list[str], share: Sequence[int] = (0, 1)) -> list[int]:
+    """Numbers of other profiles whose facts name the person: of all, or of this one of so many shares of them."""
+    first, last = (at * _NUMBERS // share[1] for at in (share[0], share[0] + 1))
     finder = Finder(texts(keys))
     own = {profile_number(key) for key in keys}
     found: set[int] = set()
     path = (work.data / "state.db").absolute().as_uri()
     with contextlib.closing(sqlite3.connect(f"{path}?mode=ro", uri=True)) as connection:
         for name in (tables.PART.name, tables.PART_B.name):
-            rows = connection.execute(f"SELECT id, data FROM {name}")  # noqa: S608 - names of tables
+            rows = connection.execute(
+                f"SELECT id, data FROM {name} WHERE id >= ? AND id <= ?",  # noqa: S608 - names of tables
+                (part_id(first, 0), part_id(last - 1, 15)),
+            )
             while some := rows.fetchmany(_ROWS):
                 ends = list(accumulate(len(row[1]) + 1 for row in some))
                 data = b"\0".join(row[1] for row in some)
@@ -264,13 +269,17 @@ def wipe(work: Workbench, *, keys: list[str]) -> dict[str, int]:
     return {"state.db": wipe_gaps(work.data / "state.db", list(found), gone)}
 
 
-def check(work: Workbench, *, keys: list[str], files: search.Groups | None = None) -> dict[str, Any]:
-    """Prove that the search finds, then search: the data folder, or of the lake only row groups of `files`."""
-    planted = search.prove(keys, work.data)
-    hits = search.search([work.data], keys, lake=files)
-    stores = sorted({*planted, *(hit.store for hit in hits)})
-    counted = [Checked(s, planted.get(s, 0), sum(hit.store == s for hit in hits)) for s in stores]
-    return {
-        "checked": msgspec.to_builtins(counted),
-        "left": [f"{hit.file}: {hit.form} ({hit.place})" for hit in hits][:100],
-    }
+def prove(work: Workbench, *, keys: list[str]) -> dict[str, int]:
+    """How much of what is planted the search finds, by store. Not while `check` searches: it would find this, too."""
+    return search.prove(keys, work.data)
+
+
+def check(
+    work: Workbench, *, keys: list[str], files: search.Groups | None = None, share: Sequence[int] = (0, 1)
+) -> list[tuple[str, str]]:
+    """Search the data folder, of the lake only row groups of `files`: the places that are left, with their stores.
+
+    `share`: of the files only this one of so many shares.
+    """
+    hits = search.search([work.data], keys, lake=files, share=(share[0], share[1]))
+    return [(hit.store, f"{hit.file}: {hit.form} ({hit.place})") for hit in hits]

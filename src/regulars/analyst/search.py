@@ -44,6 +44,8 @@ THREADS = 2
 _PLANTED = "planted-"
 
 
+_STATE = "state.db"
+_STATE_SUM = zlib.crc32(_STATE.encode())
 #: Files of a lake, by their names in it, with the row groups to be read; None: all of them.
 Groups = Mapping[str, Sequence[int] | None]
 
@@ -57,31 +59,59 @@ class Hit(NamedTuple):
     place: str
 
 
-def search(folders: Sequence[Path], keys: Sequence[str], *, lake: Groups | None = None) -> list[Hit]:
-    """Every place below the folders that holds an identifier in any form; of a lake only the row groups named."""
+def search(
+    folders: Sequence[Path], keys: Sequence[str], *, lake: Groups | None = None, share: tuple[int, int] = (0, 1)
+) -> list[Hit]:
+    """Every place below the folders that holds an identifier in any form; of a lake only the row groups named.
+
+    `share`: of the files only those of this one of so many shares, numbered from 0.
+    """
     forms = patterns(keys)
     finder = Finder(forms)
 
-    def searched(asked: tuple[Path, Sequence[int] | None]) -> list[Hit]:
+    def searched(task: _Task) -> list[Hit]:
         found: list[Hit] = []
         with contextlib.suppress(FileNotFoundError):  # replaced meanwhile
-            found.extend(_search_file(asked[0], forms, finder, asked[1]))
+            found.extend(_search_file(task, forms, finder))
         return found
 
     with ThreadPoolExecutor(THREADS) as threads:  # they read and compare without the interpreter's lock
-        return [hit for hits in threads.map(searched, _files(folders, lake)) for hit in hits]
+        return [hit for hits in threads.map(searched, _tasks(folders, lake, share)) for hit in hits]
 
 
-def _files(folders: Sequence[Path], lake: Groups | None) -> Iterator[tuple[Path, Sequence[int] | None]]:
-    """The files to be searched, with the row groups to be read of them."""
+class _Task(NamedTuple):
+    """A file to be searched as it lies, decoded, or both; `groups`: only these row groups of it are decoded."""
+
+    path: Path
+    raw: bool = True
+    decoded: bool = True
+    groups: Sequence[int] | None = None
+
+
+def _tasks(folders: Sequence[Path], lake: Groups | None, share: tuple[int, int]) -> Iterator[_Task]:
+    """What there is to search in a share."""
     for folder in folders:
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
+        for path, raw, decoded in sorted(_below(folder, *share)):
             if not path.is_file() or path.name.endswith("-shm"):
                 continue
             if lake is None or store_of(path) != "lake":
-                yield path, None
+                yield _Task(path, raw, decoded)
             elif (name := path.relative_to(folder / "lake").as_posix()) in lake:
-                yield path, lake[name]
+                yield _Task(path, raw, decoded, lake[name])
+
+
+def _below(folder: Path, number: int, shares: int) -> Iterator[tuple[Path, bool, bool]]:
+    """The files in a folder and all folders in it, or the file itself, that a share searches raw, and decoded.
+
+    By their names. The state is the largest by far: it is in the first share, and what is decoded of it in the next.
+    """
+    found = os.walk(folder) if folder.is_dir() else [(str(folder.parent), [], [folder.name])]
+    for place, _, names in found:
+        for name in names:
+            its = (zlib.crc32(os.fsencode(name)) - _STATE_SUM) % shares
+            raw, decoded = its == number, (its + (name == _STATE)) % shares == number
+            if raw or decoded:
+                yield Path(place, name), raw, decoded
 
 
 def sweep_planted(data: Path) -> None:
@@ -110,10 +140,11 @@ def prove(keys: Sequence[str], data: Path) -> dict[str, int]:
         return counted
 
 
-def _search_file(path: Path, forms: dict[bytes, str], finder: Finder, groups: Sequence[int] | None) -> Iterator[Hit]:
+def _search_file(task: _Task, forms: dict[bytes, str], finder: Finder) -> Iterator[Hit]:
+    path = task.path
     store = store_of(path)
     hits = 0
-    for place, data in _contents(path, groups):
+    for place, data in _contents(task):
         for pattern in sorted({one.pattern for one in islice(finder.find(data), _MOST_PLACES)}):
             yield Hit(store, str(path), forms[pattern], place)
             hits += 1
@@ -135,20 +166,22 @@ def store_of(path: Path) -> str:
     return "packed files" if path.suffix == ".gz" else "other files"
 
 
-def _contents(path: Path, groups: Sequence[int] | None) -> Iterator[tuple[str, Any]]:
+def _contents(task: _Task) -> Iterator[tuple[str, Any]]:
     """What is to be searched of a file: its bytes, and what they mean."""
+    path = task.path
     size = path.stat().st_size
     if not size:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        yield "raw", raw
-        head = raw[:16]
+        if task.raw:
+            yield "raw", raw
+        head = raw[:16] if task.decoded else b""
     if head.startswith(b"SQLite format 3\0"):
         yield from _database(path)
     elif head.startswith(MAGIC):
         yield from _log_file(path)
     elif head.startswith(b"PAR1"):
-        yield from _parquet(path, groups)
+        yield from _parquet(path, task.groups)
     elif head.startswith(b"\x1f\x8b"):
         with gzip.open(path) as packed, contextlib.suppress(OSError, EOFError, zlib.error):
             yield "unpacked", packed.read()

@@ -1,9 +1,11 @@
 """Carries erasures through: phase after phase, each of which may be repeated after a crash."""
 
+import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import structlog
@@ -19,11 +21,15 @@ from regulars.runtime.folder import DataFolder
 from regulars.runtime.sealed import Sealed
 from regulars.updater import sharing
 
+T = TypeVar("T")
+
 _LOG = structlog.get_logger("regulars.eraser")
 _STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
 _BY_NAME = {table.name: table for table in tables.TABLES}
 #: What the child runs.
 _CHILD = "regulars.analyst.erasing"
+#: Places that a certificate lists.
+_MOST_LEFT = 100
 #: Ask for changes on the thread that may write, and commit them.
 Commit = Callable[[Callable[[], Changes]], None]
 
@@ -45,6 +51,7 @@ class Eraser:
         self._folder = DataFolder(data)
         self._state = state
         self._analyst = analyst
+        self._pair = sharing.Pair(state, analyst)
         self._commit = commit
         self._seal = seal
         self._unlearn = unlearn
@@ -60,11 +67,12 @@ class Eraser:
         self._looked = False  # a failure between `clear` and the end must not let it rest
         waiting = erasures(self._state)
         self._sealed.forget([erasure.id for erasure in waiting])
-        for erasure in waiting:
-            began = time.monotonic()
-            while erasure.phase != DONE:
-                self._step(erasure)
-            _LOG.info("a person was erased", erasure=erasure.id, seconds=round(time.monotonic() - began, 2))
+        with contextlib.closing(self._pair):
+            for erasure in waiting:
+                began = time.monotonic()
+                while erasure.phase != DONE:
+                    self._step(erasure)
+                _LOG.info("a person was erased", erasure=erasure.id, seconds=round(time.monotonic() - began, 2))
         self._looked = True
         return len(waiting)
 
@@ -130,7 +138,7 @@ class Eraser:
         ledger.note(ledger.ledger_of(self._folder.root), [stone])
 
     def _lake(self, erasure: Erasure) -> Changes:
-        done = sharing.drop(self._state, self._analyst, drops(self._state, erasure))
+        done = self._pair.drop(drops(self._state, erasure))
         erasure.removed |= {
             "lake_rows": done.removed,
             "lake_rows_of_others_changed": done.changed,
@@ -151,7 +159,7 @@ class Eraser:
         gone = self._unlearn()
         if gone:  # repeated after a crash it finds none, and what it found first stands
             erasure.removed["visits_in_models"] = erasure.removed.get("visits_in_models", 0) + gone
-        numbers = self._analyst.run(f"{_CHILD}:naming", {"keys": person["keys"]}, list[int])
+        numbers = sorted(self._in_shares("naming", {"keys": person["keys"]}, int))
         if numbers:
             self._commit(lambda: clean_facts(self._state, numbers, person["keys"]))
             erasure.removed["facts_of_others"] = len(numbers)
@@ -175,10 +183,17 @@ class Eraser:
         erasure.came_back = bool(known)
         for _ in range(2):  # a page that was being written may need a second look
             self._analyst.run(f"{_CHILD}:wipe", {"keys": keys}, dict[str, int])
-            files = self._files.get(erasure.id)
-            arguments = {"keys": keys, "files": files}
-            found = self._analyst.run(f"{_CHILD}:check", arguments, dict[str, Any])
-            erasure.checked = msgspec.convert(found["checked"], list[Checked])
-            erasure.left = [] if erasure.came_back else found["left"]
+            planted = self._analyst.run(f"{_CHILD}:prove", {"keys": keys}, dict[str, int])
+            left = self._in_shares("check", {"keys": keys, "files": self._files.get(erasure.id)}, tuple[str, str])
+            found = Counter(store for store, _ in left)
+            stores = sorted({*planted, *found})
+            erasure.checked = [Checked(store, planted.get(store, 0), found[store]) for store in stores]
+            erasure.left = [] if erasure.came_back else [place for _, place in left][:_MOST_LEFT]
             if not erasure.left:
                 return
+
+    def _in_shares(self, work: str, arguments: dict[str, Any], each: type[T]) -> list[T]:
+        """What the child's work finds in all shares."""
+        kind = list[each]  # type: ignore[valid-type]
+        found = self._pair.shared(lambda one, share: one.run(f"{_CHILD}:{work}", {**arguments, "share": share}, kind))
+        return [one for some in found for one in some]

@@ -4,6 +4,7 @@ The work runs in the child process for analysis, asked by a thread; what it wrot
 the one writer of the state.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -149,7 +150,8 @@ class Keeper:
         self._seal_up_to(max(offset for (offset, _), _ in self._waiting()))
         # Read again: what a late consent spared meanwhile may have been sealed just now.
         asked = [(key, drop) for key, drop in self._waiting() if key[0] <= self._offset(SEALED)]
-        done = sharing.drop(self._state, self._analyst, [drop for _, drop in asked])
+        with contextlib.closing(sharing.Pair(self._state, self._analyst)) as pair:
+            done = pair.drop([drop for _, drop in asked])
 
         def as_asked() -> Changes:
             wanted = set(asked) <= set(self._waiting())

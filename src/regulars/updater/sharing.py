@@ -15,6 +15,8 @@ from regulars.core.lake import Drop, Dropped
 from regulars.core.state import MANIFEST, StateReader
 
 T = TypeVar("T")
+#: The number of a share, from 0, and of how many.
+Share = tuple[int, int]
 
 #: Fewer parts are through before another process has started.
 WORTH_ANOTHER = 1_000
@@ -23,46 +25,56 @@ PROCESSES = min(2, os.cpu_count() or 1)
 SHARES = 8
 
 
-def drop(state: StateReader, analyst: AnalystClient, drops: Sequence[Drop]) -> Dropped:
-    """Take rows out of every part of the lake; as `AnalystClient.drop`."""
-    done = shared(state, analyst, lambda one, share: one.drop(drops, share=share))
-    return Dropped(
-        parts=[part for one in done for part in one.parts],
-        replaced=[file for one in done for file in one.replaced],
-        removed=sum(one.removed for one in done),
-        changed=sum(one.changed for one in done),
-        written={file: groups for one in done for file, groups in one.written.items()},
-        searched=sum(one.searched for one in done),
-        passed=sum(one.passed for one in done),
-    )
+class Pair:
+    """An analyst and, where the lake is large, a twin beside it: from the first work that is shared out to `close`."""
 
+    def __init__(self, state: StateReader, analyst: AnalystClient) -> None:
+        self._state = state
+        self._analyst = analyst
+        self._twin: AnalystClient | None = None
 
-def shared(state: StateReader, analyst: AnalystClient, work: Callable[[AnalystClient, tuple[int, int]], T]) -> list[T]:
-    """The results of all shares, in no order; `work` asks a child for one of them, given as (number, of so many)."""
-    if PROCESSES == 1 or len(state.select(MANIFEST, limit=WORTH_ANOTHER)) < WORTH_ANOTHER:
-        return [work(analyst, (0, 1))]
-    left = deque(range(SHARES))
+    def drop(self, drops: Sequence[Drop]) -> Dropped:
+        """Take rows out of every part of the lake; as `AnalystClient.drop`."""
+        done = self.shared(lambda one, share: one.drop(drops, share=share))
+        return Dropped(
+            parts=[part for one in done for part in one.parts],
+            replaced=[file for one in done for file in one.replaced],
+            removed=sum(one.removed for one in done),
+            changed=sum(one.changed for one in done),
+            written={file: groups for one in done for file, groups in one.written.items()},
+            searched=sum(one.searched for one in done),
+            passed=sum(one.passed for one in done),
+        )
 
-    def through(one: AnalystClient) -> list[T]:
-        done: list[T] = []
-        while left:
-            try:
-                number = left.popleft()
-            except IndexError:  # the other has just taken the last
-                break
-            done.append(work(one, (number, SHARES)))
-        return done
+    def shared(self, work: Callable[[AnalystClient, Share], T]) -> list[T]:
+        """The results of all shares, in no order; `work` asks a child for one of them."""
+        if PROCESSES == 1 or len(self._state.select(MANIFEST, limit=WORTH_ANOTHER)) < WORTH_ANOTHER:
+            return [work(self._analyst, (0, 1))]
+        left = deque(range(SHARES))
 
-    twin = analyst.twin()
-    try:
+        def through(one: AnalystClient) -> list[T]:
+            done: list[T] = []
+            while left:
+                try:
+                    number = left.popleft()
+                except IndexError:  # the other has just taken the last
+                    break
+                done.append(work(one, (number, SHARES)))
+            return done
+
+        twin = self._twin = self._twin or self._analyst.twin()
         with ThreadPoolExecutor(1, thread_name_prefix="twin") as thread:
             beside = thread.submit(through, twin)
             try:
-                own = through(analyst)
+                own = through(self._analyst)
             except BaseException:
                 left.clear()
-                twin.close()  # amid a share whose result nobody will use
+                self.close()  # amid a share whose result nobody will use
                 raise
             return own + beside.result()
-    finally:
-        twin.close()
+
+    def close(self) -> None:
+        """End the twin."""
+        if self._twin is not None:
+            self._twin.close()
+            self._twin = None

@@ -20,6 +20,21 @@ def test_what_a_killed_proof_left_behind_is_gone_after_the_next(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_shares_together_find_what_one_search_does(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"note-{number}.txt").write_text("ana@example.org" if number % 3 else "nobody")
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE part (id INTEGER PRIMARY KEY, data BLOB)")
+        connection.execute("INSERT INTO part VALUES (1, ?)", (gzip.compress(b"ana@example.org"),))
+        connection.execute("INSERT INTO part VALUES (2, ?)", (b"ana@example.org",))
+    whole = search([tmp_path], KEYS)
+    assert {hit.place for hit in whole if hit.store == "state"} == {"raw", "table part"}
+    for shares in (2, 8):
+        apart = [search([tmp_path], KEYS, share=(number, shares)) for number in range(shares)]
+        assert sorted(hit for hits in apart for hit in hits) == sorted(whole)
+        assert max(map(len, apart)) < len(whole)
+
+
 def test_what_lies_across_pages_packed_escaped_or_in_capitals_is_found(tmp_path: Path) -> None:
     key = "email:ana.winter@mail.example"
     text = key.partition(":")[2].encode()

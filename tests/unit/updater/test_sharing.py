@@ -1,5 +1,6 @@
 """Work on a large lake is shared out to two processes: they do what one does, and neither outlives a failure."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -49,7 +50,8 @@ def test_shares_together_take_out_what_one_process_does(folder: DataFolder, anal
     drop = Drop(subjects=("user_id:1",))
     whole = analyst.drop([drop])
     analyst.sweep()
-    done = sharing.drop(folder.state, analyst, [drop])
+    with contextlib.closing(sharing.Pair(folder.state, analyst)) as pair:
+        done = pair.drop([drop])
     assert len(whole.replaced) == len(folder.state.select(MANIFEST)) == DAYS
     assert sorted(done.replaced) == sorted(whole.replaced)
     assert (done.removed, done.changed) == (whole.removed, whole.changed) == (DAYS, 0)
@@ -70,9 +72,10 @@ def test_two_processes_work_and_only_one_stays(folder: DataFolder, analyst: Anal
         seen.append((pid, share[0]))
         return pid
 
-    pids = sharing.shared(folder.state, analyst, asked)
-    assert sorted(share for _, share in seen) == list(range(sharing.SHARES))
-    assert len(set(pids)) == 2
+    with contextlib.closing(sharing.Pair(folder.state, analyst)) as pair:
+        pids = pair.shared(asked) + pair.shared(asked)
+    assert sorted(share for _, share in seen) == sorted([*range(sharing.SHARES)] * 2)
+    assert len(set(pids)) == 2  # the second work found both processes there
     assert [psutil.pid_exists(pid) for pid in sorted(set(pids), key=lambda pid: pid == analyst.pid)] == [False, True]
 
 
@@ -80,7 +83,8 @@ def test_a_small_lake_is_not_worth_another_process(
     folder: DataFolder, analyst: AnalystClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "WORTH_ANOTHER", DAYS + 1)
-    assert sharing.shared(folder.state, analyst, lambda one, share: (one is analyst, share)) == [(True, (0, 1))]
+    pair = sharing.Pair(folder.state, analyst)
+    assert pair.shared(lambda one, share: (one is analyst, share)) == [(True, (0, 1))]
 
 
 @pytest.mark.parametrize("whose", ["own", "twin"])
@@ -98,11 +102,13 @@ def test_a_process_that_dies_ends_the_work_and_leaves_none_behind(
         time.sleep(0.1)
         return share[0]
 
-    with pytest.raises(Unavailable, match=r"ended during 'train' \(exit code -9\)"):
-        sharing.shared(folder.state, analyst, asked)
+    pair = sharing.Pair(folder.state, analyst)
+    with contextlib.closing(pair), pytest.raises(Unavailable, match=r"ended during 'train' \(exit code -9\)"):
+        pair.shared(asked)
     analyst.close()
     assert not any(psutil.pid_exists(pid) for pid in pids)
-    assert sharing.drop(folder.state, analyst, [Drop(subjects=("user_id:1",))]).removed == DAYS  # tried again
+    with contextlib.closing(pair):
+        assert pair.drop([Drop(subjects=("user_id:1",))]).removed == DAYS  # tried again
 
 
 def kill_soon(pid: int) -> None:
