@@ -117,7 +117,10 @@ class ItemRows:
         untrained = self._models.trained is None and not searches(placement.recommend)
         if trained is None or untrained:
             return ItemRow([], [("no_model", {})])
-        asked = Asked(placement, trained, standing, moment or Moment(day))
+        moment = moment or Moment(day)
+        if moment.search is not None and not searches(placement.recommend):
+            moment = moment._replace(search=None)  # another row of the page that was searched on
+        asked = Asked(placement, trained, standing, moment)
         if wishes == NO_WISHES:
             return self._of(asked, shopper, allowed=allowed, shown=shown)
         return self._wanted(asked, shopper, wishes, allowed=allowed, shown=shown)

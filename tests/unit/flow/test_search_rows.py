@@ -139,6 +139,10 @@ def test_what_stands_elsewhere_on_the_page_is_found(tmp_path: Path) -> None:
     search = Search([FoundItem(one, 1.0) for one in home])
     page = shop.deciding.decide(call, TILL, now=NOW, search=search)
     assert set(shown(page, 1)) == set(shown(page)) == set(home)
+    basket = Call(placements=["home", "search"], user_id="bea", query="words", basket=["p1"])
+    beside = shop.deciding.decide(basket, TILL, now=NOW, search=Search([])).answer.rows[0]
+    assert {code for code, _ in beside.notes} <= {"no_consent"}, "the search is said of its own row alone"
+    assert len(beside.items) == 4
 
 
 @pytest.mark.parametrize(
