@@ -11,7 +11,8 @@ ask staff wherever two people of a household could be meant, unless the file its
 linked where the shop says that its file holds no households (`families = "trust"`), so that the probability of .99
 decides alone, as the published figures of other systems do. "trust" and "learn" were added when the scores of "ask"
 were known; the thresholds are the usual ones and were not moved, and the share of twins that "learn" expects is taken
-from the literature. Precision, recall and F1 are over pairs; `clusters` are over the pairs that the components of the
+from the literature. Pairs of like or missing first names, and of missing birth dates, were first judged together with
+twins and namesakes; FEBRL 4 then showed that this asks more (.977), and each kind got a bound of its own. Precision, recall and F1 are over pairs; `clusters` are over the pairs that the components of the
 found links make.
 
 `families`: a file of families with twins and with parents and children of one name, made up with a fixed seed: how many
@@ -53,6 +54,7 @@ COLUMNS = {
 BUDGETS = {
     "febrl3_automatic_f1": ">= 0.982",
     "febrl3_automatic_precision": ">= 0.999",
+    "febrl4_automatic_f1": ">= 0.994",
     "febrl4_automatic_precision": ">= 0.999",
     "families_wrong_links": "<= 0",
     "febrl3_found_f1": ">= 0.982",

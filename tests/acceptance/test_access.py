@@ -176,6 +176,35 @@ def test_the_page_speaks_a_customers_words(shop_of_words: Product, language: str
     assert (told["shoeSize"][0], told["house_number"][1]) == ("Schuhgröße", "store:Bern")
 
 
+def test_what_was_searched_for_needs_consent_and_tells_nothing_sensitive(shop_of_words: Product) -> None:
+    product = shop_of_words
+
+    def searched(message: str, query: str, user: str) -> dict[str, Any]:
+        page = {"url": f"https://shop.example/s?q={query}", "title": f"Found: {query}"}
+        return {"type": "track", "event": "Products Searched", "userId": user, "messageId": message,
+                "properties": {"query": query}, "context": {"page": page}}  # fmt: skip
+
+    yes = {"type": "track", "event": "Consent Updated", "userId": "sue", "messageId": "s0",
+           "properties": {"purposes": {"analytics": True}}}  # fmt: skip
+    tell(product, yes, searched("s1", "Ibuprofen", "sue"), searched("s2", "Diabetes-Socken", "sue"),
+         searched("s3", "gift for bob@shop.example", "sue"), searched("s4", "Tee", "tom"))  # fmt: skip
+    found = asked(product, "user_id:sue")
+    told = {one["message_id"]: one["properties"] for one in found["events"] if one["name"] == "Products Searched"}
+    assert told == {
+        "s1": {"query": None, "withheld": "sensitive"},
+        "s2": {"query": None, "withheld": "sensitive"},
+        "s3": {"query": "gift for [e-mail]"},
+    }
+    assert {one["name"]: one["value"] for one in found["traits"]}["last_query"] == "gift for [e-mail]"
+    html = product.http.get("/v1/privacy/access/user_id:sue", params={"format": "html"}, auth=SERVER).text
+    timeline = product.http.get("/v1/profiles/user_id:sue/timeline", auth=SERVER).text
+    for text in (str(found), html, timeline):
+        assert not [one for one in ("Ibuprofen", "Diabetes", "bob@") if one.casefold() in text.casefold()]
+    assert product.http.get("/v1/privacy/access/user_id:tom", auth=SERVER).status_code in (200, 404)
+    tom = product.http.get("/v1/privacy/access/user_id:tom", auth=SERVER).text
+    assert "Tee" not in tom
+
+
 BRAND_KEY = "sk_store_of_bern"
 
 
@@ -184,7 +213,12 @@ def shop_of_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]
     root = tmp_path_factory.mktemp("words")
     store = hashlib.sha256(BRAND_KEY.encode()).hexdigest()
     sources = FILES["sources.toml"] + f'\n[sources.bern]\nkind = "server"\nkey_sha256 = "{store}"\nstore = "Bern"\n'
-    made = make_shop(root / "shop", sources=sources)
+    searched = '\n[events."Products Searched"]\nproperties = { query = "text" }\nrequired = ["query"]\n'
+    last = '\n[traits.last_query]\nkind = "last"\nevents = ["Products Searched"]\nof = "query"\ntype = "text"\n'
+    made = make_shop(
+        root / "shop", sources=sources, events=FILES["events.toml"] + searched,
+        traits=FILES["traits.toml"] + last + 'purpose = "analytics"\n',
+    )  # fmt: skip
     (made / "facts.toml").write_text('[facts.shoeSize]\ntitle = { de = "Schuhgröße", en = "Shoe size" }\n')
     with Product(made, root / "data") as product:
         yield product

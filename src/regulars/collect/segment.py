@@ -34,6 +34,7 @@ from regulars.collect.mended import as_received
 from regulars.collect.mends import standing
 from regulars.collect.names import Names
 from regulars.collect.plan import Failure, Plan, shown
+from regulars.collect.searched import Searches
 from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
 from regulars.collect.webhook import CHANNEL
 from regulars.collect.wire import RECEIVED, Format, Wrong, decoded, wrong
@@ -89,6 +90,7 @@ class Decoder:
         self._plan = Plan(definitions.events, definitions.preferences, strict=definitions.strict_plan)
         self._amounts = None if again else Amounts(definitions)
         self._identifiers = Identifiers(definitions.identity)
+        self._searches = Searches(definitions.sensitive)
         self._tokens = Tokens(definitions.sources, self._identifiers.key)
         self._channels: dict[str, list[str]] = {}
         for purpose in definitions.purposes:
@@ -288,6 +290,7 @@ class Decoder:
             if vouched is not None and better is not None:
                 subject, keys, claims = better
                 context[VOUCHED_BY] = vouched.key
+        properties, context = self._searches.clean(name, properties, context)
         self._judge_sender(record, call, context, public=public)
         stated = _stated(call)
         time = event_time(stated, record.time)

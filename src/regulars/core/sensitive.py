@@ -31,6 +31,13 @@ _KINDS = {
 }
 #: In the name of a trait or segment these tell of a person's health; as a department ("Health & Beauty") they do not.
 _NAMING = "health gesundheit* gesundheits* medical* medicine* medication* medizin* medikament* arznei* apotheke*"
+#: What somebody types into a search tells of their own health by these, too; as a product they are plain goods.
+_TYPED = (
+    "schmerzmittel* painkiller* ibuprofen* paracetamol* aspirin* antibioti* schlaftablette* sleeping_pill* "
+    "abführmittel* laxative* pille_danach morning_after_pill* blutdruck* blood_pressure hämorrhoid* hemorrhoid* "
+    "haemorrhoid* fußpilz* nagelpilz* scheidenpilz* herpes* chlamydi* nikotinersatz* rollator* hörgerät* hearing_aid* "
+    "wechseljahr* menopaus* migräne* migraine* neurodermitis psoriasis* schuppenflechte* asthma* adhs adhd"
+)
 _DEPARTMENT = re.compile(
     r"\b(health|gesundheit\w*) (and |und )?(beauty|care|personal care|wellness|schönheit|pflege|körperpflege)\b"
 )
@@ -52,6 +59,7 @@ class Detector:
         kinds = {**_KINDS, "what the shop lists": " ".join(_word(word) for word in shop.words)}
         self._kinds = [(kind, _pattern(words)) for kind, words in kinds.items() if words]
         self._naming = _pattern(_NAMING)
+        self._typed = _pattern(_TYPED)
         self._categories = tuple(_plain(category) for category in shop.categories)
         self._known: dict[str, bool] = {}
         self._known_names: dict[str, bool] = {}
@@ -96,6 +104,14 @@ class Detector:
         if found:
             return found
         return "health" if self._naming.search(_DEPARTMENT.sub(" ", _plain(text))) else ""
+
+    def typed(self, text: str) -> str:
+        """The same of what somebody typed into a search: medicines and complaints tell of health there.
+
+        >>> Detector().typed("Ibuprofen 400"), Detector().typed("shoes for diabetics"), Detector().typed("red shoes")
+        ('health', 'health', '')
+        """
+        return self.name(text) or ("health" if self._typed.search(_plain(text)) else "")
 
 
 @lru_cache(maxsize=16)

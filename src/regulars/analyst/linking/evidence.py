@@ -9,6 +9,7 @@ from regulars.core.proposal import Reason
 
 #: What may become of a pair: a link, a question to staff, or nothing.
 Verdict = Literal["link", "review", "drop"]
+MISSING = "missing"  # one of the two does not say it
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -22,7 +23,7 @@ class Pair(msgspec.Struct, frozen=True):
 
     def level(self, field: str) -> str:
         """How near the two are in a field."""
-        return next((one.level for one in self.evidence if one.field == field), "missing")
+        return next((one.level for one in self.evidence if one.field == field), MISSING)
 
     @property
     def rule(self) -> str:
@@ -31,10 +32,26 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Households(msgspec.Struct, frozen=True):
-    """What the file says about who lives together; nothing by default, so that staff are asked."""
+    """What the file says about who lives together; nothing by default, so that staff are asked.
 
-    no_twins: bool = False  # nobody in it is likely to be the twin of somebody else in it
-    no_namesakes: bool = False  # nor to be called like the parent with whom they live
+    Each field says that its kind of pairs is nearly never two people. The later kinds hold the former ones.
+    """
+
+    no_twins: bool = False
+    no_undated: bool = False  # nor people of whom one gave no birth date
+    no_namesakes: bool = False
+    no_alike: bool = False  # nor people of like first names
+    no_unnamed: bool = False  # nor people of whom one gave no first name
+
+    def one_person(self, pair: "Pair") -> bool:
+        """Whether the file rules out that they are two of one household, of the kind that they would have to be."""
+        return (
+            (self.no_twins and is_twins(pair))
+            or (self.no_undated and is_undated(pair))
+            or (self.no_namesakes and is_namesakes(pair))
+            or (self.no_alike and is_alike(pair))
+            or (self.no_unnamed and is_unnamed(pair))
+        )
 
 
 def is_twins(pair: Pair) -> bool:
@@ -42,9 +59,24 @@ def is_twins(pair: Pair) -> bool:
     return pair.level("first") == DIFFERS and pair.level("birth") in (SAME, SWAPPED, NEAR)
 
 
+def is_undated(pair: Pair) -> bool:
+    """Twins, or two of other first names of whom one gave no birth date."""
+    return is_twins(pair) or (pair.level("first") == DIFFERS and pair.level("birth") == MISSING)
+
+
 def is_namesakes(pair: Pair) -> bool:
     """Whether the two could be parent and child: one first name, and another birth date."""
     return pair.level("first") in (SAME, SWAPPED) and pair.level("birth") in (DIFFERS, PART)
+
+
+def is_alike(pair: Pair) -> bool:
+    """Namesakes, or two of like first names and other birth dates."""
+    return pair.level("first") not in (DIFFERS, MISSING) and pair.level("birth") in (DIFFERS, PART)
+
+
+def is_unnamed(pair: Pair) -> bool:
+    """The same, or two of other birth dates of whom one gave no first name."""
+    return pair.level("first") != DIFFERS and pair.level("birth") in (DIFFERS, PART)
 
 
 def verdict(
@@ -61,8 +93,9 @@ def verdict(
     coincidence of its own. So the fields that tell them apart decide alone: who differs in first name and birth date is
     another person; who differs in one of them, or says neither, is never linked without a person having looked.
 
-    With `families` "learn" there is one exception: where the file itself tells that nobody in it has a twin, or a
-    parent of the same name (`linking.households`), who differs in that alone is linked when that is probable enough.
+    With `families` "learn" there is one exception: where the file itself tells that nobody in it is likely to have a
+    twin, or a parent of the same name (`linking.households`), who differs in that alone is linked when that is
+    probable enough. Who says neither stays a question.
     With "trust" the probability decides alone: for files that hold no households, such as a club's members.
     """
     if families == "trust":
@@ -71,7 +104,7 @@ def verdict(
     another = birth in (DIFFERS, PART)  # two people's birth dates often have two parts in common
     if pair.probability < review or (first == DIFFERS and another):
         return "drop"
-    unsure = first == DIFFERS or another or (first == birth == "missing")
-    if families == "learn" and ((file.no_twins and is_twins(pair)) or (file.no_namesakes and is_namesakes(pair))):
+    unsure = first == DIFFERS or another or (first == birth == MISSING)
+    if families == "learn" and file.one_person(pair):
         unsure = False
     return "review" if unsure or pair.probability < automatic else "link"

@@ -2,15 +2,21 @@
 
 Two records that agree in all but the first name are one person whose name was written down otherwise, or twins. Which
 of the two is more likely depends on the file: where people live together with others in it, some of them are twins;
-where nobody does, nobody is. So the pairs of two people at one address are counted, who differ in first name and in
-birth date and so are surely two, and from their number follows how many twins, and how many parents with a child of
-the same name, are to be expected. Only when that is less than the risk that a shop takes anyway are such pairs linked.
+where nobody does, nobody is. The same holds of a parent and a child of one name or of like ones, and of two people of
+a household of whom one did not say what would tell them apart. So the pairs of two people at one address are counted,
+who differ in first name and in birth date and so are surely two, and from their number follows how many such pairs are
+to be expected. Only when that is less than the risk that a shop takes anyway are they linked.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import random
+from collections.abc import Callable, Iterable, Sequence
 
-from regulars.analyst.linking.evidence import Households, Pair, is_namesakes, is_twins
+import duckdb
+import pyarrow as pa
+
+from regulars.analyst.linking.evidence import Households, Pair, is_alike, is_namesakes, is_twins, is_undated, is_unnamed
+from regulars.analyst.linking.model import COMPARISONS, NEAR, PART, SIMILAR
 from regulars.profile.particulars import Particulars
 
 #: Of the pairs of people in one household at most so many are twins, or bear one name. One child in 42 is a twin
@@ -18,6 +24,8 @@ from regulars.profile.particulars import Particulars
 SHARE = 0.03
 #: Fewer records than these tell nothing about the rest.
 ENOUGH = 500
+#: Pairs of first names that are compared to learn how often two look alike, drawn with this seed.
+SAMPLED, SEED = 20_000, 1
 #: Of the records so many must say who lives where.
 FILLED = 0.5
 _PARTS = ((0, 4), (4, 6), (6, 8))  # year, month, day
@@ -42,13 +50,39 @@ def households(
         return Households()
     count = together(told)
     # An upper bound of what the count may be by chance: three where nothing was seen, two standard deviations else.
-    expected = SHARE * (count + 2 * math.sqrt(count) + 3)
+    bound = count + 2 * math.sqrt(count) + 3
     sure = [pair for pair in pairs if pair.probability >= automatic]
     risk = 1 - automatic
+    named = [one.first for one in people if one.first]
+    untold = 1 - (len(named) / len(people)) ** 2
+    undated = 1 - (sum(one.birth is not None for one in people) / len(people)) ** 2
+    chance = alike(named)
+
+    def none(kind: Callable[[Pair], bool], share: float) -> bool:
+        return bound * share <= risk * sum(map(kind, sure))
+
     return Households(
-        no_twins=expected <= risk * sum(map(is_twins, sure)),
-        no_namesakes=expected <= risk * sum(map(is_namesakes, sure)),
+        no_twins=none(is_twins, SHARE),
+        no_undated=none(is_undated, SHARE + undated),
+        no_namesakes=none(is_namesakes, SHARE),
+        no_alike=none(is_alike, SHARE + chance),
+        no_unnamed=none(is_unnamed, SHARE + chance + untold),
     )
+
+
+def alike(names: Sequence[str]) -> float:
+    """How often the first names of two people look alike by chance, 0..1: learned from random pairs of the file."""
+    if not names:
+        return 1.0
+    dice = random.Random(SEED)
+    drawn = [(dice.choice(names), dice.choice(names)) for _ in range(SAMPLED)]
+    table = pa.table({"first_l": [one for one, _ in drawn], "first_r": [other for _, other in drawn]})
+    near = next(one for one in COMPARISONS if one.field == "first")
+    levels = " OR ".join(level.sql for level in near.levels if level.code in (NEAR, SIMILAR, PART))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("drawn", table)
+        row = connection.execute(f"SELECT avg(CAST({levels} AS INTEGER)) FROM drawn").fetchone()  # noqa: S608 - own
+    return float(row[0]) if row else 1.0
 
 
 def together(people: Iterable[Particulars]) -> int:

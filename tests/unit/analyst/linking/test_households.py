@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regulars.analyst.linking import Households, Pair, find, households, verdict
-from regulars.analyst.linking.households import ENOUGH, together
+from regulars.analyst.linking.households import ENOUGH, alike, together
 from regulars.core.proposal import Reason
 from regulars.profile.particulars import Particulars, particulars
 from tests.unit.analyst.linking.people import person, records
 
+NOBODY = Households(no_twins=True, no_undated=True, no_namesakes=True, no_alike=True, no_unnamed=True)
 Rows = list[tuple[str, Particulars]]
 
 
@@ -40,7 +41,7 @@ def test_a_file_of_single_customers_has_no_twins_and_no_namesakes() -> None:
     told = households(
         singles(ENOUGH), None, [*pairs("differs", "same", 40), *pairs("same", "differs", 40)], automatic=0.99
     )
-    assert told == Households(no_twins=True, no_namesakes=True)
+    assert told == NOBODY
 
 
 def test_in_a_file_with_families_staff_are_asked_about_both() -> None:
@@ -75,6 +76,8 @@ def test_more_families_and_fewer_pairs_only_ever_ask_more(few: int, more: int, t
     with_more = households(rows, homes, found[::2], automatic=0.99)
     assert with_few.no_twins >= with_more.no_twins
     assert with_few.no_namesakes >= with_more.no_namesakes
+    assert with_few.no_undated >= with_more.no_undated
+    assert with_few.no_unnamed >= with_more.no_unnamed
 
 
 @pytest.mark.parametrize(
@@ -86,9 +89,13 @@ def test_more_families_and_fewer_pairs_only_ever_ask_more(few: int, more: int, t
         ("differs", "same", Households(no_namesakes=True), "learn", "review"),
         ("same", "differs", Households(no_namesakes=True), "learn", "link"),
         ("near", "differs", Households(no_namesakes=True), "learn", "review"),
-        ("differs", "missing", Households(no_twins=True, no_namesakes=True), "learn", "review"),
-        ("missing", "differs", Households(no_twins=True, no_namesakes=True), "learn", "review"),
-        ("differs", "differs", Households(no_twins=True, no_namesakes=True), "learn", "drop"),
+        ("near", "differs", Households(no_alike=True), "learn", "link"),
+        ("differs", "missing", Households(no_twins=True, no_unnamed=True), "learn", "review"),
+        ("differs", "missing", Households(no_undated=True), "learn", "link"),
+        ("missing", "differs", Households(no_alike=True, no_undated=True), "learn", "review"),
+        ("missing", "differs", Households(no_unnamed=True), "learn", "link"),
+        ("missing", "missing", NOBODY, "learn", "review"),
+        ("differs", "differs", NOBODY, "learn", "drop"),
     ],
 )
 def test_what_the_file_tells_decides_one_difference_and_never_two(
@@ -98,6 +105,29 @@ def test_what_the_file_tells_decides_one_difference_and_never_two(
     assert verdict(pair, automatic=0.99, review=0.85, families=told, file=known) == expected  # type: ignore[arg-type]
     (unsure,) = pairs(first, birth, 1, probability=0.95)
     assert verdict(unsure, automatic=0.99, review=0.85, families=told, file=known) != "link"  # type: ignore[arg-type]
+
+
+def test_where_many_say_no_first_name_or_birth_date_more_pairs_must_speak_against_families() -> None:
+    """Of two people of a household one may not have said what tells them apart."""
+    rows = singles(2 * ENOUGH)
+    silent = [
+        (key, msgspec.structs.replace(said, **{field: None}) if at % 5 == 0 else said)
+        for field in ("first", "birth")
+        for at, (key, said) in enumerate(rows)
+    ]
+    unnamed, undated = silent[: len(rows)], silent[len(rows) :]
+    found = [*pairs("differs", "same", 60), *pairs("same", "differs", 60)]
+    assert households(rows, None, found, automatic=0.99) == NOBODY
+    of_unnamed = households(unnamed, None, found, automatic=0.99)
+    assert (of_unnamed.no_namesakes, of_unnamed.no_unnamed, of_unnamed.no_undated) == (True, False, True)
+    of_undated = households(undated, None, found, automatic=0.99)
+    assert (of_undated.no_twins, of_undated.no_undated, of_undated.no_unnamed) == (True, False, True)
+
+
+def test_first_names_look_alike_by_chance_as_often_as_in_this_file() -> None:
+    assert 0.48 < alike(["anna", "xaver"]) < 0.52  # the same one, half of the time
+    assert 0.54 < alike(["johanna", "johanne", "xaver"]) < 0.57
+    assert alike([]) == 1.0
 
 
 @pytest.mark.slow
