@@ -102,6 +102,16 @@ def test_a_fact_that_a_full_profile_would_not_keep_is_refused(product: Product) 
     assert product.http.post("/v1/privacy/rectify", json=body, auth=SERVER).json()["result"]["facts"]["fact_07"] == 700
 
 
+def test_a_value_of_the_wrong_type_is_named_with_its_field(product: Product) -> None:
+    body = {"identifier": "user_id:cora", "restricted": "yes", "reason": "x"}
+    problem = product.http.post("/v1/privacy/restrict", json=body, auth=SERVER).json()
+    assert (problem["status"], problem["field"], problem["expected"], problem["got"]) == (
+        400, "restricted", "bool", "str",
+    )  # fmt: skip
+    unknown = product.http.post("/v1/privacy/restrict", json={**body, "purposes": []}, auth=SERVER).json()
+    assert unknown["field"] in ("purposes", "restricted")
+
+
 def test_public_and_limited_keys_change_nothing(product: Product) -> None:
     for key in (WRITE_KEY, LIMITED_KEY):
         for path, more in (("restrict", {"restricted": True}), ("rectify", {"facts": {"a": 1}})):

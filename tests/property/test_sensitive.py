@@ -154,7 +154,17 @@ def test_no_wish_keeps_it_and_no_decision_reads_it(
 
 
 PLAIN_NAMES = ("city", "size", "loyaltyTier", "pref_store")
-SENSITIVE_NAMES = ("religion", "Konfession", "healthScore", "is_pregnant", "keto", "gewerkschaftsMitglied")
+SENSITIVE_NAMES = (
+    "religion",
+    "Konfession",
+    "healthScore",
+    "is_pregnant",
+    "keto",
+    "glaube",
+    "juedisch",
+    "blutgruppe",
+    "gewerkschaftsMitglied",
+)
 told_facts = st.dictionaries(st.sampled_from((*PLAIN_NAMES, *SENSITIVE_NAMES)), st.sampled_from(["x", 7, True]))
 
 

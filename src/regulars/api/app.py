@@ -161,9 +161,12 @@ def _explain(request: Request[Any, Any, Any], error: Exception) -> Response[byte
         detail = str(first.get("message") or error.detail)
         if error.status_code == 404:
             detail = f"there is nothing at {request.url.path}; see /openapi.json for what there is"
-        named = re.search(r"`(?:\$\.)?([^`]+)`$", detail)  # the converter names the field at the end of its message
+        # The converter names the field at the end of its message, or beside it.
+        named = re.search(r"(?:field|at) `(?:\$\.)?([^`]+)`$", detail)
+        types = re.match(r"Expected `([^`]+)`, got `([^`]+)`", detail)
         field = named[1] if named else str(first.get("key", ""))
-        problem = Problem(error.status_code, detail, field=field, headers=headers)
+        expected, got = types.groups() if types else ("", "")
+        problem = Problem(error.status_code, detail, field=field, expected=expected, got=got, headers=headers)
     elif isinstance(error, UnicodeDecodeError):  # this one and the next come from the decoder of bodies
         problem = Problem(
             400, f"the body is not JSON: {error}", field="body", expected="JSON in UTF-8", got="other bytes"

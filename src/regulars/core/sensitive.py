@@ -10,7 +10,7 @@ from functools import lru_cache
 from regulars.core.definitions import Sensitive
 
 #: Grows with the words: what records hold is built anew.
-EDITION = 3
+EDITION = 4
 _MOST_KNOWN = 20_000  # texts of which it is remembered
 _HEAD = 3  # letters with which listed words begin
 _KINDS = {
@@ -22,7 +22,8 @@ _KINDS = {
     "kinderwunsch* ovulation* eisprung* contracepti* verhütung* abortion* geburtsvorbereit*",
     "faith": "religi* muslim* islam* jewish jüdisch* judaism catholic* katholi* protestant* evangelisch* church "
     "churches kirche* mosque* moschee* synagog* kosher koscher* halal ramadan konfession* faith gebetsteppich* koran "
-    "quran torah buddhis* hindu* atheis* kommunion*",
+    "quran torah buddhis* hindu* atheis* kommunion* "
+    "glaubens*",
     "sexual orientation": "gay lesbian* lesbisch* schwul* homosexu* bisexu* queer lgbt* transgender* "
     "sexual_orientation sexuelle_orientierung sexualität*",
     "ethnic origin": "ethni* racial migrationshintergrund* hautfarbe*",
@@ -30,7 +31,13 @@ _KINDS = {
     "union membership": "gewerkschaft* trade_union* labor_union* labour_union* union_member* betriebsrat*",
 }
 #: In the name of a trait or segment these tell of a person's health; as a department ("Health & Beauty") they do not.
-_NAMING = "health gesundheit* gesundheits* medical* medicine* medication* medizin* medikament* arznei* apotheke*"
+_NAMING = (
+    "health gesundheit* gesundheits* medical* medicine* medication* medizin* medikament* arznei* apotheke* blutgruppe* "
+    "blood_type blood_group krankenkasse* krankenversicher* pflegegrad* impf* vaccin* bmi"
+)
+#: And these of faith: "glaube" in a text is mostly "I think".
+_NAMING_FAITH = "glaube"
+_ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 #: What somebody types into a search tells of their own health by these, too; as a product they are plain goods.
 _TYPED = (
     "schmerzmittel* painkiller* ibuprofen* paracetamol* aspirin* antibioti* schlaftablette* sleeping_pill* "
@@ -45,6 +52,14 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _HUMPS = re.compile(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ])")
 
 
+def _spelt(words: str) -> str:
+    """The words, and those with umlauts as keyboards and systems without them write them."""
+    return " ".join(dict.fromkeys([*words.split(), *words.translate(_ASCII).split()]))
+
+
+_BUILT_IN = {kind: _spelt(words) for kind, words in _KINDS.items()}
+
+
 class Detector:
     """Finds sensitive words of a shop.
 
@@ -56,10 +71,11 @@ class Detector:
 
     def __init__(self, own: Sensitive | None = None) -> None:
         shop = own or Sensitive()
-        kinds = {**_KINDS, "what the shop lists": " ".join(_word(word) for word in shop.words)}
+        kinds = {**_BUILT_IN, "what the shop lists": " ".join(_word(word) for word in shop.words)}
         self._kinds = [(kind, _pattern(words)) for kind, words in kinds.items() if words]
         self._naming = _pattern(_NAMING)
-        self._typed = _pattern(_TYPED)
+        self._naming_faith = _pattern(_NAMING_FAITH)
+        self._typed = _pattern(_spelt(_TYPED))
         self._categories = tuple(_plain(category) for category in shop.categories)
         self._known: dict[str, bool] = {}
         self._known_names: dict[str, bool] = {}
@@ -103,6 +119,8 @@ class Detector:
         found = self.category(text)
         if found:
             return found
+        if self._naming_faith.search(_plain(text)):
+            return "faith"
         return "health" if self._naming.search(_DEPARTMENT.sub(" ", _plain(text))) else ""
 
     def typed(self, text: str) -> str:
