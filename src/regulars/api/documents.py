@@ -45,6 +45,25 @@ _ITEM = {
     "properties": {"id": {"description": "The item's own id."}},
 }
 
+_LEVEL = {
+    "type": "object",
+    "description": "How much there is of a product, or of a variant.",
+    "required": ["stock"],
+    "properties": {
+        "id": {"description": "The product's id; may be left out where `sku` is there."},
+        "sku": {"type": "string"},
+        "stock": {"type": "integer"},
+        "store": {"type": "string", "description": "Of this store alone."},
+        "updated_at": {"type": "string", "description": "As of when: ISO 8601."},
+    },
+}
+#: Structs that are written as lists, whose description the framework gives as that of objects.
+_PRICE_SPAN = {
+    "type": "array",
+    "description": "A price of the past: minor units, from and until when (UTC ms; nothing until now).",
+    "prefixItems": [{"type": "integer"}, {"type": "integer"}, {"type": ["integer", "null"]}],
+}
+
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=True)
 def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -78,12 +97,16 @@ def _document(app: Litestar) -> bytes:
     document = app.openapi_schema.to_schema()
     document["paths"] = {**hot_paths(), **document.get("paths", {})}
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= {**hot_schemas(), "Item": _ITEM, "Problem": _PROBLEM}
+    schemas |= {**hot_schemas(), "Item": _ITEM, "PriceSpan": _PRICE_SPAN, "Problem": _PROBLEM}
     items = document["paths"]["/v1/catalog/items"]["post"], document["paths"]["/v1/catalog/items/{item}"]["put"]
     for operation, schema in zip(
         items, ({"type": "array", "items": {"$ref": "#/components/schemas/Item"}}, {"type": "object"}), strict=True
     ):
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    levels = {"required": True, "content": {"application/json": {"schema": {"type": "array", "items": _LEVEL}}}}
+    document["paths"]["/v1/catalog/stock"]["post"]["requestBody"] = levels
+    page = {"text/html": {"schema": {"type": "string", "description": "For reading: with `format=html`."}}}
+    document["paths"]["/v1/privacy/access/{identifier}"]["get"]["responses"]["200"]["content"] |= page
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             _complete(path, method, operation)
@@ -92,7 +115,14 @@ def _document(app: Litestar) -> bytes:
         "bearer": {"type": "http", "scheme": "bearer"},
     }
     document["security"] = [{"key": []}, {"bearer": []}]
-    return msgspec.json.encode(document)
+    return msgspec.json.encode(_any_of(document))
+
+
+def _any_of(said: Any) -> Any:
+    """The same with "one of" as "any of": a whole number is an integer and a number at once."""
+    if isinstance(said, dict):
+        return {"anyOf" if name == "oneOf" else name: _any_of(one) for name, one in said.items()}
+    return [_any_of(one) for one in said] if isinstance(said, list) else said
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, get, post
+from litestar import MediaType, Request, get, post
 from litestar.params import Parameter, QueryParameter
 from litestar.response import Stream
 
@@ -62,7 +62,7 @@ async def access(
     sections = Access(services, customers).of(number, identifier, chosen)
     if form == "html":
         shown = page(sections, services.definitions, customers.engine.calendar, chosen)
-        return Stream(shown, media_type="text/html; charset=utf-8", headers=_PAGE)
+        return Stream(shown, media_type=MediaType.HTML, headers=_PAGE)
     return Stream(as_json(sections), media_type="application/json", headers=_PRIVATE)
 
 
