@@ -37,7 +37,7 @@ def parse_level(row: Mapping[str, Any]) -> Level:
     """One row; raises Rejected with field, expected and got. What is below zero is none.
 
     >>> parse_level({"Artikelnummer": 7, "Filiale": "Graz", "Bestand": "3"})
-    Level(id='7', sku='', store='Graz', stock=3)
+    Level(id='7', sku='', store='Graz', stock=3, stock_id='', time=None)
     """
     if not isinstance(row, Mapping):
         raise _wrong("row", "an object of fields", row)
