@@ -20,6 +20,20 @@ def walk(
 
 
 @njit(cache=True, nogil=True)
+def meet(
+    prefix: Int32, last: int, newest: int, neighbours: int, base: Base, late: Late, tables: Tables, scratch: Scratch
+) -> tuple[Int64, Float64, Int64]:
+    """The nearest sessions that share items with the prefix, as `walk.Met` has them."""
+    kept = nearest(match(prefix, last, newest, base, late, tables, scratch), neighbours, scratch)
+    worth = np.empty(kept)
+    place = np.empty(kept, np.int64)
+    for at in range(kept):
+        worth[at] = scratch.worth[at] * tables.latest[scratch.behind[at]]
+        place[at] = scratch.at_match[at]
+    return scratch.touched[:kept].copy(), worth, place
+
+
+@njit(cache=True, nogil=True)
 def match(prefix: Int32, last: int, newest: int, base: Base, late: Late, tables: Tables, scratch: Scratch) -> int:
     """Sessions that share items with the prefix, in the order in which they are met; their number.
 

@@ -7,8 +7,7 @@ from the match inside the neighbour (STAN).
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, cast
 
 import msgspec
 import numpy as np
@@ -17,9 +16,10 @@ from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Float64, Int32, Int64
 from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions import walk as plain
+from regulars.recommend.sessions.compiled import compiled
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, frozen
-from regulars.recommend.sessions.walk import Base, Int16, Late, Scratch, Tables
+from regulars.recommend.sessions.walk import Base, Int16, Late, Met, Scratch, Tables
 
 MOST_EVENTS = 32_000  # of one session: places are 16 bits wide
 _DISTANCES = 64
@@ -68,14 +68,35 @@ class Walk(Protocol):
         ...
 
 
-def fast_walk() -> Walk | None:
-    """The compiled walk, where the extra `[fast]` is installed."""
-    if find_spec("numba") is None:
-        return None
-    from regulars.recommend.sessions import fast
+class Meet(Protocol):
+    """The neighbours of a prefix, in the same two kinds."""
 
-    found: Walk = fast.walk
-    return found
+    def __call__(
+        self,
+        prefix: Int32,
+        last: int,
+        newest: int,
+        neighbours: int,
+        base: Base,
+        late: Late,
+        tables: Tables,
+        scratch: Scratch,
+        /,
+    ) -> Met:
+        """In the order in which they are met."""
+        ...
+
+
+def _fast_meet(*asked: Any) -> Met:
+    fast = compiled()
+    assert fast is not None  # noqa: S101 - chosen only where there is one
+    return Met(*fast.meet(*asked))
+
+
+def fast_walk() -> Walk | None:
+    """The compiled walk, where the extra `[fast]` is installed and works."""
+    fast = compiled()
+    return None if fast is None else cast(Walk, fast.walk)
 
 
 class Neighbours(SessionModel):
@@ -103,6 +124,7 @@ class Neighbours(SessionModel):
         if compiled and found is None:
             raise Rejected("numba is not installed; install the extra: pip install 'regulars[fast]'")
         self._walk: Walk = found or plain.walk
+        self._meet: Meet = plain.meet if found is None else _fast_meet
         self.late = _late(base, end, owner, settings, delta)
         holding = self._holding()
         self.items = len(holding)
@@ -140,7 +162,8 @@ class Neighbours(SessionModel):
     def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
         """The products that the neighbours share with the visit, and the share of neighbours that hold each item."""
         settings = self.settings
-        met = plain.meet(
+        prefix = prefix if prefix.flags.writeable else prefix.copy()
+        met = self._meet(
             prefix,
             settings.last,
             settings.newest,

@@ -15,6 +15,7 @@ import numpy as np
 
 from regulars.recommend.interactions import Float32, Float64, Int32, Int64, Mask
 from regulars.recommend.model import Column
+from regulars.recommend.sessions.compiled import compiled
 from regulars.recommend.sessions.model import frozen
 
 
@@ -77,10 +78,9 @@ def rank(ranker: Ranker, rows: Float32) -> Float64:
 
 def fast_rank(ranker: Ranker) -> Callable[[Float32], Float64]:
     """`rank` for one ranker, compiled where the extra `[fast]` is installed."""
-    if isinstance(ranker, Logit) or find_spec("numba") is None:
+    fast = compiled()
+    if isinstance(ranker, Logit) or fast is None:
         return partial(rank, ranker)
-    from regulars.recommend.sessions import fast
-
     arrays: Any = [frozen(array) for array in ranker]
     climb: Callable[[Float32], Float64] = partial(fast.climb, *arrays)
     return climb

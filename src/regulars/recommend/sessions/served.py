@@ -161,6 +161,7 @@ def _named(neighbours: Neighbours, together: GoesWith, blend: SessionBlend | Non
 def _warm(models: Mapping[str, SessionModel]) -> None:
     for model in models.values():
         model.recommend(np.zeros(1, np.int32), 1)
+        model.evidence(np.zeros(1, np.int32), (0,))
 
 
 def _of(columns: Mapping[str, Column], model: str) -> dict[str, Column]:

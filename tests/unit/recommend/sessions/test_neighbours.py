@@ -81,3 +81,13 @@ def test_a_model_is_its_columns_also_off_a_memory_map(tmp_path: Path) -> None:
         restored = Neighbours.restore(columns, compiled=way).with_delta(model.forget(3))
         assert restored.settings == model.settings
         assert restored.recommend(prefix_of(1), 3).items.tolist() == [2, 0, 1]
+
+
+@given(changes(), settings, prefixes)
+def test_evidence_of_several_items_is_that_of_each(changed: Changed, how: Neighbouring, prefix: Int32) -> None:
+    late = Neighbours.fit(changed.base, ITEMS, how).with_delta(changed.delta)
+    wanted = [3, 0, 7, 3]
+    assert late.evidence(prefix, wanted) == [late.explain(prefix, item) for item in wanted]
+    held = set(late.recommend(prefix, ITEMS).items.tolist())
+    for item, evidence in zip(wanted, late.evidence(prefix, wanted), strict=True):
+        assert (evidence is not None) == (item in held)

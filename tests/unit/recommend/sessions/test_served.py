@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regulars.recommend.interactions import Catalogue
+from regulars.recommend.sessions.compiled import compiled
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.neighbours import Neighbours
 from regulars.recommend.sessions.served import NAMES, Served, without_owners
@@ -70,3 +71,32 @@ def test_who_is_forgotten_is_in_no_file_of_the_folder(trained: TrainedSet, tmp_p
     assert read_manifest(tmp_path / "v1").visits == manifest.visits - gone
     assert forget(tmp_path / "v1", [3]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["v1"]
+
+
+def test_once_warm_no_customer_waits_for_a_compiler(trained: TrainedSet, tmp_path: Path) -> None:
+    from regulars.recommend.sessions import fast
+
+    save(trained, tmp_path / "v1", trained_at=1)
+    found = load(tmp_path / "v1").sessions
+    assert found is not None
+    found.warm()
+    before = len(fast.walk.signatures), len(fast.meet.signatures)
+    found.use(Delta(added=Sessions.of_lists([[1, 2]], owners=[9]), forgotten=frozenset((3,))))
+    for prefix in ([0], [1, 2, 3], [ITEMS - 1]):
+        for name in NAMES:
+            found.model(name).recommend(np.asarray(prefix, np.int32), 4, review=False)
+            found.model(name).evidence(np.asarray(prefix, np.int32), (1, 2))
+    assert (len(fast.walk.signatures), len(fast.meet.signatures)) == before == (1, 1)
+
+
+def test_a_numba_that_does_not_work_here_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str) -> None:
+        raise RuntimeError(f"cannot cache {name}: no locator available")
+
+    monkeypatch.setattr("regulars.recommend.sessions.compiled.import_module", fails)
+    compiled.cache_clear()
+    try:
+        assert compiled() is None
+        assert Neighbours.fit(visits(), ITEMS).recommend(np.asarray([0], np.int32), 2).items.tolist()
+    finally:
+        compiled.cache_clear()

@@ -1,0 +1,21 @@
+"""Whether loops are compiled: by numba, where the extra `[fast]` is installed and works here."""
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+
+@lru_cache(maxsize=1)
+def compiled() -> ModuleType | None:
+    """The module `fast`, or None: answers are the same without it, later by some microseconds.
+
+    A numba that does not fit numpy cannot be imported; one that finds no folder to keep what it compiled (no home, a
+    read-only installation) would compile at every start.
+    """
+    if find_spec("numba") is None:
+        return None
+    try:
+        return import_module("regulars.recommend.sessions.fast")
+    except (ImportError, RuntimeError):
+        return None
