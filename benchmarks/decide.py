@@ -4,6 +4,10 @@ The real product with 1,000,000 profiles (benchmarks/fixture.py). Each call asks
 offers and a row of 10 recommended items, for a customer drawn at random; each decision is recorded. The load is open:
 calls begin at their intended times whether or not earlier ones were answered, and latency counts from the intended
 time, so that a server that stops for a moment cannot hide it. The load generator runs on the same two cores.
+
+Then the same alone with other rows: `neighbours` and `session_blend` ask the models of the running visit, three product
+views riding along with each call, `rules` puts seven merchandising rules over the first row; and `training` is the
+first row while models are trained in a process of the lowest priority, as the product trains them.
 """
 
 import argparse
@@ -11,12 +15,14 @@ import asyncio
 import base64
 import gc
 import random
-import shutil
+import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -25,16 +31,15 @@ import uvloop
 
 from regulars.adapters.log.reading import FileLogReader
 from regulars.core.log import DECISION
-from regulars.flow.models import point, recommend_folder
-from regulars.recommend.interactions import Catalogue, Interactions
-from regulars.recommend.store import save
-from regulars.recommend.training import Settings, train
 from regulars.testing import Product
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
 
-from benchmarks.fixture import NOW, PROFILES, VISITORS, device, fixture, product, user
-from benchmarks.fixture_shop import CATEGORIES, KEY, PRODUCTS
+from benchmarks import fixture as made_of
+from benchmarks.decide_models import models_of
+from benchmarks.decide_shop import PLACEMENTS, SEVEN_RULES, ready, served_with, views
+from benchmarks.fixture import VISITORS, device, fixture, product, user
+from benchmarks.fixture_shop import KEY, PRODUCTS
 from benchmarks.report import emit
 from benchmarks.serving import figures_of
 
@@ -44,13 +49,22 @@ BUDGETS = {
     "alone_per_second": ">= 990",
     "with_events_per_second": ">= 990",
     "with_events_events_per_second": ">= 9900",
+    "neighbours_p99_ms": "<= 5",
+    "session_blend_p99_ms": "<= 5",
+    "rules_p99_ms": "<= 5",
+    "training_p99_ms": "<= 5",
     "record_bytes_max": "<= 2048",
     "errors": "== 0",
 }
 PER_SECOND = 1000
 EVENTS_PER_SECOND, BATCH = 10_000, 20
 CONNECTIONS = 64
-MODELS = 1  # grows when the models of the benchmark change
+#: Other rows: the models that they ask, rules, product views that ride along.
+ROWS: dict[str, tuple[tuple[str, ...], str, int]] = {
+    "neighbours": (("neighbours", "popular"), "", 3),
+    "session_blend": (("session_blend", "popular"), "", 3),
+    "rules": (("blend",), SEVEN_RULES, 0),
+}
 
 
 class Pacer:
@@ -143,12 +157,9 @@ def main() -> int:
     quick = bool(parser.parse_args().quick)
     seconds = 8.0 if quick else 30.0
     made = fixture()
-    models = made.root / f"models-{MODELS}"
-    if not models.exists():
-        make_models(models)
+    models = models_of(made)
     with made.copied() as data:
-        shutil.rmtree(data / "models", ignore_errors=True)
-        (data / "models").symlink_to(models)
+        served_with(data, models)
         with Product(made.shop, data, key=KEY) as served:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 figures = runner.run(measure(served, seconds))
@@ -156,7 +167,39 @@ def main() -> int:
             memory = served.memory()
             figures["gateway_memory_mb"] = memory["gateway"] / 1e6
             figures["updater_memory_mb"] = memory["updater"] / 1e6
+        for name, (recommend, rules, riding) in ROWS.items():
+            with Product(ready(made, f"shop-{name}", recommend, rules), data, key=KEY) as served:
+                figures |= alone(name, served, seconds, riding)
+        with Product(made.shop, data, key=KEY) as served, training():
+            figures |= alone("training", served, seconds, 0)
     return 0 if emit("decide", figures, BUDGETS) or quick else 1
+
+
+def alone(name: str, served: Product, seconds: float, riding: int) -> dict[str, float]:
+    """Decisions and nothing else, after a warm-up."""
+
+    async def both() -> dict[str, float]:
+        await paced(served, 3.0, 0, riding)
+        gateway = psutil.Process(served.pids()["gateway"])
+        before = sum(gateway.cpu_times()[:2])
+        found = await paced(served, seconds, 0, riding)
+        return found | {"gateway_cpu_share": (sum(gateway.cpu_times()[:2]) - before) / seconds}
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return {f"{name}_{key}": value for key, value in runner.run(both()).items()}
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """While models are trained again and again, of visits and baskets, behind everything else."""
+    script = "from benchmarks.decide_models import of_baskets, of_visits\nwhile True: of_visits(), of_baskets()"
+    command = ["nice", "-n", "19", sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=Path(__file__).resolve().parents[1]) as process:
+        try:
+            time.sleep(2)
+            yield
+        finally:
+            process.kill()
 
 
 async def measure(served: Product, seconds: float) -> dict[str, float]:
@@ -176,24 +219,24 @@ async def measure(served: Product, seconds: float) -> dict[str, float]:
     return figures
 
 
-async def paced(served: Product, seconds: float, events_per_second: int) -> dict[str, float]:
+async def paced(served: Product, seconds: float, events_per_second: int, riding: int = 0) -> dict[str, float]:
     """Decisions (and batches of events) at their intended times, evenly spaced; latency percentiles in ms."""
     # The generator's own search for cycles stopped it for up to 70 ms; calls that were due then were late by its fault.
     gc.collect()
     gc.disable()
     try:
-        return await _paced(served, seconds, events_per_second)
+        return await _paced(served, seconds, events_per_second, riding)
     finally:
         gc.enable()
 
 
-async def _paced(served: Product, seconds: float, events_per_second: int) -> dict[str, float]:
+async def _paced(served: Product, seconds: float, events_per_second: int, riding: int) -> dict[str, float]:
     chance = random.Random(time.monotonic_ns())
     decisions, batches = Pacer(served.port, CONNECTIONS), Pacer(served.port, 32)
     await decisions.connect()
     await batches.connect()
     count = int(PER_SECOND * seconds)
-    calls = [_decide(chance.randrange(PROFILES)) for _ in range(count)]
+    calls = [_decide(chance, riding) for _ in range(count)]
     batch_every = BATCH / events_per_second if events_per_second else 0.0
     start = time.perf_counter() + 0.05
     sent = batches_sent = 0
@@ -234,16 +277,19 @@ _HEAD = (
     "content-length: {length}\r\n\r\n"
 )
 _TOKEN = base64.b64encode(f"{KEY}:".encode()).decode()
-_PLACEMENTS = ["home.hero", "basket.top", "email.weekly", "home.recommended"]
 
 
 def _request(path: str, body: bytes) -> bytes:
     return _HEAD.format(path=path, token=_TOKEN, length=len(body)).encode() + body
 
 
-def _decide(number: int) -> bytes:
-    who = {"userId": user(number)} if number >= VISITORS else {"anonymousId": device(number)}
-    return _request("/v1/decide", msgspec.json.encode({"placements": _PLACEMENTS, **who}))
+def _decide(chance: random.Random, riding: int) -> bytes:
+    number = chance.randrange(made_of.PROFILES)
+    call: dict[str, Any] = {"placements": PLACEMENTS}
+    call |= {"userId": user(number)} if number >= VISITORS else {"anonymousId": device(number)}
+    if riding:
+        call["events"] = views(chance, riding, f"{chance.getrandbits(60)}")
+    return _request("/v1/decide", msgspec.json.encode(call))
 
 
 def _batch(chance: random.Random, serial: int) -> bytes:
@@ -253,7 +299,7 @@ def _batch(chance: random.Random, serial: int) -> bytes:
     visitor = ""
     for at in range(BATCH):
         if at % 5 == 0:
-            visitor = device(chance.randrange(PROFILES))
+            visitor = device(chance.randrange(made_of.PROFILES))
         events.append(
             {
                 "type": "track",
@@ -287,33 +333,6 @@ def record_sizes(log: Path) -> dict[str, float]:
         "record_bytes_p99": float(np.quantile(found, 0.99)),
         "record_bytes_max": float(found.max()),
     }
-
-
-def make_models(models: Path, *, baskets: int = 60_000, people: int = 6_000) -> None:
-    """Train on baskets over 100,000 products that hold what sells together, and let the set serve."""
-    chance = np.random.default_rng(1)
-    basket = np.repeat(np.arange(baskets), chance.integers(1, 12, baskets))
-    weights = np.cumsum(1 / (np.arange(PRODUCTS) + 20))  # few products sell most
-    item = np.searchsorted(weights, chance.random(len(basket)) * weights[-1])
-    # Every third line goes with the one before it, so that there is something to learn.
-    follows = np.flatnonzero((chance.random(len(item)) < 1 / 3) & (np.arange(len(item)) > 0))
-    item[follows] = (item[follows - 1] + len(CATEGORIES)) % PRODUCTS
-    lines = Interactions(
-        person=(basket % people).astype(np.int32),
-        item=item.astype(np.int32),
-        basket=basket.astype(np.int32),
-        day=(NOW // 86_400_000 - 360 + basket * 360 // baskets).astype(np.int32),
-        quantity=np.ones(len(item), np.int32),
-        unit_price=np.full(len(item), 999, np.int64),
-    )
-    told = [product(number) for number in range(PRODUCTS)]
-    catalogue = Catalogue.of([(str(one["product_id"]), str(one["category"])) for one in told])
-    folder = models.with_name(f"{models.name}.partial")
-    shutil.rmtree(folder, ignore_errors=True)
-    recommend_folder(folder).mkdir(parents=True)
-    save(train(lines, catalogue, Settings(holdout_days=0)), recommend_folder(folder) / "v1", trained_at=NOW)
-    point(folder, "v1")
-    folder.rename(models)
 
 
 if __name__ == "__main__":

@@ -75,3 +75,9 @@ def views(chance: random.Random, count: int, run: str) -> list[dict[str, Any]]:
         }
         for at in range(count)
     ]
+
+
+def served_with(data: Path, models: Path) -> None:
+    """Let a data folder serve these models."""
+    shutil.rmtree(data / "models", ignore_errors=True)
+    shutil.copytree(models, data / "models")

@@ -79,14 +79,22 @@ def measured(name: str, model: Neighbours, cases: list[Case]) -> tuple[list[list
         model.recommend(prefix, 20)
     spent = np.empty(len(cases))
     lists: list[list[int]] = []
+    cpu = np.empty(len(cases))
     for number, (prefix, _) in enumerate(cases):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.thread_time()
         found = model.recommend(prefix, 20)
+        cpu[number] = time.thread_time() - busy
         spent[number] = time.perf_counter() - began
         lists.append(found.items.tolist())
     hit = [case.target in listed for case, listed in zip(cases, lists, strict=True)]
     p50, p99 = np.percentile(1e6 * spent, [50, 99])
-    return lists, {f"{name}_p50_us": float(p50), f"{name}_p99_us": float(p99), f"{name}_hr20": float(np.mean(hit))}
+    return lists, {
+        f"{name}_p50_us": float(p50),
+        f"{name}_p99_us": float(p99),
+        f"{name}_cpu_p50_us": float(np.percentile(1e6 * cpu, 50)),
+        f"{name}_cpu_p99_us": float(np.percentile(1e6 * cpu, 99)),
+        f"{name}_hr20": float(np.mean(hit)),
+    }
 
 
 def delta_ms(index: Neighbours) -> float:

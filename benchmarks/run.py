@@ -18,6 +18,8 @@ RESULTS = FOLDER / "RESULTS.md"
 SHARED = {
     "run",
     "chaos_client",
+    "decide_models",
+    "decide_shop",
     "report",
     "serving",
     "fixture",
