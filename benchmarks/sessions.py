@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started
 
 from benchmarks.report import emit
 from benchmarks.shared_data import shared_data
+from regulars.analyst.evaluating import read_folder
 from regulars.recommend.sessions.blend import Mixing, SessionBlend
 from regulars.recommend.sessions.cases import Case, hits, ranks
 from regulars.recommend.sessions.data import Sessions
@@ -94,17 +94,9 @@ def main() -> int:
 
 
 def read(folder: Path) -> tuple[Sessions, int, list[Case]]:
-    """The training sessions, the number of items, and the test."""
-    train = pq.read_table(folder / "train.parquet", columns=["session", "position", "item"])
-    column: dict[str, Any] = {name: train[name].to_numpy() for name in train.column_names}
-    order = np.lexsort((column["position"], column["session"]))
-    sessions = Sessions.of(column["session"][order].astype(np.int64), column["item"][order].astype(np.int64))
-    test = pq.read_table(folder / "test.parquet", columns=["prefix", "target"])
-    cases = [
-        Case(np.asarray(row["prefix"], np.int32), int(row["target"])) for row in test.to_pylist() if len(row["prefix"])
-    ]
-    highest = max(max(int(prefix.max()), target) for prefix, target in cases)
-    return sessions, max(highest, int(sessions.item.max())) + 1, cases
+    """The training sessions, the number of items, and the test: as `regulars evaluate --path` reads them."""
+    found = read_folder(folder)
+    return found.sessions, found.items, [Case(one.prefix, one.target) for one in found.questions]
 
 
 def trained(

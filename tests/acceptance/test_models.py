@@ -89,3 +89,56 @@ def test_each_model_answers_with_its_reason_in_both_languages(tmp_path: Path) ->
         product.wait_folded()
         codes = {code for row in ask(product, "en", userId="ana", basket=["tripod"]).values() for _, code, _ in row}
         assert codes <= {"popular", "filled_up", "trending"}, "without consent everybody's row"
+
+
+def test_a_product_that_came_after_the_training_is_named_within_seconds(tmp_path: Path) -> None:
+    with Product(shop_folder(tmp_path / "shop"), tmp_path / "data") as product:
+        product.http.auth = (SERVER_KEY, "")
+        folder = recommend_folder(tmp_path / "data" / "models")
+        folder.mkdir(parents=True)
+        save(train(sales(), CATALOGUE, Settings(holdout_days=0), goods=GOODS), folder / "v1", trained_at=1)
+        point(tmp_path / "data" / "models", "v1")
+        said = {"purposes": {"personalisation": True}}
+        lines = [{"product_id": "shirt_red_m", "quantity": 1, "price": 3.0}]
+        order = {"order_id": "o1", "total": 3.0, "currency": "EUR", "products": lines}
+        calls = [("Consent Updated", said), ("Order Completed", order)]
+        batch = [
+            {"type": "track", "messageId": name, "userId": "ana", "event": name, "properties": properties}
+            for name, properties in calls
+        ]
+        product.http.post("/v1/batch", json={"batch": batch}).raise_for_status()
+        product.wait_folded()
+
+        def row(model: str, viewed: str, language: str = "en") -> list[tuple[str, str, str]]:
+            # One placement a call: what one shows the next one does not repeat.
+            event = {"event": "Product Viewed", "properties": {"product_id": viewed}}
+            return ask(product, language, of=(model,), userId="ana", events=[event])[model]
+
+        def named(model: str, viewed: str) -> set[str]:
+            return {one for one, _, _ in row(model, viewed)}
+
+        deadline = time.monotonic() + 20
+        while "camera_b" not in named("similar", "camera_a") and time.monotonic() < deadline:
+            time.sleep(0.1)
+        camera = {"title": "Spiegelreflex Kamera 30", "category": ["Photo", "Cameras"], "brand": "Optik"}
+        items: list[dict[str, Any]] = [
+            {"id": "camera_c", **camera},
+            {"id": "camera_d", **camera, "title": "Kamera Spiegelreflex 32"},
+            {"id": "how_to_zoom", "title": "Zoom", "kind": "article", "products": ["camera_a", "camera_c"]},
+        ]
+        began = time.monotonic()
+        product.http.post("/v1/catalog/items", json=items).raise_for_status()
+        while "camera_c" not in named("similar", "camera_a"):
+            assert time.monotonic() - began < 10, "a second, where nothing else is going on"
+            time.sleep(0.05)
+        assert {"camera_c", "camera_d"} <= named("new_arrivals", "camera_a")
+        assert "how_to_zoom" in named("guides", "camera_a")
+        # One that nobody bought or looked at before is what others are like, too.
+        assert {"camera_a", "camera_b", "camera_d"} <= named("similar", "camera_c")
+        texts = [text for one, _, text in row("similar", "camera_c", "de") if one == "camera_d"]
+        assert texts == ["Ähnlich wie Spiegelreflex Kamera 30"]
+        product.http.post("/v1/catalog/items", json=[{**items[1], "active": False}]).raise_for_status()
+        until = time.monotonic() + 15
+        while "camera_d" in named("similar", "camera_a"):
+            assert time.monotonic() < until, "sold no more, and still shown"
+            time.sleep(0.05)

@@ -6,9 +6,9 @@ process; what is being done is told on standard error.
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,6 @@ from regulars.flow import generation
 from regulars.recommend.evaluation import Evaluation, Report, evaluate, next_baskets
 from regulars.recommend.interactions import Int64
 from regulars.recommend.sessions.data import Sessions
-from regulars.recommend.sessions.neighbours import Neighbours
 from regulars.recommend.sessions.questions import (
     Mode,
     Next,
@@ -33,6 +32,7 @@ from regulars.recommend.sessions.questions import (
     next_items,
     share_of_sessions,
 )
+from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served
 from regulars.recommend.training import Settings, recommenders, train
 
 #: Questions of visits that are asked at most: the intervals of more would not be narrower than a reader cares for.
@@ -89,7 +89,15 @@ def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
     )
 
 
-def evaluate_folder(folder: Path, *, k: int) -> Report:
+class Folder(NamedTuple):
+    """Sessions to learn from, and questions of others, with items by position."""
+
+    sessions: Sessions
+    questions: list[Next]
+    items: int
+
+
+def read_folder(folder: Path) -> Folder:
     """A folder with `train.parquet` (session, position, item) and `test.parquet` (prefix, target)."""
     train_table = _parquet(folder / "train.parquet", ("session", "position", "item"))
     test_table = _parquet(folder / "test.parquet", ("prefix", "target"))
@@ -106,17 +114,24 @@ def evaluate_folder(folder: Path, *, k: int) -> Report:
         for number, (begin, end, target) in enumerate(
             zip(offsets[:-1].tolist(), offsets[1:].tolist(), asked[len(flat) :].tolist(), strict=True)
         )
+        if end > begin
     ]
+    return Folder(sessions, questions, len(ids))
+
+
+def evaluate_folder(folder: Path, *, k: int) -> Report:
+    """The models that would serve, learned from the folder's training part and asked about its test part."""
+    sessions, questions, items = read_folder(folder)
     seconds: dict[str, float] = {}
     return Report(
         title=folder.name,
         first_day=None,
         cut_day=None,
         last_day=None,
-        products=len(ids),
+        products=items,
         learned_from={"visits": len(sessions)},
         seconds=seconds,
-        evaluations=_visits(sessions, questions, len(ids), k, seconds),
+        evaluations=_visits(sessions, questions, items, k, seconds),
     )
 
 
@@ -150,12 +165,13 @@ def _visits(
         raise Rejected("no visit lies before the cut; choose fewer days, or collect visits first")
     _say(f"fitting the models of {len(sessions):,} visits")
     share = share_of_sessions(sessions, items)
-    models: dict[str, Recommender] = {}
-    for name, fit in session_models().items():
-        began = time.perf_counter()
-        models[name] = fit(sessions, items)
-        seconds[name] = round(time.perf_counter() - began, 2)
-    leader = next(iter(models))
+    began = time.perf_counter()
+    served = Served.fit(sessions, items)
+    spent = round(time.perf_counter() - began, 2)
+    leader = SESSION_BLEND if served.blended else NEIGHBOURS
+    names = [leader, *(name for name in NAMES if name not in (leader, SESSION_BLEND))]
+    models: dict[str, Recommender] = {name: served.model(name) for name in names}
+    seconds |= dict.fromkeys(names, spent)  # they are learned together
     models |= baselines(share)
     found: dict[str, Evaluation] = {}
     modes: tuple[Mode, ...] = ("review", "discovery")
@@ -165,11 +181,6 @@ def _visits(
             models, questions, share=share, leader=leader, mode=mode, k=k, clock=time.perf_counter
         )
     return found
-
-
-def session_models() -> dict[str, Callable[[Sessions, int], Recommender]]:
-    """How each model of visits is fitted, the one to beat first."""
-    return {Neighbours.name: Neighbours.fit}
 
 
 def _span(days: Any, held_out: int) -> tuple[int, int, int]:

@@ -32,6 +32,31 @@ class Visits(NamedTuple):
     sessions: Sessions
     catalogue: Catalogue
     subjects: list[str]  # by number of the session
+    steps: "Steps"
+
+
+class Steps(NamedTuple):
+    """Events of visits as columns, by subject, then time."""
+
+    places: dict[str, int]  # of subjects
+    subject: Int32  # by event, that place
+    time: Int64  # ms
+    item: Int32
+
+    def running(self, subject: str, before: int, most: int = 20) -> list[int]:
+        """What a subject had looked at in the visit of an instant, the oldest first."""
+        place = self.places.get(subject)
+        if place is None:
+            return []
+        begin, end = np.searchsorted(self.subject, [place, place + 1]).tolist()
+        at = begin + int(np.searchsorted(self.time[begin:end], before))
+        latest = before
+        found: list[int] = []
+        while at > begin and len(found) < most and latest - int(self.time[at - 1]) <= GAP_MS:
+            at -= 1
+            latest = int(self.time[at])
+            found.append(int(self.item[at]))
+        return found[::-1]
 
 
 def read_lines(work: Workbench) -> Lines:
@@ -47,7 +72,7 @@ def read_lines(work: Workbench) -> Lines:
     )
     lines = lines.filter(pc.and_(pc.is_valid(lines["product_id"]), pc.is_valid(lines["order_id"])))
     everybody = lines.num_rows
-    lines = _of_those_who_agree(work, lines)
+    lines = of_those_who_agree(work, lines)
     catalogue = _catalogue(work, lines)
     persons = lines["subject"].combine_chunks().dictionary_encode()
     baskets = lines["order_id"].combine_chunks().dictionary_encode()
@@ -67,7 +92,7 @@ def read_visits(work: Workbench) -> Visits:
     done = work.table(
         "product_events", {"except_sources": not_learned_from(work.definitions.sources), "except_machines": True}
     )
-    done = _of_those_who_agree(work, done)
+    done = of_those_who_agree(work, done)
     catalogue = _catalogue(work, done)
     subjects = done["subject"].combine_chunks().dictionary_encode()
     names = _texts(subjects)
@@ -87,7 +112,10 @@ def read_visits(work: Workbench) -> Visits:
         kind=_numbers(done["kind"]).astype(np.uint8),
         owner=keys[who] if len(who) else np.empty(0, np.int64),
     )
-    return Visits(sessions, catalogue, [names[at] for at in who[starts][order].tolist()])
+    by_subject = np.argsort(who, kind="stable")
+    places = {name: at for at, name in enumerate(names)}
+    steps = Steps(places, who[by_subject], time[by_subject], _positions(done, catalogue)[by_subject])
+    return Visits(sessions, catalogue, [names[at] for at in who[starts][order].tolist()], steps)
 
 
 def _integers(column: Any) -> Any:
@@ -98,7 +126,8 @@ def _numbers(column: Any) -> Any:
     return pc.fill_null(column.combine_chunks(), 0).to_numpy(zero_copy_only=False)
 
 
-def _of_those_who_agree(work: Workbench, lines: pa.Table) -> pa.Table:
+def of_those_who_agree(work: Workbench, lines: pa.Table) -> pa.Table:
+    """The rows (with `subject` and `time`, ms) of persons who agree, of the time that their consent covers."""
     asked = any(purpose.id == PURPOSE for purpose in work.definitions.purposes)
     return lines.filter(_agreed(work, lines, asked=asked))
 

@@ -2,16 +2,21 @@
 
 import os
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
 
-from regulars.analyst.goods import read_goods
+from regulars.analyst.exposures import read_exposed
 from regulars.analyst.learning import Lines, Visits, read_lines, read_visits
 from regulars.analyst.work import Workbench
+from regulars.catalog.rows import from_row
 from regulars.core.errors import Rejected
-from regulars.core.state import SEALED
+from regulars.core.item_rows import stock as stock_of
+from regulars.core.merchandising import steps_of
+from regulars.core.state import PRODUCT, SEALED
+from regulars.flow.goods_told import goods_of
 from regulars.flow.models import (
     STEPS,
     Progress,
@@ -23,9 +28,12 @@ from regulars.flow.models import (
     versions,
     writing,
 )
+from regulars.recommend.assortment import Assortment, Good
 from regulars.recommend.evaluation import Evaluation
-from regulars.recommend.interactions import Catalogue, Int32, Interactions
+from regulars.recommend.interactions import Catalogue, Float64, Int32, Interactions
 from regulars.recommend.material import Looks
+from regulars.recommend.ranked.learned import RANKER, Ranked, RankerTold
+from regulars.recommend.ranked.teaching import Before, baskets_since, teach, visits_of
 from regulars.recommend.sessions.data import Kind, Sessions
 from regulars.recommend.sessions.questions import baselines, evaluate_next, next_items, share_of_sessions
 from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served, browsed
@@ -34,6 +42,8 @@ from regulars.recommend.training import Settings, TrainedSet, train, without_lin
 
 #: The newest visits that session models are tried on: their share, how many are asked about, and from how many on.
 _TRIED, _QUESTIONS, _LEAST_TRIED = 0.1, 1_000, 100
+#: The newest visits that the ranker learns from: their share.
+_TAUGHT = 0.2
 
 
 def train_recommendations(work: Workbench) -> dict[str, Any]:
@@ -64,7 +74,7 @@ def _train(work: Workbench) -> dict[str, Any]:
             "there is nothing to learn from: no order and no visit to two products of anybody who agrees; import "
             "orders, or let visits come in"
         )
-    goods, looks = read_goods(work), looks_of(sessions)
+    goods, looks = goods_of([from_row(row) for row in work.state.select(PRODUCT)]), looks_of(sessions)
     step("orders")
     trained = (
         train(interactions, catalogue, Settings(), goods=goods, looks=looks)
@@ -74,8 +84,9 @@ def _train(work: Workbench) -> dict[str, Any]:
     step("visits")
     if len(sessions):
         trained = _with_sessions(trained, sessions, len(catalogue))
+    ranked = _ranked(work, trained, _Joined(catalogue, interactions, sessions), lines, visits, goods)
+    trained = msgspec.structs.replace(trained, until=until, ranked=ranked)
     step("saving")
-    trained = msgspec.structs.replace(trained, until=until)
     now = time.time_ns() // 1_000_000
     name = f"v{now}"
     seconds = round(time.monotonic() - began, 1)
@@ -92,6 +103,7 @@ def _train(work: Workbench) -> dict[str, Any]:
         "blended": manifest.blended,
         "seconds": seconds,
         "evaluation": _told(manifest.evaluation),
+        "ranker": _told(manifest.ranker),
         "visits_evaluation": _told(manifest.visits_evaluation),
     }
 
@@ -163,5 +175,46 @@ def _moved(items: Int32, before: Catalogue, now: Catalogue) -> Int32:
     return places[items]
 
 
-def _told(evaluation: Evaluation | None) -> Any:
-    return None if evaluation is None else msgspec.to_builtins(evaluation)
+def _ranked(
+    work: Workbench, trained: TrainedSet, joined: _Joined, lines: Lines, visits: Visits, goods: Mapping[str, Good]
+) -> Ranked | None:
+    """The order of all candidates, where a placement asks for it: models of before, and what came after."""
+    asked = {name for one in work.definitions.placements for step in steps_of(one.recommend) for name, _ in step.models}
+    if RANKER not in asked:
+        return None
+    catalogue, interactions, sessions = joined
+    earlier = trained.earlier or without_lines(catalogue)
+    cut = earlier.last_day + 1 if trained.earlier is not None else 0
+    older, newest = sessions.tail(_TAUGHT) if len(sessions) else (sessions, sessions)
+    begins = max(work.calendar.start(cut), int(older.end.max()) if len(older) else 0)
+    assortment = Assortment.of(catalogue, goods)
+    before = Before(
+        trained=earlier,
+        lines=interactions.before(cut),
+        sessions=older,
+        looks=looks_of(older),
+        assortment=assortment,
+        stock=_stock(work, catalogue),
+    )
+    happened = [
+        *(baskets_since(interactions, catalogue, cut) if trained.earlier is not None else ()),
+        *visits_of(newest, catalogue, work.calendar.day(int(newest.end.max())) if len(newest) else 0),
+    ]
+    exposed = read_exposed(work, lines, visits.steps, visits.catalogue, since=begins)
+    return teach(before, happened, exposed)
+
+
+def _stock(work: Workbench, catalogue: Catalogue) -> Float64:
+    """Pieces of each item now, NaN where nobody told."""
+    found = np.full(len(catalogue), np.nan)
+    for row in work.state.select(PRODUCT):
+        item = from_row(row)
+        at = catalogue.position.get(item.id)
+        stock = stock_of(item)
+        if at is not None and stock is not None:
+            found[at] = stock
+    return found
+
+
+def _told(found: Evaluation | RankerTold | None) -> Any:
+    return None if found is None else msgspec.to_builtins(found)

@@ -56,7 +56,7 @@ def dry_run(
     counts: Counter[str] = Counter()
     same = 0
     at_once = {one.id for one in definitions.placements if one.counts == "decided"}
-    for decision in _decisions(work, since, until, newest):
+    for decision in decisions(work, since, until, newest):
         trial.decisions += 1
         pair = replays.of(decision)
         if isinstance(pair, str):
@@ -166,7 +166,7 @@ class _Replays:
         return RowReplay(without, trained, goods), RowReplay(with_them, trained, goods)
 
 
-def _decisions(
+def decisions(
     work: Workbench, since: int, until: int, newest: Harvest, identifier: str | None = None
 ) -> Iterator[RowDecision]:
     """Decisions with rows, each once: sealed ones, then those that wait in the log."""
@@ -205,9 +205,9 @@ def _reactions(
     for event in newest.events:
         if event.name in names:
             said = event.properties
-            rows.append((event.name, event.subject, event.time, *(_text(said, one) for one in _FIELDS)))
+            rows.append((event.name, event.subject, event.time, *(_text(said, one) for one in FIELDS)))
     seen = {(row[3], row[4]) for row in rows if row[0] == DECISION_SHOWN and row[4]}
-    places = {one.id: one for one in _decisions(work, since, until, newest)}
+    places = {one.id: one for one in decisions(work, since, until, newest)}
     clicks: dict[str, Counter[tuple[int, str]]] = {}
     clicked: dict[tuple[str, str], int] = {}
     for name, subject, time, identifier, placement, product in rows:
@@ -221,7 +221,7 @@ def _reactions(
     return seen, clicks, len(clicked), _ordered(work, clicked, first, newest.events, definitions)
 
 
-_FIELDS = ("decision_id", "placement", "product_id")
+FIELDS = ("decision_id", "placement", "product_id")
 
 
 def _text(said: Mapping[str, Any], name: str) -> str | None:
@@ -262,7 +262,7 @@ def _margins(work: Workbench) -> dict[str, float]:
 
 def recorded_row_rules(work: Workbench, *, shop: Any, decision: str, since: int) -> Any:
     """What rules did to the rows of one recorded decision, by placement."""
-    found = next(_decisions(work, since, since + 1, tail(work), decision), None)
+    found = next(decisions(work, since, since + 1, tail(work), decision), None)
     if found is None:
         raise Rejected(
             f"no decision {decision!r} with rows is kept; the log and the lake hold those of the terms of shop.toml",

@@ -15,9 +15,24 @@ from regulars.core.errors import RegularsError, Rejected
 from regulars.flow.models import current, earlier, recommend_folder, versions
 from regulars.flow.models import use as use_version
 from regulars.recommend.evaluation import Evaluation
+from regulars.recommend.ranked.learned import RankerTold
 from regulars.recommend.store import Manifest, read_manifest
 from regulars.runtime.build import existing_folder
 from regulars.shop import load as load_shop
+
+#: Why a learned order does not serve.
+WHY = {
+    "": "",
+    "no_extra": "LightGBM is not installed (pip install 'regulars[ml]')",
+    "too_few": "too little to learn from",
+    "no_better": "not better than what was there",
+}
+
+
+_HEADS = (
+    "version", "serves", "trained", "order lines", "visits", "products", "seconds", "next basket", "next product",
+    "ranker",
+)  # fmt: skip
 
 
 @click.group()
@@ -84,16 +99,14 @@ def _told(models: Path) -> list[dict[str, Any]]:
 def table(models: Path, calendar: Calendar) -> Table:
     """The versions that are kept."""
     result = Table()
-    for at, head in enumerate(
-        ("version", "serves", "trained", "order lines", "visits", "products", "seconds", "next basket", "next product")
-    ):
+    for at, head in enumerate(_HEADS):
         result.add_column(head, justify="right" if at > 2 else "left")
     serving = current(models)
     for name in versions(models):
         try:
             manifest = read_manifest(recommend_folder(models) / name)
         except RegularsError as error:
-            result.add_row(name, "cannot be read", str(error), *([""] * 6))
+            result.add_row(name, "cannot be read", str(error), *([""] * 7))
             continue
         result.add_row(name, "yes" if name == serving else "", *_cells(manifest, calendar))
     return result
@@ -108,7 +121,15 @@ def _cells(manifest: Manifest, calendar: Calendar) -> tuple[str, ...]:
         f"{manifest.seconds:.0f}",
         _hits(manifest.evaluation),
         _hits(manifest.visits_evaluation),
+        _ranker(manifest.ranker),
     )
+
+
+def _ranker(told: RankerTold | None) -> str:
+    """What the learned order was learned from, and whether it serves."""
+    if told is None:
+        return ""
+    return told.learned_from + ("" if told.serves else f", rests: {WHY[told.why]}")
 
 
 def _hits(evaluation: Evaluation | None) -> str:

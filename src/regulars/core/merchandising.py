@@ -23,6 +23,7 @@ MODELS = (
     "viewed_together",
     "session_blend",
     "search",
+    "ranker",
 )
 #: What answers a search: products by what the customer typed, in an order for this customer.
 SEARCH = "search"

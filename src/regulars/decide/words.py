@@ -6,11 +6,24 @@ from typing import Any
 
 LANGUAGES = ("en", "de")
 #: Notes that tell of the shop's own rules and data: for staff, not for customers.
-STAFF_NOTES = frozenset({"model_missing", "no_margin", "pin.lost", "pin.taken"})
+STAFF_NOTES = frozenset(
+    {
+        "model_missing",
+        "no_margin",
+        "ranker_rests.no_extra",
+        "ranker_rests.too_few",
+        "ranker_rests.no_better",
+        "ranker_rests",
+        "pin.lost",
+        "pin.taken",
+    }
+)
 #: How often is not yet "often".
 _TIMES = {1: "once", 2: "twice"}
 #: Reasons for items whose sentences differ by where the reason comes from.
-_FROM = frozenset({"complement", "alternative", "bundle", "variant", "new_arrival", "similar", "left_behind", "guide"})
+_FROM = frozenset(
+    {"complement", "alternative", "bundle", "variant", "new_arrival", "similar", "left_behind", "guide", "ranked"}
+)
 #: Reasons for items (as the recommendation models code them), then for offers, then notes, then rules, then gates.
 SENTENCES: dict[str, dict[str, str]] = {
     "bought_together.basket": {"en": "Goes well with {title} in your basket", "de": "Passt zu {title} im Warenkorb"},
@@ -82,6 +95,15 @@ SENTENCES: dict[str, dict[str, str]] = {
     "found.exact": {"en": "Exactly what you searched for", "de": "Genau das, wonach Sie gesucht haben"},
     "found.all": {"en": "Fits your search", "de": "Passt zu Ihrer Suche"},
     "found.some": {"en": "Fits a part of your search", "de": "Passt zu einem Teil Ihrer Suche"},
+    "ranked.exposures": {
+        "en": "Placed here by what was chosen when it was shown",
+        "de": "Steht hier, weil es gewählt wurde, wo es zu sehen war",
+    },
+    "ranked.simulated": {
+        "en": "Placed here by what was bought and viewed, learned from simulated exposures",
+        "de": "Steht hier nach Käufen und Besuchen, gelernt an simulierten Einblendungen",
+    },
+    "ranked": {"en": "Placed here by a learned order", "de": "Steht hier nach einer gelernten Reihenfolge"},
     "filled_up": {"en": "Also popular", "de": "Auch beliebt"},
     "discover": {"en": "New for you to discover", "de": "Neu zu entdecken"},
     "rule": {"en": "Our tip", "de": "Unser Tipp"},
@@ -152,6 +174,22 @@ SENTENCES: dict[str, dict[str, str]] = {
     "model_missing": {
         "en": "Model {model} is not trained yet: the next one of the chain fills the row",
         "de": "Das Modell {model} ist noch nicht trainiert: das nächste der Kette füllt die Reihe",
+    },
+    "ranker_rests": {
+        "en": "The learned order rests, nothing was learned yet: the blend fills the row",
+        "de": "Die gelernte Reihenfolge ruht, noch ist nichts gelernt: die Mischung füllt die Reihe",
+    },
+    "ranker_rests.no_extra": {
+        "en": "The learned order rests: LightGBM is missing (pip install 'regulars[ml]'); the blend fills the row",
+        "de": "Die gelernte Reihenfolge ruht: LightGBM fehlt (pip install 'regulars[ml]'), die Mischung füllt auf",
+    },
+    "ranker_rests.too_few": {
+        "en": "The learned order rests: there is too little to learn it from; the blend fills the row",
+        "de": "Die gelernte Reihenfolge ruht: es gibt zu wenig, um sie zu lernen; die Mischung füllt die Reihe",
+    },
+    "ranker_rests.no_better": {
+        "en": "The learned order rests: it was not better than what was there; the blend fills the row",
+        "de": "Die gelernte Reihenfolge ruht: sie war nicht besser als das Vorhandene; die Mischung füllt die Reihe",
     },
     "no_margin": {
         "en": "No cost of any product is known: the row is chosen for clicks",

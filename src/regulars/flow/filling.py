@@ -19,6 +19,7 @@ from regulars.recommend.goods import Goods
 from regulars.recommend.interactions import Catalogue, Mask
 from regulars.recommend.model import Reason, ReasonCode, Reasons, Recommended, Shopper
 from regulars.recommend.popular import Popular
+from regulars.recommend.ranked.learned import RANKER
 from regulars.recommend.rules import Judge, Person, RulesHere, rules_here
 from regulars.recommend.search import EXACT, Search, answers_search, spelled_out
 from regulars.recommend.sources import SOLD, Sources
@@ -28,7 +29,7 @@ from regulars.recommend.training import TrainedSet
 MOST_CANDIDATES = 80
 MOST_SOLD = 2_000
 #: Models that stand for what is popular: a chain with one of them is filled with whatever sells.
-DEEP = frozenset({Blend.name, Popular.name})
+DEEP = frozenset({Blend.name, Popular.name, RANKER})
 _MOST_HERE = 200  # placements and days whose rules are remembered
 
 
@@ -77,7 +78,7 @@ class Filling:
         self._shelf = shelf
         self._here: dict[tuple[int, str, int], RulesHere] = {}
         self._available: tuple[int, Catalogue, int, Mask | None] | None = None
-        self._last: tuple[TrainedSet, Shopper, int, Sources] | None = None
+        self._last: tuple[TrainedSet, Shopper, int, Sources, Goods | None] | None = None
 
     def everybodys(self, place: Placement, standing: Standing, moment: Moment) -> tuple[bool, ...] | None:
         """Which rules hold for a customer as for many others; None where one looks closer."""
@@ -93,9 +94,9 @@ class Filling:
         """The row that a chain of models makes; where it says what is popular, what sells at all fills it."""
         place, trained, standing, moment = asked
         goods = None if standing is None else standing.goods
-        find = trained.catalogue.position.get if goods is None else goods.place
-        sources = self._sources(trained, shopper, moment, find)
-        available = self._on_shelf(trained.catalogue, goods)
+        find = trained.known.position.get if goods is None else goods.place
+        sources = self._sources(trained, shopper, moment, find, goods)
+        available = self._on_shelf(trained.known, goods)
         hidden = _hidden(place, find, shopper, shown)
         told: list[Note] = []
         if searches(place.recommend):
@@ -104,10 +105,12 @@ class Filling:
                 place = structs.replace(place, items=min(place.items, moment.search.most or place.items))
                 hidden = {at for one in shown if (at := find(one)) is not None}
                 available = _with(available, sources)
+        steps, rests = sources.without_resting(steps)
         names = [name for step in steps for name, _ in step.models]
         if not DEEP.isdisjoint(names):
             steps, names = [*steps, Step(((SOLD, 1.0),))], [*names, SOLD]
         notes: list[Note] = [*told, *(("model_missing", {"model": name}) for name in names if not sources.known(name))]
+        notes += [(rests, {})] if rests else []
         judge = None if standing is None else self._judge(place, standing, shopper, moment)
         wanted = Wanted(place.items, hidden, available, refuses=_refusal(moment.refused, goods))
         if standing is not None and place.objective not in ("click", "order"):
@@ -118,7 +121,7 @@ class Filling:
             wanted = wanted._replace(drawing=_drawing(place, standing, moment.seed))
         links = _links(sources, steps, judge, wanted)
         row = cut(links, wanted) if judge is None else arrange(links, judge, wanted)
-        ids = trained.catalogue.ids if goods is None else goods.ids
+        ids = trained.known.ids if goods is None else goods.ids
         evidence = _evidence(row.placed, names, sources, judge)
         items = [
             Recommended(ids[one.at], one.score, why, _model_name(one, names))
@@ -131,19 +134,25 @@ class Filling:
             notes + [_spoken(note, place.recommend, moment.search) for note in row.notes],
             moved if any(moved) else [],
             [one.propensity for one in row.placed] if drawn else [],
-            *_recorded(row, judge, wanted, ids),
+            *_recorded(row, judge, wanted, ids, len(trained.catalogue)),
         )
 
     # What rows have in common ---------------------------------------------------------------------------------------
 
     def _sources(
-        self, trained: TrainedSet, shopper: Shopper, moment: Moment, find: Callable[[str], int | None]
+        self,
+        trained: TrainedSet,
+        shopper: Shopper,
+        moment: Moment,
+        find: Callable[[str], int | None],
+        goods: Goods | None,
     ) -> Sources:
         if moment.search is not None:
-            return Sources(trained, shopper, moment.day, moment.search, find)
+            return Sources(trained, shopper, moment.day, moment.search, find, goods=goods)
         last = self._last
-        if last is None or last[0] is not trained or last[1] is not shopper or last[2] != moment.day:
-            last = self._last = trained, shopper, moment.day, Sources(trained, shopper, moment.day)
+        day = moment.day
+        if last is None or last[0] is not trained or last[1] is not shopper or last[2] != day or last[4] is not goods:
+            last = self._last = trained, shopper, day, Sources(trained, shopper, day, goods=goods), goods
         return last[3]
 
     def _rules(self, place: Placement, standing: Standing, day: int) -> RulesHere:
@@ -315,11 +324,15 @@ def _evidence(placed: Sequence[Placed], names: Sequence[str], sources: Sources, 
 
 
 def _recorded(
-    row: Arranged, judge: Judge | None, wanted: Wanted, ids: Sequence[str]
+    row: Arranged, judge: Judge | None, wanted: Wanted, ids: Sequence[str], trained: int
 ) -> tuple[bytes, dict[int, list[str]]]:
-    """The pool as the record keeps it, and the items that each rule took out."""
+    """The pool as the record keeps it, and the items that each rule took out.
+
+    Places in the record are those of the trained catalogue: what is newer than it has none, and is left out.
+    """
     if judge is None:  # models leave out by themselves what may not be shown
-        first = {one.at: (one.at, one.score, link, one.model) for one, link in reversed(row.looked_at[:MOST])}
+        looked_at = [one for one in row.looked_at if one[0].at < trained][:MOST]
+        first = {one.at: (one.at, one.score, link, one.model) for one, link in reversed(looked_at)}
         return pack_plain(list(reversed(first.values()))), {}
     named: list[Named] = []
     removed: dict[int, list[str]] = {}
@@ -342,7 +355,7 @@ def _recorded(
         elif gone and (rule := judge.remover(at)) is not None:
             out = out_of(rule.at)
             removed.setdefault(rule.at, []).append(ids[at])
-        if noted:
+        if noted and at < trained:
             known = (person.bought.get(at), person.returned.get(at), days.get(at))
             named.append(Named(at, score, link, out, *known, model))
     return pack_pool(named), removed

@@ -14,11 +14,12 @@ import numpy as np
 from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Definitions, Placement
 from regulars.core.item_rows import AGE, FIELDS, ItemRows
-from regulars.core.merchandising import searches
+from regulars.core.merchandising import searches, steps_of
 from regulars.core.schema import Rows
 from regulars.core.state import COUNTER, StateReader
 from regulars.recommend.goods import Facts, Goods, Lot
 from regulars.recommend.interactions import Catalogue, Float64
+from regulars.recommend.ranked.learned import RANKER
 from regulars.recommend.rules import Compiled, SharedMasks, compile_filter, compile_rules, reads_age
 from regulars.recommend.training import TrainedSet, without_lines
 
@@ -52,12 +53,14 @@ class Compilation:
         self.explores = any(one.explore for one in definitions.placements if one.recommend)
         values = any(one.objective not in ("click", "order") for one in definitions.placements if one.recommend)
         self.searches = any(searches(one.recommend) for one in definitions.placements)
+        named = {name for one in self.placements for step in steps_of(one.recommend) for name, _ in step.models}
+        self.ranks = RANKER in named
         #: Whether anything looks at products beyond what the models know.
-        self.needed = bool(self.tested) or self.explores or values or self.searches
+        self.needed = bool(self.tested) or self.explores or values or self.searches or self.ranks
         self.reads_exposures = any(one.rule.kind == "no_repeat" for one in self.rules)
         names = {name for one in self.tested if one.condition is not None for name in one.condition.names}
         self.reads_titles = "item.title" in names
-        self.changes_by_day = reads_age(self.tested) or self.explores or AGE in names
+        self.changes_by_day = reads_age(self.tested) or self.explores or self.ranks or AGE in names
 
     def reads_shown(self, placement: Placement) -> bool:
         """Whether a row of the placement depends on what was shown before."""
@@ -87,6 +90,8 @@ class Standing:
     def prepare(self) -> None:
         """Work out beside serving what a first customer would wait for."""
         self.masks.prepare()
+        if self.compiled.ranks:
+            _ = self.goods.prices, self.goods.margin_shares, self.goods.stocks, self.goods.ages
         for placement in self.compiled.placements:
             self.worth(placement)
 
@@ -168,7 +173,7 @@ class Merchandise:
             as_before = standing is not None and before is not None and not counted
             if standing is None:
                 goods = Goods(
-                    trained.catalogue, self._known, attributes=compiled.attributes, width=compiled.width, day=self._day
+                    trained.known, self._known, attributes=compiled.attributes, width=compiled.width, day=self._day
                 )
                 masks = SharedMasks(goods, compiled.tested, compiled.rows.first)
                 standing = Standing(compiled, trained, models, goods, masks, self._next())

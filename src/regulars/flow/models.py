@@ -145,7 +145,8 @@ class Serving:
     def __init__(self, models: Path) -> None:
         self._models = models
         self._stamp: tuple[int, int] | None = None
-        self.trained: TrainedSet | None = None
+        self.loaded: TrainedSet | None = None  # as it was trained
+        self.trained: TrainedSet | None = None  # the same, with what is known since where somebody follows that
         self.version = ""
         self._with = -1  # version of the visits that session models know
 
@@ -162,7 +163,7 @@ class Serving:
                 trained = load(recommend_folder(self._models) / version)
                 if trained.sessions is not None:
                     trained.sessions.warm()
-                self.trained = trained
+                self.loaded = self.trained = trained
                 self.version = version
                 self._with = -1
             self._stamp = stamp

@@ -219,10 +219,12 @@ class OnDecide:
         clock = max(self._latest, cast(int, self._state.meta(CLOCK) or 0))
         self._moments.refresh(monotonic=self._monotonic(), now=clock)
         self._models.follow(self.visits)
-        if self._rules_of_now() or self.merchandise.passes_to(self._today()):
+        again = self.shelf.newcomers.follow(self._models.loaded)
+        if self._rules_of_now() or self.merchandise.passes_to(self._today()) or again:
             self.shelf.read_again()
         while self.shelf.refresh():
             pass
+        self._models.trained = self.shelf.newcomers.known(self._today())
         self.merchandise.refresh(self._models.trained, self._models.version)
 
     def _rules_of_now(self) -> bool:

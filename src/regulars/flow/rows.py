@@ -133,7 +133,7 @@ class ItemRows:
     ) -> ItemRow:
         """A row filled again without what is not wanted; where that does not end, the one of everybody, cut."""
         closed = wishes.close is not None and asked.placement.id in wishes.close.placements
-        hidden = {*shown, *_of_categories(asked.trained.catalogue, wishes.refused)}
+        hidden = {*shown, *_of_categories(asked.trained.known, wishes.refused)}
         asked = asked._replace(moment=asked.moment._replace(refused=wishes.refused))
         personal = allowed and not closed
         row = NO_ROW
@@ -197,7 +197,8 @@ class ItemRows:
                 return None
             holding = (standing.version, *found)
         models = self._models.version if standing is None else standing.models
-        return (models, self._shelf.version, place.id, allowed, asked.moment.day, frozenset(shown), *holding)
+        newer = 0 if asked.trained.newer is None else asked.trained.newer.version
+        return (models, newer, self._shelf.version, place.id, allowed, asked.moment.day, frozenset(shown), *holding)
 
     def _row(self, asked: Asked, shopper: Shopper, shown: Collection[str], *, allowed: bool) -> ItemRow:
         place = asked.placement

@@ -12,6 +12,7 @@ from regulars.catalog.rows import from_row
 from regulars.core.catalog import CatalogItem
 from regulars.core.state import CLOCK, FOLDED, PRODUCT, Cell, Row, StateReader
 from regulars.flow.merchandise import Merchandise
+from regulars.flow.newcomers import Newcomers
 from regulars.recommend.interactions import Catalogue
 
 #: Rows of one read while the whole catalogue is looked through.
@@ -46,6 +47,7 @@ class Shelf:
         """`merchandise` is told of every product that is read."""
         self._state = state
         self._merchandise = merchandise
+        self.newcomers = Newcomers()
         self._unavailable: set[str] = set()
         self._items: dict[str, CatalogItem | None] = {}
         self._after = ""  # the last id seen, where rows are read list by list
@@ -158,6 +160,7 @@ class Shelf:
         if rows:
             read = [(cast(str, row[0]), cast(bytes, row[3])) for row in rows]
             self._take(read)
+            self.newcomers.take(read)
             if self._merchandise is not None:
                 self._merchandise.take(read)
         return rows

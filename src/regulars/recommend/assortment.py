@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from regulars.recommend.interactions import Catalogue, Float32, Int32, Int64, Mask
+from regulars.recommend.interactions import Catalogue, Float32, Float64, Int32, Int64, Mask
 
 Column = NDArray[np.generic]
 UNKNOWN = -1
@@ -22,6 +22,8 @@ KINDS = ("product", "article", "tip", "video", "tutorial")
 #: When content helps: before something is bought, or after.
 PHASES = ("", "before", "after")
 MOST_TERMS = 48  # of one item, the weightiest
+#: What has numbers.
+_NUMBERED = ("brands", "styles", "colours", "seasons", "size_names")
 #: A term in a larger share of all items says nothing of any; the share counts where there are so many items.
 COMMON, MANY = 0.02, 2_000
 
@@ -82,8 +84,10 @@ class Index(NamedTuple):
 class Assortment:
     """Facts of all items of a catalogue."""
 
-    def __init__(self, catalogue: Catalogue, columns: Mapping[str, Column]) -> None:
+    def __init__(self, catalogue: Catalogue, columns: Mapping[str, Column], base: "Assortment | None" = None) -> None:
         self.catalogue = catalogue
+        self.indexed: int = len(catalogue) if base is None else base.indexed  # items from there on are not in the index
+        self._base = base
         self._columns = columns
         self.kind: Int32 = columns["kind"].astype(np.int32, copy=False)
         self.brand: Int32 = columns["brand"].astype(np.int32, copy=False)
@@ -141,13 +145,88 @@ class Assortment:
         for name, values in lists.items():
             rows = Rows.of(values)
             columns |= {f"{name}.start": rows.start, f"{name}.value": rows.value}
-        for name in ("brands", "colours", "seasons", "size_names"):
+        for name in ("brands", "styles", "colours", "seasons", "size_names"):
             columns |= packed(name, list(numbers[name]))
         return cls(catalogue, columns | _weighed([one.terms for one in all_of_them]))
 
+    def grown(self, products: Mapping[str, tuple[str, Good]]) -> "Assortment":
+        """The same with products behind those that there are: id -> category and what is told of it.
+
+        Words that no item of before has say nothing until the next training; neither do sizes, colours and the like
+        lose their numbers. Weights of words are those of before.
+        """
+        names = {of: dict(zip(self._all(of), range(10**9), strict=False)) for of in _NUMBERED}
+
+        def number(of: str, name: str) -> int:
+            return names[of].setdefault(name, len(names[of])) if name else UNKNOWN
+
+        goods = [good for _, good in products.values()]
+        catalogue = _longer(self.catalogue, [(one, category) for one, (category, _) in products.items()])
+        more: dict[str, Column] = {
+            "kind": _ints(KINDS.index(one.kind) if one.kind in KINDS else 0 for one in goods),
+            "brand": _ints(number("brands", one.brand) for one in goods),
+            "style": _ints(number("styles", one.style) for one in goods),
+            "colour": _ints(number("colours", one.colour) for one in goods),
+            "season": _ints(number("seasons", one.season) for one in goods),
+            "phase": _ints(PHASES.index(one.phase) if one.phase in PHASES else 0 for one in goods),
+            "since": _ints(UNKNOWN if one.since is None else max(one.since, 0) for one in goods),
+            "price": _longs(UNKNOWN if one.price is None else one.price for one in goods),
+            "cost": _longs(UNKNOWN if one.cost is None else one.cost for one in goods),
+        }
+        columns = {**self._columns, **{name: np.concatenate((self._columns[name], one)) for name, one in more.items()}}
+        parts = _parts_of_paths(catalogue)
+        told = [self._weighed_as_before(one.terms) for one in goods]
+        lists = {
+            "sizes": [[number("size_names", size) for size in one.sizes if size] for one in goods],
+            "about": [catalogue.encode(one.products).tolist() for one in goods],
+            "topics": [
+                sorted({at for topic in one.interests for at in parts.get(topic.casefold(), ())}) for one in goods
+            ],
+            "terms": [[term for term, _ in one] for one in told],
+        }
+        for name, values in lists.items():
+            rows = Rows.of(values)
+            start = self._columns[f"{name}.start"]
+            columns[f"{name}.start"] = np.concatenate((start, start[-1] + rows.start[1:]))
+            columns[f"{name}.value"] = np.concatenate((self._columns[f"{name}.value"], rows.value))
+        weights = np.asarray([weight for one in told for _, weight in one], np.float32)
+        columns["terms.weight"] = np.concatenate((self.weight, weights))
+        for name in _NUMBERED:
+            columns |= packed(name, list(names[name]))
+        return Assortment(catalogue, columns, self if self._base is None else self._base)
+
+    def _all(self, of: str) -> tuple[str, ...]:
+        """Names by number; of a set trained before they were kept, one that nothing is called for each."""
+        if f"{of}.text" in self._columns:
+            return unpacked(self._columns, of)
+        return tuple(f"\0{at}" for at in range(int(self.style.max(initial=-1)) + 1))
+
+    def _weighed_as_before(self, terms: Sequence[str]) -> list[tuple[int, float]]:
+        """Terms that are known, with weights of length 1."""
+        numbers, inverse = self._vocabulary
+        counts: dict[int, int] = {}
+        for term in terms:
+            at = numbers.get(term)
+            if at is not None:
+                counts[at] = counts.get(at, 0) + 1
+        best = sorted(((1 + np.log(n)) * float(inverse[at]), at) for at, n in counts.items())[-MOST_TERMS:]
+        length = float(np.sqrt(sum(weight**2 for weight, _ in best))) or 1.0
+        return sorted((at, weight / length) for weight, at in best)
+
+    @cached_property
+    def _vocabulary(self) -> tuple[dict[str, int], Float64]:
+        """Numbers of terms, and how telling each is."""
+        if "vocabulary.text" not in self._columns:
+            return {}, np.empty(0)
+        held = np.bincount(self.terms.value, minlength=int(self._columns["terms.count"][0]))
+        inverse = np.log(max(len(self), 1) / np.maximum(held, 1)) + 1e-6
+        return {term: at for at, term in enumerate(unpacked(self._columns, "vocabulary"))}, inverse
+
     @cached_property
     def index(self) -> Index:
-        """The inverted index of the terms."""
+        """The inverted index of the terms, of the items that it was built of."""
+        if self._base is not None:
+            return self._base.index
         size = len(self)
         held = np.bincount(self.terms.value, minlength=int(self._columns["terms.count"][0]))
         order = np.argsort(self.terms.value, kind="stable")
@@ -189,6 +268,16 @@ def unpacked(columns: Mapping[str, Column], name: str) -> tuple[str, ...]:
     text = columns[f"{name}.text"].tobytes()
     ends = columns[f"{name}.end"].tolist()
     return tuple(text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False))
+
+
+def _longer(catalogue: Catalogue, products: Sequence[tuple[str, str]]) -> Catalogue:
+    """The catalogue with products behind those that there are."""
+    numbers = {name: at for at, name in enumerate(catalogue.categories)}
+    more = [numbers.setdefault(category, len(numbers)) for _, category in products]
+    position = dict(catalogue.position)
+    position.update((product, len(catalogue) + at) for at, (product, _) in enumerate(products))
+    ids = (*catalogue.ids, *(product for product, _ in products))
+    return Catalogue(ids, tuple(numbers), np.concatenate((catalogue.category, _ints(more))), position)
 
 
 def _rows(columns: Mapping[str, Column], name: str) -> Rows:
@@ -233,7 +322,7 @@ def _weighed(texts: Sequence[Sequence[str]]) -> dict[str, Column]:
         values += [term for _, term in best]
         weights += [weight / length for weight, _ in best]
         start[at + 1] = len(values)
-    return {
+    return packed("vocabulary", list(numbers)) | {
         "terms.start": start,
         "terms.value": np.asarray(values, np.int32),
         "terms.weight": np.asarray(weights, np.float32),

@@ -15,7 +15,7 @@ Cells = tuple[Any, ...]
 Test = Callable[[Sequence[Any]], bool]
 #: What makes items alike -> the cell that says it (core.item_rows.FIELDS).
 _CELL_OF = {"kind": 1, "category": 3, "brand": 4}
-_PRICE, _MARGIN, _SHARE, _STOCK = 5, 6, 7, 8
+_PRICE, _MARGIN, _SHARE, _STOCK, _AGE = 5, 6, 7, 8, 9
 _SEPARATOR = " > "
 
 
@@ -125,6 +125,11 @@ class Goods:
     def margin_shares(self) -> Float64:
         """Of the price."""
         return self.number(_SHARE)
+
+    @property
+    def ages(self) -> Float64:
+        """Days in the range."""
+        return self.number(_AGE)
 
     @property
     def stocks(self) -> Float64:

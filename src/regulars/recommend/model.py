@@ -40,6 +40,7 @@ class ReasonCode(StrEnum):
     SIMILAR_VISITS = "similar_visits"  # item: the product that both visits hold; visits: how many hold this one
     VIEWED_TOGETHER = "viewed_together"  # item: the product of this visit
     FOUND = "found"  # how: exact, all or some of the words that were searched for
+    RANKED = "ranked"  # from: what the order was learned from, exposures or simulated
     RULE = "rule"  # rule: the merchandising rule that put it there
 
 

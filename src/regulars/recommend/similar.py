@@ -49,7 +49,20 @@ class Similar(AssortmentModel):
         for term in sorted(query, key=lambda one: (-query[one], one))[:MOST_TERMS]:
             part = slice(index.start[term], index.start[term + 1])
             found[index.items[part]] += query[term] * index.weights[part]
+        newer = self.assortment.indexed
+        if newer < len(found):
+            found[newer:] = self._of_newer(newer, query)
         return found
+
+    def _of_newer(self, first: int, query: dict[int, float]) -> Float64:
+        """The likeness of items that are not in the index: all their terms are looked at, for they are few."""
+        rows = self.assortment.terms
+        of_term = np.zeros(len(self._index.telling))
+        of_term[list(query)] = list(query.values())
+        begin = int(rows.start[first])
+        numbers = np.repeat(np.arange(len(self.assortment) - first), np.diff(rows.start[first:]))
+        weights = of_term[rows.value[begin:]] * self.assortment.weight[begin:]
+        return np.bincount(numbers, weights=weights, minlength=len(self.assortment) - first).astype(np.float64)
 
     def query(self, seeds: Seeds) -> dict[int, float]:
         """The telling terms of the seeds with their weights, summed."""

@@ -6,10 +6,14 @@ import numpy as np
 
 from regulars.core.merchandising import SEARCH, Step
 from regulars.recommend.arrange import Candidate
+from regulars.recommend.assortment import Assortment
 from regulars.recommend.blend import Blend
+from regulars.recommend.goods import Goods
 from regulars.recommend.interactions import Catalogue, Int32, Mask
-from regulars.recommend.model import Reason, ReasonCode, Reasons, ScoringModel, Shopper, visit_of
+from regulars.recommend.model import NOTHING, Reason, ReasonCode, Reasons, ScoringModel, Shopper, visit_of
 from regulars.recommend.quick import Bought
+from regulars.recommend.ranked.learned import RANKER
+from regulars.recommend.ranked.signals import PARTS, Background, ItemFacts, Signaller, facts_of
 from regulars.recommend.search import EXACT, SELLS_FROM, TOLD_FROM, Match, Search, matches, reranked
 from regulars.recommend.sessions import served
 from regulars.recommend.sessions.model import Evidence, SessionModel
@@ -35,16 +39,24 @@ class Sources:
         day: int,
         search: Search | None = None,
         place: Callable[[str], int | None] | None = None,
+        *,
+        goods: Goods | None = None,
     ) -> None:
-        """`search` is what was found, `place` where its products stand: for those that are newer than the models."""
+        """`search` is what was found, `place` where its products stand: for those that are newer than the models.
+
+        `goods` are what the merchant knows of items now, where the learned order is to look at it.
+        """
         self._trained = trained
         self._search = search
         self._place = place or trained.catalogue.position.get
         self._matches: list[Match] | None = None
         self._likings: dict[int, tuple[float, str]] | None = None
+        self._goods = goods
+        self._parts: dict[int, int] = {}  # by item that the ranker placed, the model that names it
         self._shopper = shopper
         self._day = day
         self._visit: Visit | None = None
+        self._longer: Visit | None = None
         self._prefix: Int32 | None = None
         self._bought: Bought | None = None
         self._asked = False
@@ -58,7 +70,21 @@ class Sources:
         """Whether the set holds a model of the name."""
         if name in (SEARCH, EXACT):
             return self._search is not None
+        if name == RANKER:
+            return self._trained.order is not None
         return name == SOLD or self._of_visit(name) is not None or model_of(self._trained, name) is not None
+
+    def without_resting(self, steps: Sequence[Step]) -> tuple[Sequence[Step], str]:
+        """The chain with the blend in the place of a learned order that does not serve, and a note on why."""
+        if self.known(RANKER) or not any(name == RANKER for step in steps for name, _ in step.models):
+            return steps, ""
+        told = self._trained.ranked
+        why = "" if told is None else told.told.why
+        instead = [
+            Step(tuple((Blend.name if name == RANKER else name, weight) for name, weight in step.models))
+            for step in steps
+        ]
+        return instead, f"ranker_rests.{why}" if why else "ranker_rests"
 
     def step(self, step: Step, first: int, n: int, hidden: Collection[int], allowed: Mask | None) -> list[Candidate]:
         """The best of a link of a chain, best first; its models are numbered from `first`.
@@ -99,6 +125,8 @@ class Sources:
             order = sold[np.lexsort((sold, -rate[sold]))]
             rates = zip(order.tolist(), rate[order].tolist(), strict=True)
             return [one for one in rates if one[0] not in hidden][:n]
+        if name == RANKER:
+            return self._ordered(n, hidden, allowed)
         if name == Blend.name:
             bought = self._quick()
             if bought is not None:
@@ -109,8 +137,8 @@ class Sources:
         model = model_of(self._trained, name)
         if model is None:
             return []
-        excluded = np.fromiter(hidden, np.int32, len(hidden)) if hidden else None
-        best = model.best(self.visit, n=n, allowed=allowed, **({} if excluded is None else {"excluded": excluded}))
+        excluded = np.fromiter(hidden, np.int32, len(hidden)) if hidden else NOTHING
+        best = model.best(self._visit_of(model), n=n, excluded=excluded, allowed=allowed)
         return list(zip(best.items.tolist(), best.scores.tolist(), strict=True))
 
     def reasons(self, name: str, items: Sequence[int]) -> list[Reasons]:
@@ -121,6 +149,8 @@ class Sources:
         if name == SOLD:
             filled = (Reason(ReasonCode.FILLED_UP, {"model": self._trained.models.popular.name}),)
             return [filled + why for why in self.reasons(Blend.name, items)]
+        if name == RANKER:
+            return self._placed(items)
         if name == Blend.name:
             bought = self._quick()
             if bought is not None:
@@ -129,7 +159,7 @@ class Sources:
         if running is not None:
             return [self._seen(one) for one in running.evidence(self.prefix, items)]
         model = model_of(self._trained, name)
-        return [()] * len(items) if model is None else model.reasons(self.visit, positions)
+        return [()] * len(items) if model is None else model.reasons(self._visit_of(model), positions)
 
     @property
     def visit(self) -> Visit:
@@ -155,9 +185,9 @@ class Sources:
         if self._likings is None:
             self._likings = {}
             models = _WHO_LIKES if _is_known(self._shopper) else ()
-            known = [one.at for one in self.found if one.at < len(self.catalogue)]
+            known = [one.at for one in self.found if one.at < len(self._trained.known)]
             for model in models if known else ():
-                mask = np.zeros(len(self.catalogue), np.bool_)
+                mask = np.zeros(len(self._trained.known), np.bool_)
                 mask[known] = True
                 best = self.best(model, len(known), (), mask)
                 leader = max((score for _, score in best), default=0.0)
@@ -189,6 +219,14 @@ class Sources:
             told.append((Reason(ReasonCode.FOUND, {"how": how}), *more))
         return told
 
+    def _visit_of(self, model: ScoringModel) -> Visit:
+        """The shopper in the positions of a model: some know products that came since the training."""
+        if model.catalogue is self.catalogue or len(model.catalogue) == len(self.catalogue):
+            return self.visit
+        if self._longer is None:
+            self._longer = visit_of(model.catalogue, self._shopper, self._day)
+        return self._longer
+
     def _of_visit(self, name: str) -> SessionModel | None:
         sessions = self._trained.sessions
         return sessions.model(name) if sessions is not None and name in served.NAMES else None
@@ -206,6 +244,42 @@ class Sources:
             prefix, n, exclude=np.fromiter(leaving, np.int32, len(leaving)), allowed=mask, review=True
         )
         return list(zip(found.items.tolist(), found.scores.tolist(), strict=True))
+
+    def _ordered(self, n: int, hidden: Collection[int], allowed: Mask | None) -> list[tuple[int, float]]:
+        """The candidates of all models in the learned order."""
+        order = self._trained.order
+        if order is None:
+            return []
+        leaving = {*hidden, *self.catalogue.encode(self._shopper.basket).tolist()}
+        found = Signaller(background_of(self._trained), self._facts()).build(self, hidden=leaving, allowed=allowed)
+        if not len(found.items):
+            return []
+        scores = order.scores(found.rows)
+        scores = np.exp(scores - scores.max())  # above zero, as weights of a blend, factors and worths want them
+        best = np.lexsort((found.items, -scores))[:n]
+        self._parts.update(zip(found.items[best].tolist(), found.part[best].tolist(), strict=True))
+        return list(zip(found.items[best].tolist(), scores[best].tolist(), strict=True))
+
+    def _placed(self, items: Sequence[int]) -> list[Reasons]:
+        """Why a model named each item, and what its place was learned from."""
+        order = self._trained.order
+        if order is None:
+            return [()] * len(items)
+        said = Reason(ReasonCode.RANKED, {"from": order.told.learned_from})
+        found: dict[int, Reasons] = {}
+        for part in {self._parts.get(item, -1) for item in items}:
+            own = [item for item in items if self._parts.get(item, -1) == part]
+            found |= zip(own, self.reasons(PARTS[part], own) if part >= 0 else [()] * len(own), strict=True)
+        return [(*found[item], said) for item in items]
+
+    def _facts(self) -> ItemFacts:
+        goods = self._goods
+        if goods is not None:
+            return ItemFacts(goods.prices, goods.margin_shares, goods.stocks, goods.ages)
+        newer = self._trained.newer
+        model = next(iter((self._trained.more if newer is None else newer.models).values()), None)
+        assortment = Assortment.of(self.catalogue, {}) if model is None else model.assortment
+        return facts_of(assortment, self._day)
 
     def _seen(self, found: Evidence | None) -> Reasons:
         """What led to an item: the visits that hold it too, or the product that goes with it."""
@@ -239,9 +313,20 @@ def _is_known(shopper: Shopper) -> bool:
     return bool(shopper.purchases or shopper.basket or shopper.viewed or shopper.session or shopper.left)
 
 
+def background_of(trained: TrainedSet) -> Background:
+    """What the ranker knows of items for every shopper."""
+    models, newer = trained.models, trained.newer
+    rate, surge = models.popular.rate, models.trending.surge
+    if newer is None:
+        return Background(trained.catalogue.category, rate, surge)
+    return Background(newer.catalogue.category, newer.padded(rate), newer.padded(surge))
+
+
 def model_of(trained: TrainedSet, name: str) -> ScoringModel | None:
     """A model of the set; None for one that was not trained."""
     if name == Blend.name:
         return trained.blend
+    if trained.newer is not None and name in trained.newer.models:
+        return trained.newer.models[name]
     found: ScoringModel | None = getattr(trained.models, name, None) or trained.more.get(name)
     return found

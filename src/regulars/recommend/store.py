@@ -24,6 +24,8 @@ from regulars.recommend.features import FEATURES, Models
 from regulars.recommend.interactions import Catalogue
 from regulars.recommend.model import Column
 from regulars.recommend.popular import Popular, Trending
+from regulars.recommend.ranked import learned
+from regulars.recommend.ranked.learned import RankerTold
 from regulars.recommend.registry import columns_of, restore_all
 from regulars.recommend.sessions.served import Served, without_owners
 from regulars.recommend.training import TrainedSet
@@ -31,6 +33,7 @@ from regulars.recommend.training import TrainedSet
 FORMAT = 1
 MANIFEST = "manifest.json"
 _SESSIONS = "sessions"  # begins the names of their arrays
+_RANKER = "ranker"  # likewise
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     visits_evaluation: Evaluation | None = None  # of session models fitted without the newest visits
     until: int = 0  # log offset up to which visits were learned from
     seconds: float = 0.0  # that training took
+    ranker: RankerTold | None = (
+        None  # what the order of all candidates was learned from, how good it is, whether it serves
+    )
 
 
 def save(trained: TrainedSet, folder: Path, *, trained_at: int, seconds: float = 0.0) -> Manifest:
@@ -83,6 +89,7 @@ def save(trained: TrainedSet, folder: Path, *, trained_at: int, seconds: float =
         visits_evaluation=trained.visits_evaluation,
         until=trained.until,
         seconds=seconds,
+        ranker=None if trained.ranked is None else trained.ranked.told,
     )
     _write_manifest(partial, manifest)
     partial.rename(folder)
@@ -188,6 +195,7 @@ def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
         sessions=Served.restore(_of(columns, _SESSIONS)) if manifest.visits else None,
         visits_evaluation=manifest.visits_evaluation,
         until=manifest.until,
+        ranked=None if manifest.ranker is None else learned.restore(_of(columns, _RANKER), manifest.ranker),
     )
 
 
@@ -202,6 +210,8 @@ def _columns(trained: TrainedSet) -> dict[str, Column]:
     columns["blend.weights"] = trained.blend.weights
     if trained.sessions is not None:
         columns |= {f"{_SESSIONS}.{part}": column for part, column in trained.sessions.columns().items()}
+    if trained.ranked is not None:
+        columns |= {f"{_RANKER}.{part}": column for part, column in trained.ranked.columns().items()}
     return columns | columns_of(trained.more)
 
 

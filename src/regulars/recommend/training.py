@@ -1,6 +1,7 @@
 """Training: from order lines to a set of models that serve together, with figures on weeks it has not seen."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -15,7 +16,9 @@ from regulars.recommend.evaluation import Asking, Case, Evaluation, Ranks, evalu
 from regulars.recommend.features import Models
 from regulars.recommend.interactions import Catalogue, Interactions, check_items
 from regulars.recommend.material import AssortmentModel, Looks, Material
+from regulars.recommend.newer import Newer
 from regulars.recommend.popular import Popular, Popularity, Trending
+from regulars.recommend.ranked.learned import Order, Ranked
 from regulars.recommend.registry import fit_all
 from regulars.recommend.sessions.served import Served
 
@@ -33,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     k: int = 10  # items of a row that is evaluated
 
 
-class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """Models that were trained together. `evaluation` is of a set trained the same way, without the held-out days."""
 
     catalogue: Catalogue
@@ -48,6 +51,20 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     sessions: Served | None = None  # models of the running visit; None without visits to learn from
     visits_evaluation: Evaluation | None = None  # of session models on the newest visits, fitted without them
     until: int = 0  # log offset up to which visits were learned from
+    ranked: Ranked | None = None  # the learned order of all candidates, or why there is none; None: not asked for
+    newer: Newer | None = None  # products that came since, as models of the catalogue know them; not saved
+    earlier: "TrainedSet | None" = None  # the one that was evaluated, of the days before the held-out ones; not saved
+
+    @cached_property
+    def order(self) -> Order | None:
+        """The learned order, where there is one that serves."""
+        ranked = self.ranked
+        return None if ranked is None or ranked.trees is None or not ranked.told.serves else Order(ranked)
+
+    @property
+    def known(self) -> Catalogue:
+        """All products that any of the models knows, those that came since behind the others."""
+        return self.catalogue if self.newer is None else self.newer.catalogue
 
     @property
     def models(self) -> Models:
@@ -84,6 +101,7 @@ def _blended(interactions: Interactions, catalogue: Catalogue, settings: Setting
     cut = lines.last_day + 1 - settings.holdout_days
     before = lines.before(cut)
     if settings.holdout_days and len(before):
+        seen: TrainedSet | None
         seen, _ = _blended(before, catalogue, msgspec.structs.replace(settings, holdout_days=0))
         cases = list(next_baskets(lines, since=cut))
         evaluation = evaluate(
@@ -91,7 +109,7 @@ def _blended(interactions: Interactions, catalogue: Catalogue, settings: Setting
         )
         earlier = seen.models
     else:
-        cut, evaluation = lines.last_day + 1 - settings.learn_days, None
+        cut, evaluation, seen = lines.last_day + 1 - settings.learn_days, None, None
         earlier = _fit(lines.before(cut), catalogue, settings)
     weights, learned_from = learn_weights(catalogue, earlier, _cases(lines, cut, settings), settings.blending)
     trained = TrainedSet(
@@ -102,6 +120,7 @@ def _blended(interactions: Interactions, catalogue: Catalogue, settings: Setting
         lines=len(lines),
         learned_from=learned_from,
         evaluation=evaluation,
+        earlier=seen,
     )
     return trained, lines
 

@@ -13,6 +13,7 @@ from regulars.recommend.features import Models
 from regulars.recommend.interactions import Catalogue
 from regulars.recommend.material import Looks, Material
 from regulars.recommend.model import Shopper
+from regulars.recommend.ranked.learned import RANKER
 from regulars.recommend.registry import KINDS, fit_all
 from regulars.recommend.sessions import served
 from regulars.recommend.store import load, save
@@ -35,8 +36,8 @@ def why(model: str, shopper: Shopper, item: str) -> dict[str, str | int | float]
 
 
 def test_a_placement_can_name_each_model_that_is_trained() -> None:
-    trained = {*Models._fields, *(kind.name for kind in KINDS), *served.NAMES, "blend", SEARCH} - {"category_rhythm"}
-    assert set(MODELS) == trained
+    of_sets = {*Models._fields, *(kind.name for kind in KINDS), *served.NAMES} - {"category_rhythm"}
+    assert set(MODELS) == of_sets | {"blend", SEARCH, RANKER}
 
 
 # Complements and alternatives ---------------------------------------------------------------------------------------

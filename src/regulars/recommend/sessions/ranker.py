@@ -56,7 +56,7 @@ Ranker = Trees | Logit
 def learn(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking = Ranking()) -> Ranker:
     """Learn from groups of candidates, one after the other, of which one each was wanted."""
     use_trees = find_spec("lightgbm") is not None if how.use_trees is None else how.use_trees
-    return _trees(rows, wanted, sizes, how) if use_trees else _logit(rows, wanted, sizes, how)
+    return grow(rows, wanted.astype(np.int32), sizes, how) if use_trees else _logit(rows, wanted, sizes, how)
 
 
 def rank(ranker: Ranker, rows: Float32) -> Float64:
@@ -98,7 +98,22 @@ def restore(found: Mapping[str, Column]) -> Ranker:
     return kind(*arrays)
 
 
-def _trees(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking) -> Trees:
+def grow(
+    rows: Float32,
+    gains: Int32,
+    sizes: Int64,
+    how: Ranking = Ranking(),
+    *,
+    weight: Float64 | None = None,
+    slot: Int32 | None = None,
+    begin: Float64 | None = None,
+) -> Trees:
+    """Trees from groups of candidates with gains; `slot` is where each stood, of which the bias is learned apart.
+
+    With `begin` they correct a score that is there already, and is to be added to theirs.
+
+    Needs LightGBM, the extra `[ml]`.
+    """
     import lightgbm
 
     settings = {
@@ -119,7 +134,9 @@ def _trees(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking) -> Trees:
         "force_row_wise": True,
         "verbose": -1,
     }
-    data = lightgbm.Dataset(rows, wanted.astype(np.int32), group=sizes, free_raw_data=True)
+    data = lightgbm.Dataset(
+        rows, gains, group=sizes, weight=weight, position=slot, init_score=begin, free_raw_data=True
+    )
     booster = lightgbm.train(settings, data, how.trees)
     return _flat([tree["tree_structure"] for tree in booster.dump_model()["tree_info"]])
 

@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
-from regulars.analyst.work import Workbench
-from regulars.catalog.rows import from_row
 from regulars.catalog.words import STOP_WORDS, Lexicon, stem, tokens
 from regulars.core.catalog import CatalogItem
-from regulars.core.state import PRODUCT
 from regulars.recommend.assortment import Good
 
 #: Attributes by what they say, in the words of feeds.
@@ -20,11 +17,6 @@ _TEXTS = ("description", "text", "beschreibung")
 _MOST_WORDS = 60  # of a longer text
 _LONGEST_VALUE = 40  # of an attribute that is a property and no text
 _EPOCH = date(1970, 1, 1).toordinal()
-
-
-def read_goods(work: Workbench) -> dict[str, Good]:
-    """Every item of the catalogue."""
-    return goods_of([from_row(row) for row in work.state.select(PRODUCT)])
 
 
 def goods_of(items: Iterable[CatalogItem]) -> dict[str, Good]:

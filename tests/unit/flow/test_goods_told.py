@@ -1,5 +1,5 @@
-from regulars.analyst.goods import goods_of
 from regulars.core.catalog import CatalogItem, Variant
+from regulars.flow.goods_told import goods_of
 
 
 def test_german_compounds_and_umlauts_share_their_words() -> None:
