@@ -25,7 +25,7 @@ from regulars.runtime.build import read_state
 from regulars.runtime.folder import open_folder
 from regulars.testing import Product
 
-BUDGETS = {"unmerge_median_seconds": "<= 1", "parted": "== 1"}
+BUDGETS = {"unmerge_median_seconds": "<= 1", "unmerge_first_seconds": "<= 1", "parted": "== 1"}
 EVENTS = 1_000
 _START = 1_760_000_000  # Unix seconds of the first event
 _WAIT_SECONDS = 60.0
