@@ -31,7 +31,8 @@ from pathlib import Path
 import msgspec
 
 from regulars.analyst.linking import Households, Pair, find, households, verdict
-from regulars.core.definitions import Identity, Linking
+from regulars.core.definitions import Linking
+from regulars.core.identity_types import Identity
 from regulars.profile.particulars import Particulars, particulars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds its neighbours, wherever it is started

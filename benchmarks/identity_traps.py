@@ -20,9 +20,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import subject_of, usable
+from regulars.core.identity_types import Identity
 from regulars.profile.identity import resolve
 from regulars.profile.links import links_of
 

@@ -58,8 +58,8 @@ def rerank_figures(index: ProductIndex, items: Mapping[str, CatalogItem], cases:
                 spent.append(1000 * (time.perf_counter() - began))
                 cpu += time.process_time() - began_cpu
             orders[name] = [catalogue.ids[at] for at in found]
-        for name, order in orders.items():
-            ranks[name].append(1 / (1 + order.index(wanted.id)) if wanted.id in order else 0.0)
+        for name, listed in orders.items():
+            ranks[name].append(1 / (1 + listed.index(wanted.id)) if wanted.id in listed else 0.0)
         if len(spent) >= cases:
             break
     spent.sort()

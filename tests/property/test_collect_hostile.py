@@ -11,10 +11,11 @@ from regulars.collect import Decoder, envelope
 from regulars.collect.body import ROUTES
 from regulars.collect.call import Call, Context, ExternalId
 from regulars.collect.identifiers import Identifiers
-from regulars.core.definitions import Definitions, EventType, Identity, Shop, Source
+from regulars.core.definitions import Definitions, EventType, Shop, Source
 from regulars.core.errors import Rejected
 from regulars.core.event import Event, FailedEvent
 from regulars.core.identifier import format_key, hashed, subject_of, usable
+from regulars.core.identity_types import Identity
 from regulars.core.log import Record
 
 PLAN = EventType(

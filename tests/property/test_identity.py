@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_person, subject_of
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_number
 from regulars.profile import links as links_module
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of, profile_of

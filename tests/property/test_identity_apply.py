@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core import state as tables
-from regulars.core.definitions import Identity, Source
+from regulars.core.definitions import Source
+from regulars.core.identity_types import Identity
 from regulars.core.log import COMMAND, NewRecord
 from regulars.flow import identity_apply
 from regulars.flow.engine import Engine

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from regulars.collect.call import Call, Context, ExternalId
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.segment import Decoder
-from regulars.core.definitions import Definitions, Identity, Shop, Source
+from regulars.core.definitions import Definitions, Shop, Source
 from regulars.core.event import Event, FailedEvent
 from regulars.core.identifier import usable
+from regulars.core.identity_types import Identity
 from regulars.core.log import EVENTS, Record
 from regulars.profile import evidence as evidence_module
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of

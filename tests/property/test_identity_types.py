@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regulars.core.definitions import BUILT_IN_TYPES, Identity
 from regulars.core.event import Event
 from regulars.core.identifier import hashed, is_person, is_reference
+from regulars.core.identity_types import BUILT_IN_TYPES, Identity
 from regulars.profile import identity as identity_module
 from regulars.profile.identity import CONFLICT, LIMIT, resolve
 from regulars.profile.links import SLOT_MS, Link, is_burned, links_of

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core import state as tables
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_person
+from regulars.core.identity_types import Identity
 from regulars.core.log import NewRecord
 from regulars.core.record import profile_name
 from regulars.flow.whois import whois

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core import state as tables
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
+from regulars.core.identity_types import Identity
 from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord
 from regulars.flow.updater import Updater
 from regulars.profile import evidence

@@ -7,8 +7,8 @@ from litestar import Request, post
 
 from regulars.api.access import needs
 from regulars.api.problem import Problem
-from regulars.core.definitions import Identity
 from regulars.core.identifier import format_key, is_device, is_person, usable
+from regulars.core.identity_types import Identity
 from regulars.runtime import Services
 from regulars.runtime.confirmations import CONSENT, IDENTIFIER, OWN_PAGE, Action, Confirmation, LinkSigner, new_id
 

@@ -6,8 +6,8 @@ from typing import Any
 from regulars.collect.call import Call
 from regulars.collect.phones import e164
 from regulars.collect.tokens import Vouched
-from regulars.core.definitions import Identity
 from regulars.core.identifier import MAX_LENGTH, cleaned, hashed, is_blocked, rank, usable
+from regulars.core.identity_types import Identity
 
 #: Letters, digits, dashes: nothing to normalise.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,256}\Z").match

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import sha256
 
-from regulars.core.definitions import BUILT_IN_TYPES, Identity, Normaliser
+from regulars.core.identity_types import BUILT_IN_TYPES, Identity, Normaliser
 
 MAX_LENGTH = 256  # characters of a value; longer ones are attacks or mistakes
 

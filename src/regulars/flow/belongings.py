@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple, cast
 
-from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_person
+from regulars.core.identity_types import Identity
 from regulars.core.state import IDENTIFIER, LINK, StateReader
 from regulars.profile.assignment import IdRow, holders_of
 

@@ -9,9 +9,9 @@ from typing import cast
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_group, is_person
+from regulars.core.identity_types import Identity
 from regulars.core.state import GROUPED, LINK, Changes, StateReader
 from regulars.profile.links import COMMANDED, Link, hold, holding_in, holding_out
 

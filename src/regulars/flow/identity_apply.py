@@ -18,9 +18,10 @@ from typing import Any, cast
 
 import msgspec
 
-from regulars.core.definitions import Definitions, Identity
+from regulars.core.definitions import Definitions
 from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.identifier import is_device, is_group, is_person, usable
+from regulars.core.identity_types import Identity
 from regulars.core.state import IDENTIFIER, LINK, META, Changes, StateReader
 from regulars.flow.commanding import Command, Context, Handler, repair
 from regulars.flow.desk import Desk

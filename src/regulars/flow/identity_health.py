@@ -6,9 +6,9 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_person
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_name
 from regulars.core.state import COUNTER, IDENTIFIER, Changes, StateReader
 from regulars.profile.assignment import IdRow

@@ -5,8 +5,8 @@ from typing import Literal, cast
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_group, usable
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_name
 from regulars.core.state import IDENTIFIER, LINK, StateReader
 from regulars.profile.assignment import IdRow

@@ -5,8 +5,8 @@ from typing import cast
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_person
+from regulars.core.identity_types import Identity
 from regulars.core.state import CONSENT, IDENTIFIER, LINK, StateReader
 from regulars.flow.groups import House, houses
 from regulars.profile.assignment import IdRow, holders_of, profile_of

@@ -11,9 +11,9 @@ from functools import lru_cache
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person, is_reference
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_number
 from regulars.profile.links import (
     SLOT_MS,

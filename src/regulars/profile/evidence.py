@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person
+from regulars.core.identity_types import Identity
 from regulars.profile.assignment import Assignment, IdRow
 from regulars.profile.identity import Pair
 from regulars.profile.links import (

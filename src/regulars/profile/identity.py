@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.identifier import hashed, is_device, is_person, is_reference, rank
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_number
 from regulars.profile.links import (
     LIFTED,

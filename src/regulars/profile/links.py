@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import hashed, is_device, is_person, is_reference, rank
+from regulars.core.identity_types import Identity
 
 #: Of the logins of one person on one device within a slot the first counts, ms: fewer writes, same owners.
 SLOT_MS = 300_000

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person, is_reference
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_number
 from regulars.profile.assignment import IdRow, profile_of
 from regulars.profile.effects import Effects, compare

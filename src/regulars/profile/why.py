@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from regulars.core.definitions import Identity
 from regulars.core.identifier import is_device, is_group
+from regulars.core.identity_types import Identity
 from regulars.profile.assignment import IdRow
 from regulars.profile.identity import BURNED_KEY, Pair
 from regulars.profile.links import (

@@ -13,10 +13,10 @@ from typing import Any, cast
 import msgspec
 
 from regulars.core.catalog import CatalogItem
-from regulars.core.definitions import Identity
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.identifier import is_person, parse
+from regulars.core.identity_types import Identity
 from regulars.core.lake import PastDecision
 from regulars.core.record import Hot, profile_name
 from regulars.core.state import ACCESS, IDENTIFIER, LINK, MANIFEST, ORDER, PRODUCT, REDIRECT, StateReader

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from regulars.core.definitions import Identity
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
 from regulars.core.identifier import is_device, is_person
+from regulars.core.identity_types import Identity
 from regulars.core.lake import PastDecision
 from regulars.core.log import DECISION
 from regulars.core.state import IDENTIFIER, LINK, MANIFEST, SEALED, StateReader

@@ -6,7 +6,6 @@ from regulars.core.definitions import (
     EventType,
     Fact,
     Goal,
-    Identity,
     Linking,
     Network,
     Offer,
@@ -21,6 +20,7 @@ from regulars.core.definitions import (
     Source,
     Trait,
 )
+from regulars.core.identity_types import Identity
 from regulars.core.mend import Mend
 from regulars.core.merchandising import AttributeType, Rule
 from regulars.shop.reading import TomlFile

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from regulars.core.definitions import CONTRACT, Definitions, IdentifierType, Offer, Placement, Trait
+from regulars.core.definitions import CONTRACT, Definitions, Offer, Placement, Trait
+from regulars.core.identity_types import IdentifierType
 from regulars.core.merchandising import Rule, steps_of
 
 

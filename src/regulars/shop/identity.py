@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from regulars.core.definitions import BUILT_IN_TYPES, IdentifierType, Identity, Normaliser, identity_of_lists
+from regulars.core.identity_types import BUILT_IN_TYPES, IdentifierType, Identity, Normaliser, identity_of_lists
 from regulars.shop.mistake import listed, nearest
 from regulars.shop.reading import TomlFile, shown
 

@@ -13,7 +13,6 @@ from regulars.core.definitions import (
     EventType,
     Fact,
     Goal,
-    Identity,
     Linking,
     Network,
     Offer,
@@ -30,6 +29,7 @@ from regulars.core.definitions import (
 )
 from regulars.core.errors import Misconfigured, Rejected
 from regulars.core.event import FIXED_PURPOSES
+from regulars.core.identity_types import Identity
 from regulars.core.mend import Mend
 from regulars.core.merchandising import Rule
 from regulars.core.sensitive import EDITION

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from regulars.core.definitions import CONTRACT, PARTICULARS, Offer, Placement, Shop, Source, Trait
+from regulars.core.definitions import CONTRACT, Offer, Placement, Shop, Source, Trait
 from regulars.core.event import BUILT_IN_EVENTS
+from regulars.core.identity_types import PARTICULARS
 from regulars.shop.consent_rules import check_consent
 from regulars.shop.draft import Draft
 from regulars.shop.fact_rules import check_facts

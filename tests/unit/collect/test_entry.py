@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from regulars.collect.entry import Entries, Entry
 from regulars.collect.identifiers import Identifiers
 from regulars.collect.tokens import Tokens
-from regulars.core.definitions import Identity, Source, TokenKey
+from regulars.core.definitions import Source, TokenKey
+from regulars.core.identity_types import Identity
 from tests.tokens import ED, ES, FOREIGN, pem, signed
 
 NOW = 1_700_000_000_000

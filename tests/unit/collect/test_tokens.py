@@ -17,8 +17,9 @@ from regulars.collect import tokens
 from regulars.collect.identifiers import Identifiers
 from regulars.collect.segment import Decoder
 from regulars.collect.tokens import LONGEST, MOST_OF_RECORD, REASONS, Tokens, Vouched
-from regulars.core.definitions import Definitions, Identity, Shop, Source, TokenKey
+from regulars.core.definitions import Definitions, Shop, Source, TokenKey
 from regulars.core.event import VOUCHED_BY, Event
+from regulars.core.identity_types import Identity
 from regulars.core.log import EVENTS, Record
 from regulars.core.machine import VERDICT
 from tests.tokens import ED, ES, FOREIGN, pem, signed

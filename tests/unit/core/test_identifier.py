@@ -2,8 +2,8 @@
 
 import pytest
 
-from regulars.core.definitions import Identity
 from regulars.core.identifier import format_key, is_device, is_person, normalise, parse, rank, subject_of, usable
+from regulars.core.identity_types import Identity
 
 IDENTITY = Identity()
 

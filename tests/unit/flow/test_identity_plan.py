@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core import state as tables
-from regulars.core.definitions import Identity
+from regulars.core.identity_types import Identity
 from regulars.flow.engine import Engine
 from regulars.flow.identity_plan import plan
 from regulars.flow.updater import Updater

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from regulars.core.definitions import Identity
 from regulars.core.event import Event
 from regulars.core.identifier import subject_of
+from regulars.core.identity_types import Identity
 from regulars.core.record import profile_number
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of
 from regulars.profile.effects import cut_refolds

@@ -2,7 +2,7 @@
 
 import pytest
 
-from regulars.core.definitions import Identity
+from regulars.core.identity_types import Identity
 from regulars.shop.load import build
 from regulars.shop.mistake import Mistake
 

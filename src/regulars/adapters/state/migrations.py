@@ -10,8 +10,8 @@ from collections.abc import Callable
 import msgspec
 
 from regulars.core.catalog import CatalogItem, codes_of
-from regulars.core.definitions import identity_of_lists
 from regulars.core.errors import Misconfigured
+from regulars.core.identity_types import identity_of_lists
 from regulars.core.mend import cause_of
 from regulars.core.state import DEFINITIONS
 

@@ -9,8 +9,9 @@ import msgspec
 from regulars.analyst.linking.evidence import Pair, verdict
 from regulars.analyst.linking.finding import Progress, find
 from regulars.analyst.linking.households import households
-from regulars.core.definitions import CONTRACT, PARTICULARS, Definitions, Identity
+from regulars.core.definitions import CONTRACT, Definitions
 from regulars.core.identifier import is_person, parse, subject_of
+from regulars.core.identity_types import PARTICULARS, Identity
 from regulars.core.proposal import REJECTED, Proposal, read
 from regulars.core.record import HOT, PERSON, Hot, Person
 from regulars.core.state import IDENTIFIER, LINK, PROPOSAL, StateReader

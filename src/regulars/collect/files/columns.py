@@ -42,7 +42,7 @@ LINE: dict[str, tuple[str, ...]] = {
     "brand": ("manufacturer", "marke"),
 }
 EVENT: dict[str, tuple[str, ...]] = {"event": ("event_name", "event_type", "action", "ereignis")}
-#: Of a customer file; the names are those of the facts that linking compares (core.definitions.PARTICULARS).
+#: Of a customer file; the names are those of the facts that linking compares (core.identity_types.PARTICULARS).
 CUSTOMER: dict[str, tuple[str, ...]] = {
     "record_id": ("crm_id", "id", "customer_id", "customer_number", "kundennummer", "kundennr", "kunde"),
     "timestamp": ("updated_at", "changed_at", "modified_at", "geaendert_am", "geändert_am", "stand"),

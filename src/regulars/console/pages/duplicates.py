@@ -11,8 +11,9 @@ from markupsafe import Markup
 from regulars.console import plots
 from regulars.console.people import name_of
 from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
-from regulars.core.definitions import CONTRACT, PARTICULARS
+from regulars.core.definitions import CONTRACT
 from regulars.core.errors import Rejected
+from regulars.core.identity_types import PARTICULARS
 from regulars.core.proposal import LATER, OPEN, Proposal, read
 from regulars.core.record import profile_name
 from regulars.core.state import IDENTIFIER, PROPOSAL

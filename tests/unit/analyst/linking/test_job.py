@@ -10,19 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regulars.analyst.linking.job import Outcome, customers, run
-from regulars.core.definitions import (
-    BUILT_IN_TYPES,
-    CONTRACT,
-    PARTICULARS,
-    Definitions,
-    IdentifierType,
-    Identity,
-    Linking,
-    Purpose,
-    Shop,
-    Source,
-)
+from regulars.core.definitions import CONTRACT, Definitions, Linking, Purpose, Shop, Source
 from regulars.core.event import CONSENT
+from regulars.core.identity_types import BUILT_IN_TYPES, PARTICULARS, IdentifierType, Identity
 from regulars.core.log import COMMAND, EVENTS, NewRecord
 from regulars.core.state import ANSWER
 from regulars.flow.engine import Engine
