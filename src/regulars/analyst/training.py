@@ -29,6 +29,7 @@ from regulars.flow.models import (
     writing,
 )
 from regulars.recommend.assortment import Assortment, Good
+from regulars.recommend.conversion import orders_per_look
 from regulars.recommend.evaluation import Evaluation
 from regulars.recommend.interactions import Catalogue, Float64, Int32, Interactions
 from regulars.recommend.material import Looks
@@ -140,7 +141,8 @@ def _with_sessions(trained: TrainedSet, sessions: Sessions, items: int) -> Train
                 clock=time.perf_counter,
             )
     served = Served.fit(sessions, items, neighbours=chosen)
-    return msgspec.structs.replace(trained, sessions=served, visits_evaluation=evaluation)
+    rates = orders_per_look(sessions, items)
+    return msgspec.structs.replace(trained, sessions=served, visits_evaluation=evaluation, orders_per_look=rates)
 
 
 def looks_of(sessions: Sessions) -> Looks | None:

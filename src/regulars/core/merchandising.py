@@ -27,6 +27,8 @@ MODELS = (
 )
 #: What answers a search: products by what the customer typed, in an order for this customer.
 SEARCH = "search"
+#: Models that foretell what is looked at next; the others learn from orders, or from what products are.
+LOOKING = frozenset(("neighbours", "viewed_together", "session_blend", "alternatives"))
 RuleKind = Literal[
     "in_stock",
     "margin_floor",

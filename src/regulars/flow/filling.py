@@ -119,7 +119,7 @@ class Filling:
             notes += [("no_margin", {})] if worth is None else []
         if standing is not None and place.explore and moment.explores:
             wanted = wanted._replace(drawing=_drawing(place, standing, moment.seed))
-        links = _links(sources, steps, judge, wanted)
+        links = _links(sources, steps, judge, wanted, for_orders=place.objective == "order")
         row = cut(links, wanted) if judge is None else arrange(links, judge, wanted)
         ids = trained.known.ids if goods is None else goods.ids
         evidence = _evidence(row.placed, names, sources, judge)
@@ -264,32 +264,35 @@ def _drawing(place: Placement, standing: Standing, seed: int) -> Drawing:
     return Drawing(place.explore, standing.fresh, lambda number: draw(seed, f"{place.id}/{number}"))
 
 
-def _links(sources: Sources, steps: Sequence[Step], judge: Judge | None, wanted: Wanted) -> list[Link]:
+def _links(
+    sources: Sources, steps: Sequence[Step], judge: Judge | None, wanted: Wanted, *, for_orders: bool
+) -> list[Link]:
     links = []
     first = 0
     for step in steps:
-        links.append(Link(step.models[0][0], _asking(sources, step, first, judge, wanted)))
+        links.append(Link(step.models[0][0], _asking(sources, step, first, judge, wanted, for_orders=for_orders)))
         first += len(step.models)
     return links
 
 
 def _asking(
-    sources: Sources, step: Step, first: int, judge: Judge | None, wanted: Wanted
+    sources: Sources, step: Step, first: int, judge: Judge | None, wanted: Wanted, *, for_orders: bool
 ) -> Callable[[], list[Candidate]]:
     """The candidates of a link: the best of all, and where rules leave too few of these, the best that they leave."""
 
     def ask() -> list[Candidate]:
-        most = max(MOST, wanted.items + 5) if judge is None else max(MOST_CANDIDATES, 2 * wanted.items)
+        few = judge is None and not for_orders
+        most = max(MOST, wanted.items + 5) if few else max(MOST_CANDIDATES, 2 * wanted.items)
         if judge is not None and step.models[0][0] == SOLD:
             most = MOST_SOLD  # the last link: where it ends, the row is short
-        found = sources.step(step, first, most, wanted.hidden, wanted.available)
+        found = sources.step(step, first, most, wanted.hidden, wanted.available, for_orders=for_orders)
         if judge is None or judge.allowed is None:
             return found
         left = [one for one in found if judge.allowed[one.at]]
         if len(left) >= most // 2 or len(found) < most:
             return found
         both = judge.allowed if wanted.available is None else judge.allowed & wanted.available
-        more = sources.step(step, first, most, wanted.hidden, both)
+        more = sources.step(step, first, most, wanted.hidden, both, for_orders=for_orders)
         return [*more, *(one for one in found if not judge.allowed[one.at])]
 
     return ask

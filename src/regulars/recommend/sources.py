@@ -8,6 +8,7 @@ from regulars.core.merchandising import SEARCH, Step
 from regulars.recommend.arrange import Candidate
 from regulars.recommend.assortment import Assortment
 from regulars.recommend.blend import Blend
+from regulars.recommend.conversion import by_orders
 from regulars.recommend.goods import Goods
 from regulars.recommend.interactions import Catalogue, Int32, Mask
 from regulars.recommend.model import NOTHING, Reason, ReasonCode, Reasons, ScoringModel, Shopper, visit_of
@@ -86,13 +87,24 @@ class Sources:
         ]
         return instead, f"ranker_rests.{why}" if why else "ranker_rests"
 
-    def step(self, step: Step, first: int, n: int, hidden: Collection[int], allowed: Mask | None) -> list[Candidate]:
+    def step(
+        self,
+        step: Step,
+        first: int,
+        n: int,
+        hidden: Collection[int],
+        allowed: Mask | None,
+        *,
+        for_orders: bool = False,
+    ) -> list[Candidate]:
         """The best of a link of a chain, best first; its models are numbered from `first`.
 
+        `for_orders`: by the chance of an order also where a model foretells looks.
         One model's scores stay as they are. Those of several are divided by the best of each, weighted and added.
         """
+        rates = self._trained.orders_per_look if for_orders else None
         found = [
-            (number, weight, self.best(name, n, hidden, allowed))
+            (number, weight, by_orders(self.best(name, n, hidden, allowed), name, rates))
             for number, (name, weight) in enumerate(step.models, first)
             if self.known(name)
         ]

@@ -34,6 +34,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _SESSIONS = "sessions"  # begins the names of their arrays
 _RANKER = "ranker"  # likewise
+_CONVERSION = "orders_per_look"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +196,7 @@ def load(folder: Path, *, memory_map: bool = True) -> TrainedSet:
         sessions=Served.restore(_of(columns, _SESSIONS)) if manifest.visits else None,
         visits_evaluation=manifest.visits_evaluation,
         until=manifest.until,
+        orders_per_look=columns[_CONVERSION].astype(np.float32, copy=False) if _CONVERSION in columns else None,
         ranked=None if manifest.ranker is None else learned.restore(_of(columns, _RANKER), manifest.ranker),
     )
 
@@ -212,6 +214,8 @@ def _columns(trained: TrainedSet) -> dict[str, Column]:
         columns |= {f"{_SESSIONS}.{part}": column for part, column in trained.sessions.columns().items()}
     if trained.ranked is not None:
         columns |= {f"{_RANKER}.{part}": column for part, column in trained.ranked.columns().items()}
+    if trained.orders_per_look is not None:
+        columns[_CONVERSION] = trained.orders_per_look
     return columns | columns_of(trained.more)
 
 

@@ -14,7 +14,7 @@ from regulars.recommend.bought_together import BoughtTogether, Together
 from regulars.recommend.buy_again import BuyAgain, Rhythm
 from regulars.recommend.evaluation import Asking, Case, Evaluation, Ranks, evaluate, next_baskets
 from regulars.recommend.features import Models
-from regulars.recommend.interactions import Catalogue, Interactions, check_items
+from regulars.recommend.interactions import Catalogue, Float32, Interactions, check_items
 from regulars.recommend.material import AssortmentModel, Looks, Material
 from regulars.recommend.newer import Newer
 from regulars.recommend.popular import Popular, Popularity, Trending
@@ -51,6 +51,7 @@ class TrainedSet(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True)
     sessions: Served | None = None  # models of the running visit; None without visits to learn from
     visits_evaluation: Evaluation | None = None  # of session models on the newest visits, fitted without them
     until: int = 0  # log offset up to which visits were learned from
+    orders_per_look: Float32 | None = None  # of each item against all, where visits are known that ended with orders
     ranked: Ranked | None = None  # the learned order of all candidates, or why there is none; None: not asked for
     newer: Newer | None = None  # products that came since, as models of the catalogue know them; not saved
     earlier: "TrainedSet | None" = None  # the one that was evaluated, of the days before the held-out ones; not saved

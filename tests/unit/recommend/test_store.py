@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -29,6 +30,16 @@ def test_a_loaded_set_answers_as_the_one_that_was_saved(
     for model, original in pairs:
         for name, column in original.columns().items():
             assert np.array_equal(model.columns()[name], column)
+
+
+def test_orders_per_look_are_saved_where_they_are_known(trained: TrainedSet, tmp_path: Path) -> None:
+    rates = np.linspace(0.5, 2.0, len(CATALOGUE), dtype=np.float32)
+    save(msgspec.structs.replace(trained, orders_per_look=rates), tmp_path / "known", trained_at=1)
+    save(trained, tmp_path / "unknown", trained_at=1)
+    known = load(tmp_path / "known").orders_per_look
+    assert known is not None
+    assert np.array_equal(known, rates)
+    assert load(tmp_path / "unknown").orders_per_look is None
 
 
 def test_processes_share_the_arrays_by_memory_map(trained: TrainedSet, tmp_path: Path) -> None:
