@@ -43,7 +43,7 @@ def wipe_gaps(path: Path, patterns: Sequence[bytes], gone: Sequence[range] = ())
         _checkpoint(connection, path, deadline)
         wiped = 0
         while pages := _pages_with(path, patterns, size):
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection, deadline)
             # While nobody else writes, the rest of the write-ahead log is moved: what the file says is then the newest.
             busy, frames, moved = beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if busy or frames != moved:
@@ -60,6 +60,20 @@ def wipe_gaps(path: Path, patterns: Sequence[bytes], gone: Sequence[range] = ())
             break
         _checkpoint(connection, path, deadline)
         return wiped
+
+
+def _begin(connection: sqlite3.Connection, deadline: float) -> None:
+    """Keep other writers out; between the commits of a busy one the moment is short, so it is looked for often."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.001)
+    connection.execute("PRAGMA busy_timeout = 10000")
 
 
 def _checkpoint(connection: sqlite3.Connection, path: Path, deadline: float) -> None:

@@ -115,6 +115,6 @@ def test_what_a_lesson_says_happens(page: Path, desk: Desk) -> None:
 
 
 def test_every_block_of_a_lesson_says_what_it_is() -> None:
-    known = {"sh", "python", "text", "console", "sql", "json", "toml", "html", "js", "ini", "nginx", "mermaid"}
+    known = {"sh", "python", "text", "console", "sql", "json", "toml", "html", "js", "ini", "nginx", "mermaid", "xml"}
     for page in ROOT.glob("docs/**/*.md"):
         assert {block.language for block in blocks(page)} <= known, name(page)
