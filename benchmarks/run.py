@@ -20,13 +20,16 @@ SHARED = {
     "chaos_client",
     "decide_models",
     "decide_shop",
+    "deliveries",
     "report",
     "serving",
     "fixture",
     "fixture_shop",
     "fixture_year",
+    "identity_families",
     "identity_traps",
     "machine_traffic",
+    "search_rerank",
     "shared_data",
 }
 
