@@ -6,12 +6,14 @@ import msgspec
 
 from regulars.api.decide import BODY_BYTES, PATH
 from regulars.api.intake import BATCH_BYTES, IMPORT_BYTES, ROUTES
+from regulars.api.search import MOST_ASKED, Answered, AnsweredFor
+from regulars.api.search import PATH as SEARCH_PATH
 from regulars.api.touchpoints import BYTES as TOUCH_BYTES
 from regulars.api.vendors import BYTES
 from regulars.api.webhooks import BYTES as DELIVERY_BYTES
 from regulars.collect.files.touches import TOUCHES
 from regulars.collect.formats import SHOP_SYSTEMS
-from regulars.decide.call import Call
+from regulars.decide.call import Call, SearchCall
 
 EVENT = {
     "type": "object",
@@ -53,6 +55,7 @@ def hot_paths() -> dict[str, Any]:
     """Paths and their operations."""
     paths = {f"/v1/{path}": {"post": _intake(path, route)} for path, route in ROUTES.items()}
     paths[PATH] = {"post": _decide()}
+    paths[SEARCH_PATH] = {"get": _search(), "post": _search_for()}
     for path, (vendor, body, told) in _VENDORS.items():
         operation = _post("events", f"Events of {vendor}'s clients", {"type": "object", **body}, BYTES[vendor], told)
         paths[path] = {"post": {**operation, "operationId": "Vendor" + "".join(filter(str.isalnum, path.title()))}}
@@ -64,7 +67,8 @@ def hot_paths() -> dict[str, Any]:
 
 def hot_schemas() -> dict[str, Any]:
     """What they refer to."""
-    _, calls = msgspec.json.schema_components([Call], ref_template="#/components/schemas/{name}")
+    shown = (Call, SearchCall, Answered, AnsweredFor)
+    _, calls = msgspec.json.schema_components(shown, ref_template="#/components/schemas/{name}")
     return {"Event": EVENT, **calls}
 
 
@@ -101,6 +105,42 @@ def _decide() -> dict[str, Any]:
     told = {"200": {"description": "The decision.", "content": {"application/json": {"schema": _OBJECT}}}}
     about = {"description": "Each placement with its offer or none, items and reasons."}
     return {**operation, **about, "operationId": "Decide", "parameters": [explain], "responses": told}
+
+
+def _search() -> dict[str, Any]:
+    asked: dict[str, tuple[dict[str, Any], str]] = {
+        "q": ({"type": "string", "minLength": 1}, "What somebody types; a last word without a blank may go on."),
+        "limit": ({"type": "integer", "minimum": 1, "maximum": MOST_ASKED}, "Products of the answer; 20 by default."),
+        "category": ({"type": "string"}, "Of this category or below it."),
+        "brand": ({"type": "string"}, "Of this brand."),
+        "kind": ({"type": "string"}, "Of the catalogue's kinds; `product` by default."),
+        "price_from": ({"type": "number", "minimum": 0}, "In the shop's currency."),
+        "price_to": ({"type": "number", "minimum": 0}, "In the shop's currency."),
+        "in_stock": ({"type": "string"}, "`1`: what is in stock."),
+    }
+    at = [
+        {"name": name, "in": "query", "required": name == "q", "schema": schema, "description": text}
+        for name, (schema, text) in asked.items()
+    ]
+    return {
+        "tags": ["catalog"],
+        "summary": "Products by what somebody types",
+        "description": "With typing errors, within compounds; the order is the same for everybody. Nothing is stored.",
+        "operationId": "Search",
+        "parameters": at,
+        "responses": _found("Answered"),
+    }
+
+
+def _search_for() -> dict[str, Any]:
+    operation = _post("catalog", "What one customer finds", {"$ref": "#/components/schemas/SearchCall"}, BODY_BYTES)
+    about = {"description": "In an order for the customer, by the shop's rules, recorded as a decision."}
+    return {**operation, **about, "operationId": "SearchFor", "responses": _found("AnsweredFor")}
+
+
+def _found(name: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"200": {"description": "What was found.", "content": {"application/json": {"schema": schema}}}}
 
 
 def _webhook() -> dict[str, Any]:

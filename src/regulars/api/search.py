@@ -33,7 +33,7 @@ from regulars.runtime.searching import searching
 
 PATH = "/v1/search"
 _encode = msgspec.json.Encoder().encode
-_MOST_ASKED = 100
+MOST_ASKED = 100
 _HIGHEST = 10**12
 
 
@@ -120,8 +120,8 @@ class SearchDesk(Route):
         if not text:
             raise Problem(400, "there is nothing to search for", field="q", expected="some words", got="nothing")
         limit = _number(request, "limit") if request.asks("limit") is not None else 20
-        if not 1 <= limit <= _MOST_ASKED:
-            raise Problem(400, "limit is out of range", field="limit", expected=f"1 to {_MOST_ASKED}", got=str(limit))
+        if not 1 <= limit <= MOST_ASKED:
+            raise Problem(400, "limit is out of range", field="limit", expected=f"1 to {MOST_ASKED}", got=str(limit))
         filters = Filters(
             category=request.asks("category") or "",
             brand=request.asks("brand") or "",
@@ -186,7 +186,7 @@ class SearchDesk(Route):
             raise not_explained(source)
         within_rate(self._services.rates, source, 1 + len(call.events))
         placement = answering_placement(flow.flow.engine.definitions.placements, call.placements)
-        most = min(placement.items, _MOST_ASKED)
+        most = min(placement.items, MOST_ASKED)
         if call.limit is not None and not 1 <= call.limit <= most:
             shown = f"1 to {most}, the items of placement {placement.id!r}"
             raise Problem(400, "limit is out of range", field="limit", expected=shown, got=str(call.limit))
