@@ -68,6 +68,9 @@ def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
         assert set(report["evaluations"]) == {"baskets", "review", "discovery"}
         found = report["evaluations"]["discovery"]["figures"]
         assert found["neighbours"]["mrr"]["mean"] == 1  # the mat after the tent
+        by_segment = report["evaluations"]["review"]["by_segment"]
+        assert by_segment["regulars"]["neighbours"]["hit_rate"]["mean"] == 1, "all have ordered twice"
+        assert report["evaluations"]["baskets"]["segment_cases"] == {"regulars": 40}
         assert found["most_viewed"]["mrr"]["mean"] < 0.8
         assert report["evaluations"]["baskets"]["latency"]["blend"]["p99"] > 0
 

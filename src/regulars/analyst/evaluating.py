@@ -6,7 +6,7 @@ process; what is being done is told on standard error.
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +18,11 @@ import pyarrow.parquet as pq
 from regulars.analyst.learning import Lines, read_lines, read_visits
 from regulars.analyst.work import Workbench
 from regulars.core.errors import Rejected
+from regulars.core.record import owner_key
 from regulars.core.state import IDENTIFIER
 from regulars.flow import generation
-from regulars.recommend.evaluation import Evaluation, Report, evaluate, next_baskets
+from regulars.flow.members import members
+from regulars.recommend.evaluation import LEAST_CASES, Evaluation, Report, evaluate, next_baskets
 from regulars.recommend.interactions import Int64
 from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.questions import (
@@ -38,7 +40,6 @@ from regulars.recommend.training import Settings, recommenders, train
 #: Questions of visits that are asked at most: the intervals of more would not be narrower than a reader cares for.
 MOST_QUESTIONS = 20_000
 _MOST_SEGMENTS = 30
-_LEAST_CASES = 30  # of a segment: fewer say nothing
 
 
 def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
@@ -67,7 +68,9 @@ def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
         first, cut, last = _span(starts, days)
         before = visits.sessions.where(starts < cut)
         told = visits.sessions.where(starts >= cut)
-        found |= _visits(before, next_items(told, most=MOST_QUESTIONS), len(visits.catalogue), k, seconds)
+        found |= _visits(
+            before, next_items(told, most=MOST_QUESTIONS), len(visits.catalogue), k, seconds, _members(segments, told)
+        )
         learned["visits"] = len(before)
         spans.append((first, cut, last))
         products = max(products, len(visits.catalogue))
@@ -158,7 +161,12 @@ def _baskets(
 
 
 def _visits(
-    sessions: Sessions, questions: list[Next], items: int, k: int, seconds: dict[str, float]
+    sessions: Sessions,
+    questions: list[Next],
+    items: int,
+    k: int,
+    seconds: dict[str, float],
+    by_segment: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, Evaluation]:
     """With re-views and, apart, for discovery."""
     if not len(sessions):
@@ -178,7 +186,7 @@ def _visits(
     for mode in modes:
         _say(f"asking {len(questions):,} visits for what came next ({mode})")
         found[mode] = evaluate_next(
-            models, questions, share=share, leader=leader, mode=mode, k=k, clock=time.perf_counter
+            models, questions, share=share, leader=leader, mode=mode, k=k, members=by_segment, clock=time.perf_counter
         )
     return found
 
@@ -200,14 +208,14 @@ def _span(days: Any, held_out: int) -> tuple[int, int, int]:
 def _segments(work: Workbench) -> dict[str, list[str]]:
     """By segment, the subjects whose profile is a member now."""
     tables = generation.tables(work.state)
-    members: dict[int, list[str]] = {}
+    belongs: dict[int, list[str]] = {}
     wanted = [segment.id for segment in work.definitions.segments][:_MOST_SEGMENTS]
     for segment in wanted:
-        for row in work.state.select(tables.membership, {"segment": segment}):
-            members.setdefault(int(row[1] or 0), []).append(segment)
+        for profile, _ in members(work.state, tables, segment):
+            belongs.setdefault(profile, []).append(segment)
     found: dict[str, list[str]] = {segment: [] for segment in wanted}
     for row in work.state.select(IDENTIFIER):
-        for segment in members.get(int(row[1] or 0), ()):
+        for segment in belongs.get(int(row[1] or 0), ()):
             found[segment].append(str(row[0]))
     return found
 
@@ -215,12 +223,18 @@ def _segments(work: Workbench) -> dict[str, list[str]]:
 def _places(segments: Mapping[str, Sequence[str]], subjects: Sequence[str]) -> dict[str, Int64]:
     """By segment, the places of its members; segments with too few are left out."""
     found = {}
-    for segment, members in segments.items():
-        chosen = set(members)
+    for segment, subjects_in in segments.items():
+        chosen = set(subjects_in)
         places = [at for at, subject in enumerate(subjects) if subject in chosen]
-        if len(places) >= _LEAST_CASES:
+        if len(places) >= LEAST_CASES:
             found[segment] = np.asarray(places, np.int64)
     return found
+
+
+def _members(segments: Mapping[str, Sequence[str]], told: Sessions) -> dict[str, list[int]]:
+    """By segment, the numbers of its members' visits."""
+    keys = {segment: [owner_key(one) for one in subjects] for segment, subjects in segments.items()}
+    return {segment: np.flatnonzero(np.isin(told.owner, found)).tolist() for segment, found in keys.items()}
 
 
 def _parquet(path: Path, columns: Sequence[str]) -> pa.Table:

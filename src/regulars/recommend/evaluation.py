@@ -18,6 +18,8 @@ from regulars.recommend.visit import Visit
 
 #: Cases whose latency is measured.
 _TIMED = 1000
+#: Of a segment; fewer say nothing.
+LEAST_CASES = 30
 #: Figures by recommender, then metric.
 Figures = dict[str, dict[str, Interval]]
 

@@ -1,13 +1,13 @@
 """What visits ask: after each of its products, which one comes next? And what a session model has to beat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 import msgspec
 import numpy as np
 
 from regulars.core.errors import Rejected
-from regulars.recommend.evaluation import Asked, Evaluation, Groups, ask, compare
+from regulars.recommend.evaluation import LEAST_CASES, Asked, Evaluation, Groups, ask, compare
 from regulars.recommend.interactions import Float64, Int32, Int64, Mask
 from regulars.recommend.measuring import Question
 from regulars.recommend.model import NOTHING, Scored, top
@@ -107,9 +107,13 @@ def evaluate_next(
     leader: str,
     mode: Mode = "review",
     k: int = 20,
+    members: Mapping[str, Collection[int]] | None = None,
     clock: Callable[[], float] | None = None,
 ) -> Evaluation:
-    """The models on the same visits. For discovery, only visits that went on to something new are asked."""
+    """The models on the same visits. For discovery, only visits that went on to something new are asked.
+
+    `members`: numbers of the sessions of each segment; of segments with too few questions nothing is said.
+    """
     if mode == "discovery":
         questions = [one for one in questions if one.target not in one.prefix]
     if not questions:
@@ -124,7 +128,13 @@ def evaluate_next(
         for name, (low, high) in LEVELS.items()
         if len(found := np.flatnonzero((lengths >= low) & (lengths <= high)))
     }
-    return compare(asked, wanted, leader=leader, share=share, groups=Groups(activity=levels), kind="sessions")
+    own = np.asarray([one.owner for one in questions], np.int64)
+    segments = {
+        segment: places
+        for segment, numbers in (members or {}).items()
+        if len(places := np.flatnonzero(np.isin(own, np.fromiter(numbers, np.int64, len(numbers))))) >= LEAST_CASES
+    }
+    return compare(asked, wanted, leader=leader, share=share, groups=Groups(levels, segments), kind="sessions")
 
 
 def _answers(model: Recommender, questions: list[Next], k: int, *, review: bool) -> Callable[[int], Int32]:

@@ -42,6 +42,16 @@ def test_the_neighbours_know_what_the_most_viewed_do_not() -> None:
     assert found.coverage["most_viewed"] == round(1 / 6, 5)
 
 
+def test_visits_of_a_segment_are_told_apart_where_there_are_enough() -> None:
+    sessions = Sessions.of_lists(VISITS)
+    share = share_of_sessions(sessions, 6)
+    asked = next_items(Sessions.of_lists([[0, 1]] * 40))
+    groups = {"regulars": range(30), "few": range(30, 40)}
+    found = evaluate_next(baselines(share), asked, share=share, leader="seen_last", members=groups, k=2)
+    assert found.segment_cases == {"regulars": 30}
+    assert set(found.by_segment) == {"regulars"}
+
+
 def test_a_visit_that_only_comes_back_is_no_question_of_discovery() -> None:
     sessions = Sessions.of_lists(VISITS)
     share = share_of_sessions(sessions, 6)
