@@ -21,6 +21,7 @@ from regulars.recommend.ranked import examples
 from regulars.recommend.ranked.examples import Exposed
 
 _MILLION = 1e6
+_DAY_MS = 86_400_000
 _MOST_OF_ONE = 20  # decisions of one person
 _hot = msgspec.msgpack.Decoder(Hot).decode
 _MOST_LINES = 1_000  # of a person's past
@@ -49,7 +50,8 @@ def read_exposed(work: Workbench, lines: Lines, steps: Steps, visited: Catalogue
     wanted = {identifier for identifier, _ in clicks}
     if not wanted:
         return []
-    found = [one for one in decisions(work, since, clock + 1, newest) if one.id in wanted]
+    until = clock + _DAY_MS  # it ticks now and then
+    found = [one for one in decisions(work, since, until, newest) if one.id in wanted]
     found = _agreeing(work, found)
     ordered = _ordered(work, since)
     past = _Past(lines)
