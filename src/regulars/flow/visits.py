@@ -6,7 +6,7 @@ serves reads the rows and holds them in memory: the running visit of whoever ask
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -167,6 +167,8 @@ class Visits:
         self._revised: object = None
         self._forgotten: frozenset[int] = frozenset()
         self._version = 0
+        self._columns: dict[int, tuple[list[Step], Columns]] = {}  # of rows, for the models' catalogue
+        self._columns_by: Catalogue | None = None
 
     def follow(self, *, few: bool = False) -> None:
         """Read what was folded since. With `few` only a little, and nothing while another thread reads."""
@@ -212,8 +214,18 @@ class Visits:
             if self._version == known:
                 return None
             version, rows, forgotten = self._version, list(self._rows), self._forgotten
-        chosen = [step for offset, steps in rows if offset > until for step in steps]
-        return version, Delta(added=visits_of(chosen, catalogue), forgotten=forgotten)
+        parts = self._parts([(offset, steps) for offset, steps in rows if offset > until], catalogue)
+        return version, Delta(added=_visits(parts), forgotten=forgotten)
+
+    def _parts(self, rows: Sequence[tuple[int, list[Step]]], catalogue: Catalogue) -> list["Columns"]:
+        """The columns of rows. Each row is read once: all of them anew each second would keep decisions waiting."""
+        before = self._columns if self._columns_by is catalogue else {}
+        found = {}
+        for offset, steps in rows:
+            known = before.get(offset)
+            found[offset] = (steps, known[1] if known and known[0] is steps else columns_of(steps, catalogue))
+        self._columns, self._columns_by = found, catalogue
+        return [columns for _, columns in found.values()]
 
     def _follow_revisions(self) -> None:
         row = self._state.get(COUNTER, (REVISED, 0, ""))
@@ -242,13 +254,31 @@ class Visits:
             del running[next(iter(running))]
 
 
-def visits_of(steps: Sequence[Step], catalogue: Catalogue) -> Sessions:
-    """The steps as visits of products that the catalogue has; a visit to a single product says nothing to models."""
+class Columns(NamedTuple):
+    """Steps side by side, of products that a catalogue has; `item` is the place there."""
+
+    owner: Int64
+    time: Int64  # ms
+    kind: Int64
+    item: Int64
+
+
+def columns_of(steps: Sequence[Step], catalogue: Catalogue) -> Columns:
+    """The steps as columns, those of unknown products left out."""
     find = catalogue.position.get
     known = [(owner, time, kind, at) for owner, time, kind, product in steps if (at := find(product)) is not None]
-    if not known:
+    return Columns(*np.asarray(known, np.int64).reshape(-1, 4).T)
+
+
+def visits_of(steps: Sequence[Step], catalogue: Catalogue) -> Sessions:
+    """The steps as visits of products that the catalogue has; a visit to a single product says nothing to models."""
+    return _visits([columns_of(steps, catalogue)])
+
+
+def _visits(parts: Sequence[Columns]) -> Sessions:
+    if not any(len(part.owner) for part in parts):
         return Delta().added
-    owner, time, kind, item = (np.asarray(column, np.int64) for column in zip(*known, strict=True))
+    owner, time, kind, item = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((time, owner))
     owner, time, kind, item = owner[order], time[order], kind[order], item[order]
     begins = np.ones(len(owner), np.bool_)

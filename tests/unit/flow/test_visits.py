@@ -5,6 +5,7 @@ from regulars.core.record import owner_key
 from regulars.core.state import UNLEARNED, VISITED, Changes
 from regulars.flow.visits import GAP_MS, KEEP_MS, Step, Visits, forget_old, unlearn, unlearned, visits_of, write
 from regulars.recommend.interactions import Catalogue
+from regulars.recommend.sessions.data import Delta
 
 CATALOGUE = Catalogue.of((one, "") for one in ("tent", "mat", "pen"))
 ANA, BO = "user_id:ana", "user_id:bo"
@@ -96,3 +97,29 @@ def test_rows_are_kept_for_a_while(tmp_path: Path) -> None:
     forget_old(state, changes, clock=KEEP_MS + 10, most=100)
     state.commit(changes)
     assert [row[0] for row in state.select(VISITED)] == [6]
+
+
+def told(delta: Delta | None) -> list[list[int]]:
+    assert delta is not None
+    added = delta.added
+    return [[*added.items_of(at).tolist(), int(added.owner[at]), int(added.end[at])] for at in range(len(added))]
+
+
+def test_a_delta_from_rows_read_before_is_that_of_a_process_which_reads_them_all(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    visits = Visits(state)
+    version = -1
+    for offset, until in ((5, 0), (6, 0), (7, 5), (8, 5)):
+        put(
+            state, offset, (ANA, offset, "tent"), (BO, offset, "mat"), (ANA, offset + 1, "pen"), (BO, offset + 2, "pen")
+        )
+        visits.follow()
+        version, delta = visits.delta(CATALOGUE, until, version) or (version, None)
+        fresh = Visits(state)
+        fresh.follow()
+        assert told(delta) == told((fresh.delta(CATALOGUE, until, -1) or (0, None))[1])
+    other = Catalogue.of((one, "") for one in ("pen", "tent"))
+    first, second = told((visits.delta(other, 5, -1) or (0, None))[1])
+    assert {first[-2], second[-2]} <= {owner_key(ANA), owner_key(BO)}
+    assert first[:-2] == [1, 0] * 3, "places of another catalogue"
+    assert second[:-2] == [0] * 3, "the mat is not in it"
