@@ -78,6 +78,8 @@ def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
         shown = evaluate(str(shop), "--data", str(data), "--days", "10", "--html", str(page), "--language", "de")
         assert shown.returncode == 0, shown.stderr
         assert "Trefferquote" in shown.stdout
+        assert "up to" not in shown.stdout
+        assert "selten da" in shown.stdout
         assert "regulars evaluate: " in shown.stderr  # what it is at
         text = page.read_text(encoding="utf-8")
         assert "<script" not in text

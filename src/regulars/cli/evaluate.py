@@ -10,7 +10,7 @@ from rich.table import Table
 
 from regulars.analyst.client import AnalystClient
 from regulars.cli._options import DATA, settings_of
-from regulars.console.evaluation_report import page
+from regulars.console.evaluation_report import level, page
 from regulars.console.formats import Formats
 from regulars.console.words import Words
 from regulars.core.calendar import Calendar
@@ -128,7 +128,8 @@ def _groups(found: Evaluation, told: dict[str, Figures], cases: dict[str, int], 
     for number, head in enumerate(heads):
         table.add_column(head, justify="right" if number else "left")
     for group, figures in told.items():
-        table.add_row(group, f"{cases[group]:,}", *(_figure(figures[name].get("hit_rate")) for name in names))
+        name = group if told is found.by_segment else level(group, words)
+        table.add_row(name, f"{cases[group]:,}", *(_figure(figures[one].get("hit_rate")) for one in names))
     return table
 
 

@@ -1,5 +1,6 @@
 """What `regulars evaluate` found, as one page without scripts: plots first, figures below."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
@@ -15,6 +16,13 @@ from regulars.recommend.measuring import METRICS, Interval
 
 #: What every recommender has to beat.
 BASELINES = frozenset({"overall_popularity", "own_most_bought", "most_viewed", "seen_last"})
+_LEVEL = re.compile(r"(new|low|medium|high)(?: \(up to (\d+) days\))?")
+
+
+def level(group: str, words: Words) -> str:
+    """The name of a level of activity in the reader's language; lengths of visits are numbers."""
+    found = _LEVEL.fullmatch(group)
+    return group if found is None else words(f"evaluation.level_{found[1]}", days=found[2])
 
 
 class Cell(NamedTuple):
@@ -154,7 +162,11 @@ class _Maker:
         ):
             if told:
                 names = list(found.figures)
-                rows = [self._group_row(name, told[name], cases[name], names) for name in told]
+                own = title == "by_segment"
+                rows = [
+                    self._group_row(name if own else level(name, self._words), told[name], cases[name], names)
+                    for name in told
+                ]
                 heads = [self._words("evaluation.cases"), *map(self._title, names)]
                 groups.append(Group(self._words(f"evaluation.{title}"), heads, rows))
         return groups
