@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ PATH = "/v1/decide"
 #: Bytes of a call.
 BODY_BYTES = 500_000
 _encode = msgspec.json.Encoder().encode
+CallKind = TypeVar("CallKind", bound=Call)
 
 
 def routes(services: Services, metrics: Metrics) -> dict[str, Route]:
@@ -74,9 +75,7 @@ class Desk(Route):
 
     def _decide(self, flow: Deciding, request: Request, body: bytes, done: Done) -> None:
         call = read_call(inflate(body, self.limit))
-        token = request.header(b"x-regulars-token")
-        if token:
-            call = msgspec.structs.replace(call, context={**call.context, LOGIN: token.decode("latin-1")})
+        call = logged_in(call, request)
         source = request.source or self.known(request, call.write_key or "")
         explain = call.explain or (request.asks("explain") or "0") not in ("0", "false")
         if explain and source.kind != "server":
@@ -130,6 +129,14 @@ def refused_token(reason: str) -> HeaderList:
     if not reason:
         return []
     return [(b"x-regulars-token", reason.encode()), (b"access-control-expose-headers", b"x-regulars-token")]
+
+
+def logged_in(call: CallKind, request: Request) -> CallKind:
+    """The call with the token of its header, which says who is logged in."""
+    token = request.header(b"x-regulars-token")
+    if not token:
+        return call
+    return msgspec.structs.replace(call, context={**call.context, LOGIN: token.decode("latin-1")})
 
 
 def not_explained(source: Source) -> Problem:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from regulars.api.asgi import inflate
-from regulars.api.decide import BODY_BYTES, failure_of, not_explained, refused_token
+from regulars.api.decide import BODY_BYTES, failure_of, logged_in, not_explained, refused_token
 from regulars.api.hot import JSON, Answer, Done, Request, Route, cors, within_rate
 from regulars.api.keys import keys_of
 from regulars.api.metrics import Metrics
@@ -23,7 +23,7 @@ from regulars.core.catalog import CatalogItem
 from regulars.core.definitions import Placement, Source
 from regulars.core.merchandising import searches
 from regulars.core.money import exponent
-from regulars.decide.call import LOGIN, SearchCall, read_search
+from regulars.decide.call import SearchCall, read_search
 from regulars.decide.words import spoken
 from regulars.flow.answers import Price, Reason, ToldRule
 from regulars.recommend.search import Search
@@ -178,9 +178,7 @@ class SearchDesk(Route):
 
     def _ask(self, flow: Deciding, request: Request, body: bytes, done: Done) -> None:
         call = read_search(inflate(body, self.limit))
-        token = request.header(b"x-regulars-token")
-        if token:
-            call = msgspec.structs.replace(call, context={**call.context, LOGIN: token.decode("latin-1")})
+        call = logged_in(call, request)
         source = request.source or self.known(request, call.write_key or "")
         if call.explain and source.kind != "server":
             raise not_explained(source)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from regulars.collect.machines import LIBRARY, kind_of_agent
 from regulars.core.machine import BARE, CROWD, DATA_CENTRE, IN_LIBRARY, MISMATCH
 
-#: Autonomous systems of clouds and hosts that rent machines to everybody, by the registries of RIPE, ARIN and APNIC:
+#: Autonomous systems of clouds and hosts that rent machines to everybody, as public lists of hosts name them:
 #: Amazon, Google Cloud, Microsoft, DigitalOcean, OVH, Hetzner, Akamai (Linode), Vultr, Oracle, Alibaba, Tencent,
 #: Contabo, Leaseweb, Scaleway, netcup, UpCloud, M247, Datacamp.
 DATA_CENTRES = frozenset(

@@ -23,6 +23,7 @@ KINDS = ("product", "article", "tip", "video", "tutorial")
 PHASES = ("", "before", "after")
 MOST_TERMS = 48  # of one item, the weightiest
 #: What has numbers.
+_Numbers = dict[str, dict[str, int]]  # of each list of names, the number of each name
 _NUMBERED = ("brands", "styles", "colours", "seasons", "size_names")
 #: A term in a larger share of all items says nothing of any; the share counts where there are so many items.
 COMMON, MANY = 0.02, 2_000
@@ -116,36 +117,12 @@ class Assortment:
         """The assortment of a catalogue; items of which nothing is told are products without a word."""
         blank = Good()
         all_of_them = [goods.get(one, blank) for one in catalogue.ids]
-        numbers: dict[str, dict[str, int]] = {
-            name: {} for name in ("brands", "styles", "colours", "seasons", "size_names")
-        }
-
-        def number(of: str, name: str) -> int:
-            return numbers[of].setdefault(name, len(numbers[of])) if name else UNKNOWN
-
-        columns: dict[str, Column] = {
-            "kind": _ints(KINDS.index(one.kind) if one.kind in KINDS else 0 for one in all_of_them),
-            "brand": _ints(number("brands", one.brand) for one in all_of_them),
-            "style": _ints(number("styles", one.style) for one in all_of_them),
-            "colour": _ints(number("colours", one.colour) for one in all_of_them),
-            "season": _ints(number("seasons", one.season) for one in all_of_them),
-            "phase": _ints(PHASES.index(one.phase) if one.phase in PHASES else 0 for one in all_of_them),
-            "since": _ints(UNKNOWN if one.since is None else max(one.since, 0) for one in all_of_them),
-            "price": _longs(UNKNOWN if one.price is None else one.price for one in all_of_them),
-            "cost": _longs(UNKNOWN if one.cost is None else one.cost for one in all_of_them),
-        }
-        parts = _parts_of_paths(catalogue)
-        lists = {
-            "sizes": [[number("size_names", size) for size in one.sizes if size] for one in all_of_them],
-            "about": [catalogue.encode(one.products).tolist() for one in all_of_them],
-            "topics": [
-                sorted({at for topic in one.interests for at in parts.get(topic.casefold(), ())}) for one in all_of_them
-            ],
-        }
-        for name, values in lists.items():
+        numbers: _Numbers = {name: {} for name in _NUMBERED}
+        columns = _said(all_of_them, numbers)
+        for name, values in _listed(all_of_them, numbers, catalogue).items():
             rows = Rows.of(values)
             columns |= {f"{name}.start": rows.start, f"{name}.value": rows.value}
-        for name in ("brands", "styles", "colours", "seasons", "size_names"):
+        for name in _NUMBERED:
             columns |= packed(name, list(numbers[name]))
         return cls(catalogue, columns | _weighed([one.terms for one in all_of_them]))
 
@@ -155,35 +132,13 @@ class Assortment:
         Words that no item of before has say nothing until the next training; neither do sizes, colours and the like
         lose their numbers. Weights of words are those of before.
         """
-        names = {of: dict(zip(self._all(of), range(10**9), strict=False)) for of in _NUMBERED}
-
-        def number(of: str, name: str) -> int:
-            return names[of].setdefault(name, len(names[of])) if name else UNKNOWN
-
+        numbers: _Numbers = {of: {name: at for at, name in enumerate(self._all(of))} for of in _NUMBERED}
         goods = [good for _, good in products.values()]
         catalogue = _longer(self.catalogue, [(one, category) for one, (category, _) in products.items()])
-        more: dict[str, Column] = {
-            "kind": _ints(KINDS.index(one.kind) if one.kind in KINDS else 0 for one in goods),
-            "brand": _ints(number("brands", one.brand) for one in goods),
-            "style": _ints(number("styles", one.style) for one in goods),
-            "colour": _ints(number("colours", one.colour) for one in goods),
-            "season": _ints(number("seasons", one.season) for one in goods),
-            "phase": _ints(PHASES.index(one.phase) if one.phase in PHASES else 0 for one in goods),
-            "since": _ints(UNKNOWN if one.since is None else max(one.since, 0) for one in goods),
-            "price": _longs(UNKNOWN if one.price is None else one.price for one in goods),
-            "cost": _longs(UNKNOWN if one.cost is None else one.cost for one in goods),
-        }
+        more = _said(goods, numbers)
         columns = {**self._columns, **{name: np.concatenate((self._columns[name], one)) for name, one in more.items()}}
-        parts = _parts_of_paths(catalogue)
         told = [self._weighed_as_before(one.terms) for one in goods]
-        lists = {
-            "sizes": [[number("size_names", size) for size in one.sizes if size] for one in goods],
-            "about": [catalogue.encode(one.products).tolist() for one in goods],
-            "topics": [
-                sorted({at for topic in one.interests for at in parts.get(topic.casefold(), ())}) for one in goods
-            ],
-            "terms": [[term for term, _ in one] for one in told],
-        }
+        lists = {**_listed(goods, numbers, catalogue), "terms": [[term for term, _ in one] for one in told]}
         for name, values in lists.items():
             rows = Rows.of(values)
             start = self._columns[f"{name}.start"]
@@ -192,7 +147,7 @@ class Assortment:
         weights = np.asarray([weight for one in told for _, weight in one], np.float32)
         columns["terms.weight"] = np.concatenate((self.weight, weights))
         for name in _NUMBERED:
-            columns |= packed(name, list(names[name]))
+            columns |= packed(name, list(numbers[name]))
         return Assortment(catalogue, columns, self if self._base is None else self._base)
 
     def _all(self, of: str) -> tuple[str, ...]:
@@ -284,6 +239,36 @@ def _rows(columns: Mapping[str, Column], name: str) -> Rows:
     return Rows(
         columns[f"{name}.start"].astype(np.int64, copy=False), columns[f"{name}.value"].astype(np.int32, copy=False)
     )
+
+
+def _said(goods: Sequence[Good], numbers: _Numbers) -> dict[str, Column]:
+    """What is told of each item, a value each; names get numbers as they come."""
+    return {
+        "kind": _ints(KINDS.index(one.kind) if one.kind in KINDS else 0 for one in goods),
+        "brand": _ints(_number(numbers["brands"], one.brand) for one in goods),
+        "style": _ints(_number(numbers["styles"], one.style) for one in goods),
+        "colour": _ints(_number(numbers["colours"], one.colour) for one in goods),
+        "season": _ints(_number(numbers["seasons"], one.season) for one in goods),
+        "phase": _ints(PHASES.index(one.phase) if one.phase in PHASES else 0 for one in goods),
+        "since": _ints(UNKNOWN if one.since is None else max(one.since, 0) for one in goods),
+        "price": _longs(UNKNOWN if one.price is None else one.price for one in goods),
+        "cost": _longs(UNKNOWN if one.cost is None else one.cost for one in goods),
+    }
+
+
+def _listed(goods: Sequence[Good], numbers: _Numbers, catalogue: Catalogue) -> dict[str, list[list[int]]]:
+    """What is told of each item in several values."""
+    parts = _parts_of_paths(catalogue)
+    return {
+        "sizes": [[_number(numbers["size_names"], size) for size in one.sizes if size] for one in goods],
+        "about": [catalogue.encode(one.products).tolist() for one in goods],
+        "topics": [sorted({at for topic in one.interests for at in parts.get(topic.casefold(), ())}) for one in goods],
+    }
+
+
+def _number(known: dict[str, int], name: str) -> int:
+    """The number of a name, the next one for a name that is new."""
+    return known.setdefault(name, len(known)) if name else UNKNOWN
 
 
 def _ints(values: Iterable[int]) -> Int32:

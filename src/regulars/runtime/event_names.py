@@ -7,8 +7,8 @@ from regulars.core.definitions import Definitions
 #: Name -> (German, English): what every shop accepts, and the usual names of the Segment spec.
 _KNOWN: dict[str, tuple[str, str]] = {
     "Identify": ("Angaben zur Person", "Details about you"), "Alias": ("Kennungen verbunden", "Identifiers joined"),
-    "Group": ("Zugehörigkeit genannt", "Group named"), "Page": ("Seite besucht", "Page visited"),
-    "Screen": ("App-Seite besucht", "App screen visited"),
+    "Group": ("Zugehörigkeit genannt", "Group named"), "Page Viewed": ("Seite besucht", "Page visited"),
+    "Screen Viewed": ("App-Seite besucht", "App screen visited"),
     "Consent Updated": ("Einwilligung gegeben oder widerrufen", "Consent given or withdrawn"),
     "Fact Corrected": ("Angabe berichtigt", "Detail corrected"),
     "Preference Declared": ("Wunsch geäußert", "Wish told"), "Decision Shown": ("Etwas gezeigt", "Something shown"),

@@ -7,7 +7,7 @@ from the match inside the neighbour (STAN).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, Self, cast
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -49,8 +49,11 @@ class Neighbouring(msgspec.Struct, frozen=True, kw_only=True):
             raise Rejected("newest, neighbours and last of the neighbours are at least 1")
 
 
-class Walk(Protocol):
-    """Candidates of a prefix; `walk.walk` and `fast.walk` are two of a kind."""
+Found_co = TypeVar("Found_co", covariant=True)
+
+
+class OfPrefix(Protocol[Found_co]):
+    """What an index finds for a prefix; `walk` and `fast` have one of each kind."""
 
     def __call__(
         self,
@@ -63,28 +66,13 @@ class Walk(Protocol):
         tables: Tables,
         scratch: Scratch,
         /,
-    ) -> tuple[Int32, Float64]:
-        """Items and scores, in any order."""
+    ) -> Found_co:
+        """In the order in which it is met."""
         ...
 
 
-class Meet(Protocol):
-    """The neighbours of a prefix, in the same two kinds."""
-
-    def __call__(
-        self,
-        prefix: Int32,
-        last: int,
-        newest: int,
-        neighbours: int,
-        base: Base,
-        late: Late,
-        tables: Tables,
-        scratch: Scratch,
-        /,
-    ) -> Met:
-        """In the order in which they are met."""
-        ...
+Walk = OfPrefix[tuple[Int32, Float64]]  # candidates: items and scores
+Meet = OfPrefix[Met]  # the neighbours
 
 
 def _fast_meet(*asked: Any) -> Met:
