@@ -21,7 +21,7 @@ from benchmarks.report import emit
 from regulars.recommend.interactions import Int32, Int64
 from regulars.recommend.sessions.cases import Case, cases_of
 from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours, fast_walk
+from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours, fast_way
 
 PRODUCTS = 100_000
 CLICKS = 10_000_000
@@ -60,7 +60,7 @@ def main() -> int:
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # the peak, building included
     }
     lists: dict[str, list[list[int]]] = {}
-    ways = {"plain": False, "fast": True} if fast_walk() is not None else {"plain": False}
+    ways = {"plain": False, "fast": True} if fast_way() is not None else {"plain": False}
     for name, compiled in ways.items():
         model = Neighbours(index.base, index.end, index.owner, SETTINGS, compiled=compiled)
         lists[name], found = measured(name, model, cases)

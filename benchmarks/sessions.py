@@ -29,7 +29,7 @@ from regulars.recommend.sessions.cases import Case, hits, ranks
 from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.linear import Linear
 from regulars.recommend.sessions.model import SessionModel
-from regulars.recommend.sessions.neighbours import Neighbours, fast_walk
+from regulars.recommend.sessions.neighbours import Neighbours, fast_way
 from regulars.recommend.sessions.ranker import Ranking
 from regulars.recommend.sessions.rules import Rules, Ruling
 from regulars.recommend.sessions.search import Search, search
@@ -77,12 +77,12 @@ def main() -> int:
         drawn = np.random.default_rng(1).choice(len(cases), most, replace=False)
         cases = [cases[number] for number in sorted(drawn.tolist())]
     figures = {"sessions": float(len(sessions)), "events": float(len(sessions.item)), "items": float(items)}
-    figures |= {"test_prefixes": float(len(cases)), "fast": float(fast_walk() is not None)}
+    figures |= {"test_prefixes": float(len(cases)), "fast": float(fast_way() is not None)}
     for name, (model, seconds, cpu) in trained(wanted, sessions, items, asked.threads).items():
         figures |= {f"{name}_train_seconds": seconds, f"{name}_train_cpu_seconds": cpu}
         figures |= quality(name, model, cases)
         figures |= latency(name, model, cases[:2_000])
-        if isinstance(model, Neighbours) and fast_walk() is not None:
+        if isinstance(model, Neighbours) and fast_way() is not None:
             plain = Neighbours(model.base, model.end, model.owner, model.settings, compiled=False)
             figures |= latency(f"{name}_plain", plain, cases[:2_000])
             same = [listed(model, case) == listed(plain, case) for case in cases[:2_000]]
@@ -115,7 +115,7 @@ def trained(
         result["linear"] = timed(lambda: Linear.fit(sessions, items, Regression(age_half_life=span // 3)))
     if not {"neighbours", "blend"} & set(wanted):
         return result
-    if fast_walk() is not None:
+    if fast_way() is not None:
         began = time.perf_counter()
         warm = Neighbours.fit(Sessions.of_lists([[0, 1]]), items)
         warm.recommend(np.asarray([0], np.int32), 1)

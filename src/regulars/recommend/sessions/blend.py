@@ -16,7 +16,7 @@ from regulars.recommend.sessions import ranker as ranking
 from regulars.recommend.sessions.cases import cases_of
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.linear import Linear, Regression
-from regulars.recommend.sessions.model import Evidence, SessionModel, best
+from regulars.recommend.sessions.model import Evidence, SessionModel, best, best_way
 from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours
 from regulars.recommend.sessions.ranker import Logit, Ranker, Ranking, fast_rank
 from regulars.recommend.sessions.search import Search, search
@@ -33,6 +33,9 @@ class Mixing(msgspec.Struct, frozen=True, kw_only=True):
     filled: int = 1000  # popular products that stand behind everything else
 
 
+_NOBODY = Scored(NOTHING, np.empty(0))
+
+
 class SessionBlend(SessionModel):
     """Neighbours, linear model, rules and figures, weighed by trees or by a linear score."""
 
@@ -44,6 +47,8 @@ class SessionBlend(SessionModel):
         self._filled = filled
         self._builder = SignalBuilder(parts)
         self._rank = fast_rank(ranker)
+        self._best = best_way()
+        self._answer: tuple[bytes, bool, Scored, Scored] = b"", True, _NOBODY, _NOBODY
 
     @classmethod
     def fit(
@@ -60,15 +65,24 @@ class SessionBlend(SessionModel):
 
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
         """The candidates by the learned order; behind them what else neighbours hold, then what sells."""
-        known = prefix[(prefix >= 0) & (prefix < self.parts.neighbours.items)]
-        if not len(known):
-            return self._behind(Scored(np.empty(0, np.int32), np.empty(0)), NOTHING, prefix, review=review)
-        items, rows, others = self._builder.build(known, review=review)
-        return self._behind(Scored(items, self._rank(rows)), others, prefix, review=review)
+        ranked, near = self._ranked(prefix, review=review)
+        return self._behind(ranked, near, prefix, review=review)
 
-    def _behind(self, ranked: Scored, others: Int32, prefix: Int32, *, review: bool) -> Scored:
-        """More items behind those that are ranked, in the order given, so that filters leave a full row."""
-        more = np.concatenate((others, self.parts.figures.popular[: self._filled]))
+    def _ranked(self, prefix: Int32, *, review: bool) -> tuple[Scored, Scored]:
+        """The candidates by the learned order, and what the neighbours hold; remembered for the next row of a page."""
+        key = prefix.tobytes()
+        if self._answer[:2] != (key, review):
+            known = prefix[(prefix >= 0) & (prefix < self.parts.neighbours.items)]
+            ranked = near = _NOBODY
+            if len(known):
+                items, rows, near = self._builder.build(known, review=review)
+                ranked = Scored(items, self._rank(rows))
+            self._answer = key, review, ranked, near
+        return self._answer[2:]
+
+    def _behind(self, ranked: Scored, near: Scored, prefix: Int32, *, review: bool) -> Scored:
+        """More items behind those that are ranked, the nearest first, so that filters leave a full row."""
+        more = np.concatenate((best(near, len(near.items)).items, self.parts.figures.popular[: self._filled]))
         hidden = ranked.items if review else np.concatenate((ranked.items, prefix))
         more = more[~np.isin(more, hidden)]
         _, first = np.unique(more, return_index=True)
@@ -83,15 +97,11 @@ class SessionBlend(SessionModel):
         self, prefix: Int32, n: int, *, exclude: Int32 = NOTHING, allowed: Mask | None = None, review: bool = True
     ) -> Scored:
         """At most `n` items, best first; the long rest is only looked at where filters leave too few."""
-        known = prefix[(prefix >= 0) & (prefix < self.parts.neighbours.items)]
-        if len(known):
-            items, rows, others = self._builder.build(known, review=review)
-            ranked = Scored(items, self._rank(rows))
-            found = best(ranked, n, exclude, allowed)
-            if len(found.items) >= n:
-                return found
-            return best(self._behind(ranked, others, prefix, review=review), n, exclude, allowed)
-        return best(self.score(prefix, review=review), n, exclude, allowed)
+        ranked, near = self._ranked(prefix, review=review)
+        found = self._best(ranked, n, exclude, allowed)
+        if len(found.items) >= n:
+            return found
+        return self._best(self._behind(ranked, near, prefix, review=review), n, exclude, allowed)
 
     def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
         """What similar visits say of each, else what the linear model says."""

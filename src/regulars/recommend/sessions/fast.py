@@ -1,45 +1,39 @@
-"""The walk over neighbours compiled by numba (the extra `[fast]`): the same sums in the same order as `walk.py`."""
+"""The walk over neighbours compiled by numba (the extra `[fast]`): the same sums in the same order as `walk.py`.
+
+The loops keep the interpreter: they take some microseconds, and a thread that took it meanwhile would hold it for half
+a millisecond.
+"""
 
 import numpy as np
 from numba import njit
 
-from regulars.recommend.interactions import Float32, Float64, Int32, Int64
-from regulars.recommend.sessions.walk import Base, Late, Scratch, Tables
+from regulars.recommend.interactions import Float64, Int32, Int64, Mask
+from regulars.recommend.sessions.walk import Base, Late, Reach, Scratch, Tables
 
 _SPREAD = 0x9E3779B97F4A7  # an odd number without a pattern
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def walk(
-    prefix: Int32, last: int, newest: int, neighbours: int, base: Base, late: Late, tables: Tables, scratch: Scratch
-) -> tuple[Int32, Float64]:
-    """Candidates of a running visit with their scores."""
-    count = match(prefix, last, newest, base, late, tables, scratch)
-    kept = nearest(count, neighbours, scratch)
-    return gather(prefix, kept, base, late, tables, scratch)
-
-
-@njit(cache=True, nogil=True)
-def meet(
-    prefix: Int32, last: int, newest: int, neighbours: int, base: Base, late: Late, tables: Tables, scratch: Scratch
-) -> tuple[Int64, Float64, Int64]:
-    """The nearest sessions that share items with the prefix, as `walk.Met` has them."""
-    kept = nearest(match(prefix, last, newest, base, late, tables, scratch), neighbours, scratch)
-    worth = np.empty(kept)
-    place = np.empty(kept, np.int64)
+    prefix: Int32, reach: Reach, base: Base, late: Late, tables: Tables, scratch: Scratch
+) -> tuple[Int32, Float64, int]:
+    """Candidates of a running visit with their scores, and how many neighbours were met: `scratch` holds them."""
+    kept = nearest(match(prefix, reach, base, late, tables, scratch), reach.neighbours, scratch)
     for at in range(kept):
-        worth[at] = scratch.worth[at] * tables.latest[scratch.behind[at]]
-        place[at] = scratch.at_match[at]
-    return scratch.touched[:kept].copy(), worth, place
+        scratch.worth[at] *= tables.latest[scratch.behind[at]]
+    locate(kept, base, late, scratch)
+    items, scores = gather(prefix, kept, base, late, tables, scratch, reach.review)
+    return items, scores, kept
 
 
-@njit(cache=True, nogil=True)
-def match(prefix: Int32, last: int, newest: int, base: Base, late: Late, tables: Tables, scratch: Scratch) -> int:
+@njit(cache=True)
+def match(prefix: Int32, reach: Reach, base: Base, late: Late, tables: Tables, scratch: Scratch) -> int:
     """Sessions that share items with the prefix, in the order in which they are met; their number.
 
     Where a session stands among those met is looked up in a small hash table: an array by session would not stay in
     the processor's cache.
     """
+    last, newest = reach.last, reach.newest
     base_items, late_items = len(base.posting_start) - 1, len(late.posting_start) - 1
     sessions = len(base.weight)
     end = len(prefix)
@@ -89,7 +83,7 @@ def match(prefix: Int32, last: int, newest: int, base: Base, late: Late, tables:
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def found_at(session: int | np.signedinteger, scratch: Scratch) -> int | np.signedinteger:
     """Where a session stands in the hash table, or may be put."""
     places = len(scratch.slot) - 1  # a power of two, less one
@@ -99,7 +93,7 @@ def found_at(session: int | np.signedinteger, scratch: Scratch) -> int | np.sign
     return home
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def weigh(count: int, base: Base, late: Late, scratch: Scratch) -> None:
     """What each session is worth. Reads that do not wait for each other; while matching, each waited for memory."""
     sessions = len(base.weight)
@@ -110,7 +104,7 @@ def weigh(count: int, base: Base, late: Late, scratch: Scratch) -> None:
         scratch.worth[at] *= scratch.own[at]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def repeated(prefix: Int32, place: int) -> bool:
     """Whether the item at a place comes again later in the prefix."""
     later = place + 1
@@ -119,7 +113,7 @@ def repeated(prefix: Int32, place: int) -> bool:
     return later < len(prefix)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def nearest(count: int, neighbours: int, scratch: Scratch) -> int:
     """Keep the nearest of the sessions met, among equals the first ones; how many are kept."""
     if count <= neighbours:
@@ -144,7 +138,7 @@ def nearest(count: int, neighbours: int, scratch: Scratch) -> int:
     return kept
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def highest(values: Float64, wanted: int, room: Float64, bucket: Int64) -> float:
     """The value that `wanted` of the values reach: they are put into buckets, and again those of the decisive one."""
     count = len(values)
@@ -179,17 +173,24 @@ def highest(values: Float64, wanted: int, room: Float64, bucket: Int64) -> float
     return low
 
 
-@njit(cache=True, nogil=True)
-def gather(prefix: Int32, kept: int, base: Base, late: Late, tables: Tables, scratch: Scratch) -> tuple[Int32, Float64]:
+@njit(cache=True)
+def gather(
+    prefix: Int32,
+    kept: int,
+    base: Base,
+    late: Late,
+    tables: Tables,
+    scratch: Scratch,
+    review: bool,  # noqa: FBT001 - compiled code takes no names
+) -> tuple[Int32, Float64]:
     """What the neighbours hold: items, and sums of likeness by distance from the match."""
     more = len(base.item)
     centre_of_table = len(tables.distance) // 2
     result = 0
-    locate(kept, base, late, scratch)
     for at in range(kept):
-        worth = scratch.worth[at] * tables.latest[scratch.behind[at]]
+        worth = scratch.worth[at]
         centre = np.int64(scratch.at_match[at])
-        for event in range(scratch.home[at], scratch.touched[at]):
+        for event in range(scratch.begin[at], scratch.stop[at]):
             item = late.item[event - more] if event >= more else base.item[event]
             place = late.place[event - more] if event >= more else base.place[event]
             offset = np.int64(place) - centre
@@ -204,62 +205,156 @@ def gather(prefix: Int32, kept: int, base: Base, late: Late, tables: Tables, scr
             scratch.score[item] += worth * tables.distance[offset + centre_of_table]
     for item in prefix:
         if 0 <= item < len(scratch.mark) and scratch.mark[item]:
-            scratch.score[item] *= tables.review[0]
+            scratch.score[item] *= tables.review
             scratch.mark[item] = False  # once for each item
-    items = scratch.first[:result].copy()
+    items = np.empty(result, np.int32)
     scores = np.empty(result)
+    count = 0
     for at in range(result):
-        item = items[at]
-        scores[at] = scratch.score[item] * tables.rare[item]
+        item = scratch.first[at]
+        if review or scratch.mark[item]:
+            items[count] = item
+            scores[count] = scratch.score[item] * tables.rare[item]
+            count += 1
         scratch.score[item] = 0.0
         scratch.mark[item] = False
-    return items, scores
+    return items[:count], scores[:count]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def locate(kept: int, base: Base, late: Late, scratch: Scratch) -> None:
     """Where the entries of each neighbour begin and end; those of added sessions stand behind those of the base."""
     sessions, more = len(base.weight), len(base.item)
     for at in range(kept):
         session = scratch.touched[at]
         if session < sessions:
-            scratch.home[at], scratch.touched[at] = base.start[session], base.start[session + 1]
+            scratch.begin[at], scratch.stop[at] = base.start[session], base.start[session + 1]
         else:
             session -= sessions
-            scratch.home[at], scratch.touched[at] = late.start[session] + more, late.start[session + 1] + more
+            scratch.begin[at], scratch.stop[at] = late.start[session] + more, late.start[session + 1] + more
     # The same again: what is looked at here without waiting is in the cache when it is added up.
     for at in range(kept):
-        begin = scratch.home[at]
+        begin = scratch.begin[at]
         if begin < more:
             scratch.own[at] = base.item[begin] + base.place[begin]
 
 
-@njit(cache=True, nogil=True)
-def climb(
-    root: Int32,
-    feature: Int32,
-    limit: Float64,
-    child: Int32,
-    value: Float64,
-    depth: Int32,
-    rows: Float32,
-) -> Float64:
-    """The sum of the leaves that each candidate comes to.
+@njit(cache=True)
+def evidence(
+    prefix: Int32, items: Int32, kept: int, base: Base, late: Late, ends: tuple[Int64, Int64], scratch: Scratch
+) -> tuple[Int64, Float64, Int64, Int32, Int64]:
+    """What the neighbours that were met last say of each item, as `walk.Told` has it."""
+    end, late_end = ends
+    sessions = len(end)
+    own = np.unique(prefix)
+    wide = len(own)
+    visits = np.zeros(len(items), np.int64)
+    share = np.zeros(len(items))
+    latest = np.full(len(items), np.iinfo(np.int64).min, np.int64)
+    strength = np.zeros((len(items), wide))
+    common = np.zeros((len(items), wide), np.bool_)
+    first = note(items, own, scratch)
+    asked = np.empty(len(items), np.int64)
+    shared = np.empty(wide, np.int64)
+    total = 0.0
+    for at in range(kept):
+        worth = scratch.worth[at]
+        total += worth
+        wanted, theirs = split(at, base, late, scratch, asked, shared)
+        if not wanted:
+            continue
+        session = scratch.touched[at]
+        ended = late_end[session - sessions] if session >= sessions else end[session]
+        for one in asked[:wanted]:
+            visits[one] += 1
+            share[one] += worth
+            latest[one] = max(latest[one], ended)
+            for other in shared[:theirs]:
+                if own[other] != items[one]:
+                    strength[one, other] += worth
+                    common[one, other] = True
+    unmark(items, scratch)
+    unmark(own, scratch)
+    total = max(total, 1e-300)
+    matched = np.empty((len(items), wide), np.int32)
+    found = np.zeros(len(items), np.int64)
+    for at in range(len(items)):
+        one = first[at]
+        visits[at], latest[at] = visits[one], latest[one]
+        if one == at:
+            share[at] /= total
+            found[at] = strongest(own, strength[at], common[at], matched[at])
+            if found[at] == 0:
+                matched[at, 0], found[at] = items[at], 1
+        else:
+            share[at], found[at] = share[one], found[one]
+            matched[at] = matched[one]
+    return visits, share, latest, matched, found
 
-    All candidates go down by one node, then all by the next: no step waits for the one before it, nor guesses where a
-    path ends.
-    """
-    count, width = rows.shape
-    every = rows.ravel()
-    total = np.zeros(count)
-    at = np.empty(count, np.int32)
-    for tree in range(len(root)):
-        at[:] = root[tree]
-        for _ in range(depth[0]):
-            for candidate in range(count):
-                node = at[candidate]
-                right = every[candidate * width + feature[node]] > limit[node]
-                at[candidate] = child[2 * node + right]
-        for candidate in range(count):
-            total[candidate] += value[at[candidate]]
-    return total
+
+@njit(cache=True)
+def split(at: int, base: Base, late: Late, scratch: Scratch, asked: Int64, shared: Int64) -> tuple[int, int]:
+    """Write which of the items a neighbour holds that are asked for, and which of the visit; how many of each."""
+    more = len(base.item)
+    wanted, theirs = 0, 0
+    for event in range(scratch.begin[at], scratch.stop[at]):
+        item = late.item[event - more] if event >= more else base.item[event]
+        if not scratch.mark[item]:
+            continue
+        place = scratch.first[item]
+        if place & 0xFFFF:
+            asked[wanted] = (place & 0xFFFF) - 1
+            wanted += 1
+        if place >> 16:
+            shared[theirs] = (place >> 16) - 1
+            theirs += 1
+    return wanted, theirs
+
+
+@njit(cache=True)
+def note(items: Int32, own: Int32, scratch: Scratch) -> Int64:
+    """Mark the items that evidence is asked for and those of the visit; by item, where it is asked for first."""
+    for item in items:
+        if 0 <= item < len(scratch.mark):
+            scratch.mark[item] = True
+            scratch.first[item] = 0
+    for at in range(len(own)):
+        item = own[at]
+        if 0 <= item < len(scratch.mark):
+            scratch.mark[item] = True
+            scratch.first[item] = (at + 1) << 16
+    first = np.arange(len(items))
+    for at in range(len(items)):
+        item = items[at]
+        if 0 <= item < len(scratch.mark):
+            if scratch.first[item] & 0xFFFF:
+                first[at] = (scratch.first[item] & 0xFFFF) - 1
+            else:
+                scratch.first[item] += at + 1
+    return first
+
+
+@njit(cache=True)
+def unmark(items: Int32, scratch: Scratch) -> None:
+    """Take the marks away."""
+    for item in items:
+        if 0 <= item < len(scratch.mark):
+            scratch.mark[item] = False
+
+
+@njit(cache=True)
+def strongest(own: Int32, strength: Float64, common: Mask, matched: Int32) -> int:
+    """Write the products that are common, the strongest first, among equals the lowest; how many."""
+    count = 0
+    for at in range(len(own)):
+        if not common[at]:
+            continue
+        place = count
+        while place > 0 and strength[at] > strength[matched[place - 1]]:
+            matched[place] = matched[place - 1]
+            place -= 1
+        matched[place] = at
+        count += 1
+    for place in range(count):
+        matched[place] = own[matched[place]]
+    return count

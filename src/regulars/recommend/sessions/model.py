@@ -1,7 +1,7 @@
 """What every session model answers: which products come next in this visit, and why."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from regulars.recommend.interactions import Int32, Mask
 from regulars.recommend.model import NOTHING, Column, Scored
+from regulars.recommend.sessions.compiled import compiled
 from regulars.recommend.sessions.data import Delta, Sessions, UInt8
 
 DAY_MS = 86_400_000
@@ -41,6 +42,8 @@ class SessionModel(ABC):
     """
 
     name: ClassVar[str]
+    #: How the best candidates are found; a model whose loops are compiled has the compiled way.
+    _best: "Best"
 
     @abstractmethod
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
@@ -81,7 +84,7 @@ class SessionModel(ABC):
         With `review` products of the running visit may come again ("continue shopping"); without, only others
         ("discover").
         """
-        return best(self.score(prefix, review=review), n, exclude, allowed)
+        return self._best(self.score(prefix, review=review), n, exclude, allowed)
 
     def add(self, sessions: Sessions) -> Delta:
         """The change that brings these sessions in."""
@@ -109,6 +112,24 @@ def best(scored: Scored, n: int, exclude: Int32 = NOTHING, allowed: Mask | None 
         items, scores = items[keep], scores[keep]
     order = np.argsort(-scores, kind="stable")[: max(n, 0)]
     return Scored(items[order], scores[order])
+
+
+Best = Callable[[Scored, int, Int32, Mask | None], Scored]
+_ALL: Mask = np.empty(0, np.bool_)
+
+
+def best_way(*, fast: bool | None = None) -> Best:
+    """`best`, compiled where the extra `[fast]` is installed and works."""
+    found = None if fast is False else compiled("fast_order")
+    if found is None:
+        return best
+    quick = found.best
+
+    def fast_best(scored: Scored, n: int, exclude: Int32, allowed: Mask | None) -> Scored:
+        mask = frozen(_ALL if allowed is None else allowed)
+        return Scored(*quick(frozen(scored.items), frozen(scored.scores), n, frozen(exclude), mask, allowed is None))
+
+    return fast_best
 
 
 def frozen(column: Numbers) -> Numbers:

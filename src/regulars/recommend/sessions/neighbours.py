@@ -7,7 +7,7 @@ from the match inside the neighbour (STAN).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, cast
 
 import msgspec
 import numpy as np
@@ -18,8 +18,8 @@ from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions import walk as plain
 from regulars.recommend.sessions.compiled import compiled
 from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, frozen
-from regulars.recommend.sessions.walk import Base, Int16, Late, Met, Scratch, Tables
+from regulars.recommend.sessions.model import Evidence, SessionModel, best_way, coded, decoded, frozen
+from regulars.recommend.sessions.walk import Base, Int16, Late, Reach, Scratch, Tables
 
 MOST_EVENTS = 32_000  # of one session: places are 16 bits wide
 _DISTANCES = 64
@@ -49,42 +49,42 @@ class Neighbouring(msgspec.Struct, frozen=True, kw_only=True):
             raise Rejected("newest, neighbours and last of the neighbours are at least 1")
 
 
-Found_co = TypeVar("Found_co", covariant=True)
+class Way(Protocol):
+    """The two ways to compute: with arrays (`walk`), or compiled (`fast`)."""
 
+    def walk(
+        self, prefix: Int32, reach: Reach, base: Base, late: Late, tables: Tables, scratch: Scratch, /
+    ) -> tuple[Int32, Float64, int]:
+        """Candidates with their scores, and how many neighbours were met."""
+        ...
 
-class OfPrefix(Protocol[Found_co]):
-    """What an index finds for a prefix; `walk` and `fast` have one of each kind."""
-
-    def __call__(
+    def evidence(
         self,
         prefix: Int32,
-        last: int,
-        newest: int,
-        neighbours: int,
+        items: Int32,
+        kept: int,
         base: Base,
         late: Late,
-        tables: Tables,
+        ends: tuple[Int64, Int64],
         scratch: Scratch,
         /,
-    ) -> Found_co:
-        """In the order in which it is met."""
+    ) -> tuple[Int64, Float64, Int64, Int32, Int64]:
+        """What those neighbours say of items, as `Told` has it."""
         ...
 
 
-Walk = OfPrefix[tuple[Int32, Float64]]  # candidates: items and scores
-Meet = OfPrefix[Met]  # the neighbours
+class Walked(NamedTuple):
+    """What was computed last: a customer who sees several rows asks for the same visit again."""
+
+    prefix: bytes
+    review: bool
+    scored: Scored
+    kept: int  # neighbours; `Scratch` holds them
 
 
-def _fast_meet(*asked: Any) -> Met:
-    fast = compiled()
-    assert fast is not None  # noqa: S101 - chosen only where there is one
-    return Met(*fast.meet(*asked))
-
-
-def fast_walk() -> Walk | None:
-    """The compiled walk, where the extra `[fast]` is installed and works."""
-    fast = compiled()
-    return None if fast is None else cast(Walk, fast.walk)
+def fast_way() -> Way | None:
+    """The compiled way, where the extra `[fast]` is installed and works."""
+    return cast(Way | None, compiled())
 
 
 class Neighbours(SessionModel):
@@ -108,16 +108,17 @@ class Neighbours(SessionModel):
         self.owner = owner
         self.settings = settings
         self.delta = delta
-        found = None if compiled is False else fast_walk()
+        found = None if compiled is False else fast_way()
         if compiled and found is None:
             raise Rejected("numba is not installed; install the extra: pip install 'regulars[fast]'")
-        self._walk: Walk = found or plain.walk
-        self._meet: Meet = plain.meet if found is None else _fast_meet
+        self._way: Way = found or cast(Way, plain)
+        self._best = best_way(fast=compiled)
+        self._walked: Walked | None = None
+        self._ends = frozen(end), frozen(delta.added.end)
         self.late = _late(base, end, owner, settings, delta)
         holding = self._holding()
         self.items = len(holding)
         self._tables = _tables(settings, holding, len(end) - int(self.late.gone.sum()) + len(delta.added))
-        self._discover = self._tables._replace(review=np.zeros(1))
         sessions = len(base.weight) + len(self.late.weight)
         self._scratch = Scratch.of(sessions, self.items, settings.last * settings.newest)
 
@@ -134,60 +135,47 @@ class Neighbours(SessionModel):
         base = Base(start, item, place, weight, *_postings(start, item, place, items))
         return cls(base, sessions.end, sessions.owner, settings, compiled=compiled)
 
+    @property
+    def compiled(self) -> bool:
+        """Whether its loops are compiled."""
+        return self._way is not cast(Way, plain)
+
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
         """What the neighbours hold."""
-        tables = self._tables if review else self._discover
+        return self._walk(prefix, review=review).scored
+
+    def _walk(self, prefix: Int32, *, review: bool) -> Walked:
+        key = prefix.tobytes()
+        found = self._walked
+        if found is not None and found.prefix == key and found.review == review:
+            return found
         prefix = prefix if prefix.flags.writeable else prefix.copy()
         settings = self.settings
-        items, scores = self._walk(
-            prefix, settings.last, settings.newest, settings.neighbours, self.base, self.late, tables, self._scratch
-        )
-        if not review:
-            other = ~np.isin(items, prefix)
-            items, scores = items[other], scores[other]
-        return Scored(items, scores)
+        reach = Reach(settings.last, settings.newest, settings.neighbours, review)
+        items, scores, kept = self._way.walk(prefix, reach, self.base, self.late, self._tables, self._scratch)
+        self._walked = found = Walked(key, review, Scored(frozen(items), frozen(scores)), kept)
+        return found
 
     def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
         """The products that the neighbours share with the visit, and the share of neighbours that hold each item."""
-        settings = self.settings
-        prefix = prefix if prefix.flags.writeable else prefix.copy()
-        met = self._meet(
-            prefix,
-            settings.last,
-            settings.newest,
-            settings.neighbours,
+        found = self._walked
+        review = found is None or found.review or found.prefix != prefix.tobytes()
+        kept = self._walk(prefix, review=review).kept  # the neighbours are the same either way
+        if not kept:
+            return [None] * len(items)
+        told = self._way.evidence(
+            prefix[-self.settings.last :].copy(),
+            np.asarray(items, np.int32),
+            kept,
             self.base,
             self.late,
-            self._tables,
+            self._ends,
             self._scratch,
         )
-        if not len(met.session):
-            return [None] * len(items)
-        length, entries, _ = plain.held(met, self.base, self.late)
-        of_neighbour = np.repeat(np.arange(len(met.session)), length)
-        wanted, asked = np.unique(np.asarray(items, np.int64), return_inverse=True)
-        own = np.unique(prefix[-settings.last :])
-        holding = _incidence(wanted, entries, of_neighbour, len(met.session))
-        sharing = _incidence(own, entries, of_neighbour, len(met.session))
-        apart = wanted[:, None] != own  # an item is no evidence for itself, unless it is all that they share
-        common = (holding @ sharing.T > 0) & apart
-        alone = ~common.any(axis=1)
-        weight = (holding * met.worth) @ sharing.T
-        share = holding @ met.worth / max(float(met.worth.sum()), 1e-300)
-        visits = holding.sum(axis=1)
-        latest = np.where(holding > 0, self._ends_of(met.session), np.iinfo(np.int64).min).max(axis=1)
-        found: list[Evidence | None] = []
-        for at, item in enumerate(wanted.tolist()):
-            matched = np.flatnonzero(common[at])
-            order = matched[np.argsort(-weight[at, matched], kind="stable")]
-            evidence = Evidence(
-                matched=(item,) if alone[at] else tuple(own[order].tolist()),
-                share=float(share[at]),
-                visits=int(visits[at]),
-                last_ms=int(latest[at]),
-            )
-            found.append(evidence if evidence.visits else None)
-        return [found[at] for at in asked.tolist()]
+        return [
+            Evidence(matched=tuple(matched[:count]), share=share, visits=visits, last_ms=latest) if visits else None
+            for visits, share, latest, matched, count in zip(*(column.tolist() for column in told), strict=True)
+        ]
 
     def _holding(self) -> Int64:
         """Sessions that hold each item, those gone left out."""
@@ -198,27 +186,15 @@ class Neighbours(SessionModel):
             holding[self.base.item[self.base.start[session] : self.base.start[session + 1]]] -= 1
         return holding
 
-    def _ends_of(self, sessions: Int64) -> Int64:
-        """When each session ended, UTC ms."""
-        known = len(self.end)
-        is_late = sessions >= known
-        ends = np.empty(len(sessions), np.int64)
-        ends[~is_late] = self.end[sessions[~is_late]]
-        ends[is_late] = self.delta.added.end[sessions[is_late] - known]
-        return ends
-
     def with_settings(self, settings: Neighbouring) -> Self:
         """The same sessions under other settings; the index is not built again."""
         newest = int(self.end[-1]) if len(self.end) else 0
         base = self.base._replace(weight=_weight(self.base.start, self.end, settings, newest))
-        compiled = self._walk is not plain.walk
-        return type(self)(base, self.end, self.owner, settings, delta=self.delta, compiled=compiled)
+        return type(self)(base, self.end, self.owner, settings, delta=self.delta, compiled=self.compiled)
 
     def with_delta(self, delta: Delta) -> Self:
         """The same index with added sessions beside it and those of forgotten owners passed over."""
-        return type(self)(
-            self.base, self.end, self.owner, self.settings, delta=delta, compiled=self._walk is not plain.walk
-        )
+        return type(self)(self.base, self.end, self.owner, self.settings, delta=delta, compiled=self.compiled)
 
     def columns(self) -> Mapping[str, Column]:
         """The index, and what is needed to forget."""
@@ -231,15 +207,6 @@ class Neighbours(SessionModel):
         settings = decoded(found.pop("settings"), Neighbouring)
         end, owner = found.pop("end"), found.pop("owner")
         return cls(Base(**found), end, owner, settings, compiled=compiled)  # type: ignore[arg-type]
-
-
-def _incidence(wanted: Int64 | Int32, entries: Int32, of_neighbour: Int64, count: int) -> Float64:
-    """By wanted item (they are sorted) and neighbour: 1 where it holds the item, else 0."""
-    found = np.zeros((len(wanted), count))
-    place = np.minimum(np.searchsorted(wanted, entries), len(wanted) - 1)
-    there = wanted[place] == entries
-    found[place[there], of_neighbour[there]] = 1.0
-    return found
 
 
 def _index(sessions: Sessions) -> tuple[Int64, Int32, Int16]:
@@ -321,7 +288,7 @@ def _tables(settings: Neighbouring, holding: Int64, sessions: int) -> Tables:
         distance=np.where(offset >= 0, behind, ahead),
         idf=rarity**settings.idf,
         rare=rarity**settings.rare,
-        review=np.asarray([settings.review]),
+        review=float(settings.review),
     )
 
 

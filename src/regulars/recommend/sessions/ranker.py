@@ -78,7 +78,7 @@ def rank(ranker: Ranker, rows: Float32) -> Float64:
 
 def fast_rank(ranker: Ranker) -> Callable[[Float32], Float64]:
     """`rank` for one ranker, compiled where the extra `[fast]` is installed."""
-    fast = compiled()
+    fast = compiled("fast_trees")
     if isinstance(ranker, Logit) or fast is None:
         return partial(rank, ranker)
     arrays: Any = [frozen(array) for array in ranker]

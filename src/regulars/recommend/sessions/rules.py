@@ -13,7 +13,7 @@ import numpy as np
 from regulars.recommend.interactions import Float64, Int32
 from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, latest_first
+from regulars.recommend.sessions.model import Evidence, SessionModel, best_way, coded, decoded, latest_first
 from regulars.recommend.sessions.rows import Pairs, Rows, joined, rows, steps, summed
 from regulars.recommend.sessions.summing import explained
 
@@ -39,6 +39,7 @@ class Rules(SessionModel):
         self.base = base
         self.newest = newest
         self.settings = settings
+        self._best = best_way()
         self._late = late
 
     @classmethod

@@ -1,28 +1,58 @@
 """What the parts of the blend say about each candidate: one column per signal, built alike for learning and serving."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from regulars.recommend.interactions import Float32, Float64, Int32
-from regulars.recommend.model import Column
+from regulars.recommend.model import Column, Scored
+from regulars.recommend.sessions import compiled as ways
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.linear import Linear
-from regulars.recommend.sessions.model import best, decoded
+from regulars.recommend.sessions.model import best, decoded, frozen
 from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours
 from regulars.recommend.sessions.rows import Pairs, Rows, rows, steps
 
-SIGNALS: tuple[str, ...] = (
-    "neighbours", "neighbours_share", "neighbours_rank", "neighbours_best", "discovery", "discovery_rank",
-    "linear", "linear_rank", "linear_last",
-    "followed_last", "followed_before", "preceded_last",
-    "held", "lately", "last_seen", "stays", "returns",
-    "in_visit", "back", "times",
-    "events", "products", "last_held", "last_stays", "stayed",
-)  # fmt: skip
+
+class Columns(NamedTuple):
+    """Where each signal stands in a row."""
+
+    neighbours: int = 0
+    neighbours_share: int = 1
+    neighbours_rank: int = 2
+    neighbours_best: int = 3
+    discovery: int = 4
+    discovery_rank: int = 5
+    linear: int = 6
+    linear_rank: int = 7
+    linear_last: int = 8
+    followed_last: int = 9
+    followed_before: int = 10
+    preceded_last: int = 11
+    held: int = 12
+    lately: int = 13
+    last_seen: int = 14
+    stays: int = 15
+    returns: int = 16
+    in_visit: int = 17
+    back: int = 18
+    times: int = 19
+    events: int = 20
+    products: int = 21
+    last_held: int = 22
+    last_stays: int = 23
+    stayed: int = 24
+
+
+COLUMNS = Columns()
+SIGNALS = Columns._fields
+WIDTH = len(SIGNALS)
 FAR_BACK = 99.0  # of a product that is not in the visit
-_OF_NEIGHBOURS, _OF_DISCOVERY, _OF_LINEAR, _OF_RULES, _OF_VISIT = 100, 50, 50, 30, 20  # candidates from each part
+UNRANKED = 8.0  # instead of the logarithm of a place
+#: Candidates of the neighbours, of what is new to the visit, of the linear model, of rules, of the visit.
+CANDIDATES = (100, 50, 50, 30, 20)
 _RECENT = 0.04  # half-life of "lately" in parts of the time that sessions span
 
 
@@ -97,70 +127,111 @@ class Parts(NamedTuple):
         )
 
 
+class Ranked(NamedTuple):
+    """What a part names."""
+
+    items: Int32
+    scores: Float64
+
+
+class Learned(NamedTuple):
+    """The arrays that signals are looked up in."""
+
+    linear: Rows
+    loudness: Float64  # by events back from the end of the visit
+    followed: Rows
+    preceded: Rows
+    figures: Figures
+    ranks: Float32  # logarithms of places
+
+
+class Room(NamedTuple):
+    """Room to compute in, by item: -1 and 0 between calls."""
+
+    slot: Int32
+    total: Float64
+
+
 class Signals(NamedTuple):
-    """Candidates of one visit, a row of signals for each, and what else the neighbours hold."""
+    """Candidates of one visit, a row of signals for each, and what the neighbours hold."""
 
     items: Int32
     rows: Float32
-    others: Int32
+    near: Scored
 
 
 class SignalBuilder:
     """Builds the signals of one visit after the other; holds room to compute in, so one for each thread."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, compiled: bool | None = None) -> None:
         self.parts = parts
         self._items = len(parts.figures.held)
-        self._slot = np.full(max(self._items, parts.neighbours.items), -1, np.int32)
+        room = max(self._items, parts.neighbours.items)
+        self._slot = np.full(room, -1, np.int32)
+        self._total = np.zeros(room)
+        self._ranks = _ranks(1 << room.bit_length())
+        self._fast = None if compiled is False else ways.compiled("fast_signals")
+        learned = Learned(
+            parts.linear.base, parts.linear.loudness, parts.followed, parts.preceded, parts.figures, self._ranks
+        )
+        self._learned = _frozen(learned)
+        self._room = Room(self._slot, self._total)
 
     def build(self, prefix: Int32, *, review: bool = True) -> Signals:
         """The signals after this prefix, whose items all are known."""
+        near, new = self.parts.neighbours.score(prefix), self.parts.discovery.score(prefix, review=False)
+        if self._fast is not None:
+            lists = Ranked(near.items, near.scores), Ranked(new.items, new.scores)
+            items, rows, top = self._fast.signals(frozen(prefix), *lists, self._learned, self._room, review)
+        else:
+            items, rows, top = self._plain(prefix, near, new, review=review)
+        share = np.ascontiguousarray(rows[:, COLUMNS.neighbours_share])
+        rows[:, COLUMNS.neighbours] = np.log(share + np.float32(1e-6))
+        rows[:, COLUMNS.neighbours_best] = np.log(top + 1e-9)
+        return Signals(items, rows, near)
+
+    def _plain(self, prefix: Int32, near: Scored, new: Scored, *, review: bool) -> tuple[Int32, Float32, float]:
         parts, figures = self.parts, self.parts.figures
-        near = best(parts.neighbours.score(prefix), 1_000_000)
-        new = best(parts.discovery.score(prefix, review=False), 1_000_000)
+        near, new = best(near, len(near.items)), best(new, len(new.items))
         linear = parts.linear.score(prefix)
         last = int(prefix[-1])
         next_items, next_share = parts.followed.of(last)
         items = self._candidates(
-            prefix,
-            near.items,
-            (new.items[:_OF_DISCOVERY], best(linear, _OF_LINEAR).items, next_items[:_OF_RULES]),
-            review=review,
+            prefix, near.items, new.items, best(linear, CANDIDATES[2]).items, next_items, review=review
         )
         slot = self._slot
         slot[items] = np.arange(len(items), dtype=np.int32)
-        table = np.zeros((len(SIGNALS), len(items)), np.float32)
-        column = dict(zip(SIGNALS, table, strict=True))
+        table = np.zeros((WIDTH, len(items)), np.float32)
         top = float(near.scores[0]) if len(near.scores) else 1e-9
-        self._put(column["neighbours_share"], near.items, near.scores / top)
-        np.log(column["neighbours_share"] + 1e-6, out=column["neighbours"])
-        column["neighbours_best"][:] = np.log(top + 1e-9)
-        column["neighbours_rank"][:] = 8
-        self._put(column["neighbours_rank"], near.items, rank_of(len(near.items)))
-        column["discovery_rank"][:] = 8
+        self._put(table[COLUMNS.neighbours_share], near.items, near.scores / top)
+        table[COLUMNS.neighbours_rank] = UNRANKED
+        self._put(table[COLUMNS.neighbours_rank], near.items, self._ranks[: len(near.items)])
+        table[COLUMNS.discovery_rank] = UNRANKED
         if len(new.items):
-            self._put(column["discovery"], new.items, new.scores / new.scores[0])
-            self._put(column["discovery_rank"], new.items, rank_of(len(new.items)))
-        self._put(column["linear"], linear.items, linear.scores)
-        order = np.argsort(-column["linear"], kind="stable")
-        column["linear_rank"][order] = rank_of(len(items))
-        self._put(column["linear_last"], *parts.linear.base.of(last))
-        self._put(column["followed_last"], next_items, next_share)
+            self._put(table[COLUMNS.discovery], new.items, new.scores / new.scores[0])
+            self._put(table[COLUMNS.discovery_rank], new.items, self._ranks[: len(new.items)])
+        self._put(table[COLUMNS.linear], linear.items, linear.scores)
+        order = np.argsort(-table[COLUMNS.linear], kind="stable")
+        table[COLUMNS.linear_rank, order] = self._ranks[: len(items)]
+        self._put(table[COLUMNS.linear_last], *parts.linear.base.of(last))
+        self._put(table[COLUMNS.followed_last], next_items, next_share)
         if len(prefix) > 1:
-            self._put(column["followed_before"], *parts.followed.of(int(prefix[-2])))
-        self._put(column["preceded_last"], *parts.preceded.of(last))
+            self._put(table[COLUMNS.followed_before], *parts.followed.of(int(prefix[-2])))
+        self._put(table[COLUMNS.preceded_last], *parts.preceded.of(last))
         known = np.minimum(items, self._items - 1)
         for name in ("held", "lately", "last_seen", "stays", "returns"):
-            column[name][:] = getattr(figures, name)[known]
-        self._visit(column, prefix)
+            table[SIGNALS.index(name)] = getattr(figures, name)[known]
+        self._visit(table, prefix)
         slot[items] = -1
-        return Signals(items, np.ascontiguousarray(table.T), near.items)
+        return items, np.ascontiguousarray(table.T), top
 
-    def _candidates(self, prefix: Int32, near: Int32, others: tuple[Int32, ...], *, review: bool) -> Int32:
+    def _candidates(
+        self, prefix: Int32, near: Int32, new: Int32, linear: Int32, rules: Int32, *, review: bool
+    ) -> Int32:
         """The first of each part, each once; with `review` the visit's own products, known to the parts or not."""
-        own = prefix[::-1][:_OF_VISIT]
-        lists = (near[:_OF_NEIGHBOURS], *others)
-        items = np.unique(np.concatenate((own, *lists) if review else lists))
+        of_near, of_new, of_linear, of_rules, of_visit = CANDIDATES
+        lists = near[:of_near], new[:of_new], linear[:of_linear], rules[:of_rules]
+        items = np.unique(np.concatenate((prefix[::-1][:of_visit], *lists) if review else lists))
         return (items if review else items[~np.isin(items, prefix)]).astype(np.int32)
 
     def _put(self, column: Float32, items: Int32, values: Float64 | Float32) -> None:
@@ -169,31 +240,36 @@ class SignalBuilder:
         there = place >= 0
         column[place[there]] = values[there]
 
-    def _visit(self, column: Mapping[str, Float32], prefix: Int32) -> None:
+    def _visit(self, table: Float32, prefix: Int32) -> None:
         """What the visit itself says."""
         figures, last = self.parts.figures, min(int(prefix[-1]), self._items - 1)
-        column["back"][:] = FAR_BACK
+        table[COLUMNS.back] = FAR_BACK
         seen: set[int] = set()
         for back, (item, place) in enumerate(
             zip(prefix[::-1].tolist(), self._slot[prefix[::-1]].tolist(), strict=True)
         ):
             if place >= 0:
-                column["times"][place] += 1
+                table[COLUMNS.times, place] += 1
                 if item not in seen:
-                    column["in_visit"][place] = 1
-                    column["back"][place] = back
+                    table[COLUMNS.in_visit, place] = 1
+                    table[COLUMNS.back, place] = back
             seen.add(item)
-        column["events"][:] = len(prefix)
-        column["products"][:] = len(seen)
-        column["last_held"][:] = figures.held[last]
-        column["last_stays"][:] = figures.stays[last]
-        column["stayed"][:] = len(prefix) > 1 and int(prefix[-2]) == int(prefix[-1])
+        table[COLUMNS.events] = len(prefix)
+        table[COLUMNS.products] = len(seen)
+        table[COLUMNS.last_held] = figures.held[last]
+        table[COLUMNS.last_stays] = figures.stays[last]
+        table[COLUMNS.stayed] = len(prefix) > 1 and int(prefix[-2]) == int(prefix[-1])
 
 
-def rank_of(count: int) -> Float32:
+def _frozen(found: Any) -> Any:
+    """The same with every array read only, as `frozen` has them."""
+    return type(found)(*map(_frozen, found)) if isinstance(found, tuple) else frozen(found)
+
+
+@lru_cache(maxsize=4)
+def _ranks(count: int) -> Float32:
     """ln(1 + place) of the first, the second and so on."""
-    found: Float32 = np.log1p(np.arange(count, dtype=np.float32))
-    return found
+    return frozen(np.log1p(np.arange(count, dtype=np.float32)))
 
 
 def _figures(sessions: Sessions, items: int, age: Float64) -> Figures:

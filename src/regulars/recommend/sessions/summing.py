@@ -9,7 +9,7 @@ import numpy as np
 from regulars.recommend.interactions import Float64, Int32
 from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions.data import Delta
-from regulars.recommend.sessions.model import Evidence, SessionModel, coded, decoded, latest_first
+from regulars.recommend.sessions.model import Evidence, SessionModel, best_way, coded, decoded, latest_first
 from regulars.recommend.sessions.rows import Rows, summed
 
 
@@ -32,12 +32,15 @@ class RowSums(SessionModel):
     def __init__(self, base: Rows, settings: Summing) -> None:
         self.base = base
         self.settings = settings
+        self._best = best_way()
+        #: By events back from the end of the visit, what a product's word is worth.
+        self.loudness = np.exp2(-np.arange(settings.last) / settings.back_half_life)
 
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
         """What the last products of the visit speak for."""
         items, back = latest_first(prefix, self.settings.last, len(self.base.start) - 1)
         parts: list[tuple[Int32, Float64]] = []
-        for item, weight in zip(items.tolist(), np.exp2(-back / self.settings.back_half_life).tolist(), strict=True):
+        for item, weight in zip(items.tolist(), self.loudness[back].tolist(), strict=True):
             found, strength = self.base.of(item)
             parts.append((found, strength.astype(np.float64, copy=False) * weight))
         scored = summed(parts)

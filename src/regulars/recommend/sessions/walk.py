@@ -48,22 +48,24 @@ class Tables(NamedTuple):
     distance: Float64  # by offset from the match in a neighbour; the middle is the match itself
     idf: Float64  # by item
     rare: Float64  # by item: what its score is multiplied by
-    review: Float64  # one number: factor of items that are in the running visit
+    review: float  # factor of items that are in the running visit
 
 
 class Scratch(NamedTuple):
-    """Room to compute in, all zero between calls."""
+    """Room to compute in, all zero between calls, and the neighbours that were met last."""
 
     likeness: Float64  # by session, as are the next two
     matched: Int16  # the place of the latest item of the visit in it
     back: Int16  # how far back in the visit that item is
-    slot: Int32  # a hash table: 1 + where a session stands among those met; the next six are by that place
-    touched: Int64
-    home: Int64  # its place in the hash table; from here to `behind` need not be zero
+    slot: Int32  # a hash table: 1 + where a session stands among those met; the next eight are by that place
+    touched: Int64  # the session; from here to `behind` need not be zero
+    home: Int64  # its place in the hash table
     own: Float64
     worth: Float64
-    at_match: Int16
+    at_match: Int16  # the place of the latest item of the visit that both hold
     behind: Int16
+    begin: Int64  # its first entry; those of added sessions stand behind those of the base
+    stop: Int64
     bucket: Int64
     score: Float64  # by item
     mark: Mask  # by item
@@ -84,6 +86,8 @@ class Scratch(NamedTuple):
             worth=np.zeros(touched),
             at_match=np.zeros(touched, np.int16),
             behind=np.zeros(touched, np.int16),
+            begin=np.zeros(touched, np.int64),
+            stop=np.zeros(touched, np.int64),
             bucket=np.zeros(BUCKETS, np.int64),
             score=np.zeros(items),
             mark=np.zeros(items, np.bool_),
@@ -91,38 +95,51 @@ class Scratch(NamedTuple):
         )
 
 
-class Met(NamedTuple):
-    """Neighbours in the order in which they were met."""
+class Reach(NamedTuple):
+    """How far a walk goes."""
 
-    session: Int64
-    worth: Float64
-    place: Int64  # of the latest item of the visit that both hold
+    last: int  # events of the running visit that count
+    newest: int  # sessions looked at per product of the visit
+    neighbours: int  # sessions that have a say
+    review: bool = True  # whether products of the running visit are candidates
+
+
+class Told(NamedTuple):
+    """What neighbours say of items, by item."""
+
+    visits: Int64  # neighbours that hold it
+    share: Float64  # of the worth of all neighbours, that of those
+    latest: Int64  # when the latest of them ended
+    matched: Int32  # a row of products of the visit that those hold, the strongest first; the item itself if no other
+    found: Int64  # how many of that row
 
 
 def walk(
-    prefix: Int32, last: int, newest: int, neighbours: int, base: Base, late: Late, tables: Tables, scratch: Scratch
-) -> tuple[Int32, Float64]:
-    """Candidates of a running visit with their scores."""
-    met = meet(prefix, last, newest, neighbours, base, late, tables, scratch)
-    length, items, place = held(met, base, late)
+    prefix: Int32, reach: Reach, base: Base, late: Late, tables: Tables, scratch: Scratch
+) -> tuple[Int32, Float64, int]:
+    """Candidates of a running visit with their scores, and how many neighbours were met: `scratch` holds them."""
+    kept = meet(prefix, reach, base, late, tables, scratch)
+    of_neighbour, items, place = held(kept, base, late, scratch)
     half = len(tables.distance) // 2
-    offset = np.clip(place - np.repeat(met.place, length), -half, half) + half
-    worth = np.repeat(met.worth, length) * tables.distance[offset]
-    np.add.at(scratch.score, items, worth)
+    offset = np.clip(place - scratch.at_match[of_neighbour], -half, half) + half
+    np.add.at(scratch.score, items, scratch.worth[of_neighbour] * tables.distance[offset])
     at = np.arange(len(items), dtype=np.int32)
     scratch.first[items[::-1]] = at[::-1]
     found = items[scratch.first[items] == at]  # each item where it was met first
-    known = prefix[(prefix >= 0) & (prefix < len(scratch.score))]
-    scratch.score[np.unique(known)] *= tables.review[0]
+    if reach.review:
+        known = prefix[(prefix >= 0) & (prefix < len(scratch.score))]
+        scratch.score[np.unique(known)] *= tables.review
     scores = scratch.score[found] * tables.rare[found]
     scratch.score[found] = 0.0
-    return found, scores
+    if reach.review:
+        return found, scores, kept
+    other = ~np.isin(found, prefix)
+    return found[other], scores[other], kept
 
 
-def meet(
-    prefix: Int32, last: int, newest: int, neighbours: int, base: Base, late: Late, tables: Tables, scratch: Scratch
-) -> Met:
-    """The nearest sessions that share items with the prefix; among equals those met first."""
+def meet(prefix: Int32, reach: Reach, base: Base, late: Late, tables: Tables, scratch: Scratch) -> int:
+    """The nearest sessions that share items with the prefix; among equals those met first. `scratch` holds them."""
+    last, newest, neighbours = reach.last, reach.newest, reach.neighbours
     known = max(len(base.posting_start), len(late.posting_start)) - 1
     likeness, matched = scratch.likeness, scratch.matched
     lists: list[Int64] = []
@@ -152,7 +169,56 @@ def meet(
         ties = np.flatnonzero(worth == floor)
         keep[ties[: neighbours - int(keep.sum())]] = True
         touched, worth = touched[keep], worth[keep]
-    return Met(touched, worth * tables.latest[scratch.back[touched]], matched[touched].astype(np.int64))
+    kept = len(touched)
+    scratch.touched[:kept] = touched
+    scratch.worth[:kept] = worth * tables.latest[scratch.back[touched]]
+    scratch.at_match[:kept] = matched[touched]
+    begin, stop = scratch.begin[:kept], scratch.stop[:kept]
+    is_late = touched >= len(base.weight)
+    if is_late.any():
+        more, numbers = len(base.item), touched[is_late] - len(base.weight)
+        begin[is_late], stop[is_late] = late.start[numbers] + more, late.start[numbers + 1] + more
+        begin[~is_late], stop[~is_late] = base.start[touched[~is_late]], base.start[touched[~is_late] + 1]
+    else:
+        begin[:], stop[:] = base.start[touched], base.start[touched + 1]
+    return kept
+
+
+def evidence(
+    prefix: Int32, items: Int32, kept: int, base: Base, late: Late, ends: tuple[Int64, Int64], scratch: Scratch
+) -> Told:
+    """What the neighbours that were met last say of each item; `prefix` are the events of the visit that count."""
+    of_neighbour, entries, _ = held(kept, base, late, scratch)
+    own = np.unique(prefix)
+    names = np.union1d(items, own)
+    place = np.minimum(np.searchsorted(names, entries), len(names) - 1)
+    there = names[place] == entries
+    holds = np.zeros((len(names), kept))
+    holds[place[there], of_neighbour[there]] = 1.0
+    holding, sharing = holds[np.searchsorted(names, items)], holds[np.searchsorted(names, own)]
+    worth = scratch.worth[:kept]
+    # Added up one after the other, as the compiled way does.
+    total = max(float(_last(np.cumsum(worth))), 1e-300)
+    share = _last(np.cumsum(holding * worth, axis=1)) / total
+    both = holding[:, None, :] * sharing
+    apart = items[:, None] != own  # an item is no evidence for itself, unless it is all that they share
+    strength = np.where(apart, _last(np.cumsum(both * worth, axis=2)), 0.0)
+    common = both.any(axis=2) & apart
+    order = np.lexsort((np.broadcast_to(own, common.shape), -strength, ~common), axis=1)
+    matched = own[order]
+    count = common.sum(axis=1)
+    alone = count == 0
+    matched[alone, :1], count[alone] = items[alone, None], 1
+    sessions = scratch.touched[:kept]
+    end, late_end = ends  # UTC ms, of sessions of the base and of added ones
+    ended = np.concatenate((end, late_end))[sessions] if len(late_end) else end[sessions]
+    latest = np.where(holding > 0, ended, np.iinfo(np.int64).min).max(axis=1, initial=np.iinfo(np.int64).min)
+    return Told(holding.sum(axis=1).astype(np.int64), share, latest, matched.astype(np.int32), count)
+
+
+def _last(sums: Float64) -> Float64:
+    """The last along the last axis; of none, zero."""
+    return sums[..., -1] if sums.shape[-1] else np.zeros(sums.shape[:-1])
 
 
 def postings(item: int, newest: int, base: Base, late: Late) -> tuple[Int64, Int16]:
@@ -177,29 +243,21 @@ def postings(item: int, newest: int, base: Base, late: Late) -> tuple[Int64, Int
     return sessions[:newest], places[:newest]
 
 
-def held(met: Met, base: Base, late: Late) -> tuple[Int64, Int32, Int64]:
-    """What the sessions hold, one after the other: how many items each, the items, their places."""
-    first, stop = base.start[:-1], base.start[1:]
-    if not len(late.weight):
-        begin = first[met.session]
-        length = stop[met.session] - begin
-        entries = run_on(begin, length)
-        return length, base.item[entries], base.place[entries].astype(np.int64)
-    # Added sessions have their entries after those of the base.
-    more = len(base.item)
-    is_late = met.session >= len(base.weight)
-    begin = np.empty(len(met.session), np.int64)
-    length = np.empty(len(met.session), np.int64)
-    old, new = met.session[~is_late], met.session[is_late] - len(base.weight)
-    begin[~is_late], length[~is_late] = first[old], stop[old] - first[old]
-    begin[is_late], length[is_late] = late.start[:-1][new] + more, late.start[1:][new] - late.start[:-1][new]
+def held(kept: int, base: Base, late: Late, scratch: Scratch) -> tuple[Int64, Int32, Int64]:
+    """What the neighbours that were met hold, one after the other: the neighbour, the item, its place."""
+    begin = scratch.begin[:kept]
+    length = scratch.stop[:kept] - begin
+    of_neighbour = np.repeat(np.arange(kept), length)
     entries = run_on(begin, length)
+    more = len(base.item)
     of_late = entries >= more
+    if not of_late.any():
+        return of_neighbour, base.item[entries], base.place[entries].astype(np.int64)
     items = np.empty(len(entries), np.int32)
     place = np.empty(len(entries), np.int64)
     items[~of_late], place[~of_late] = base.item[entries[~of_late]], base.place[entries[~of_late]]
     items[of_late], place[of_late] = late.item[entries[of_late] - more], late.place[entries[of_late] - more]
-    return length, items, place
+    return of_neighbour, items, place
 
 
 def run_on(begin: Int64, length: Int64) -> Int64:

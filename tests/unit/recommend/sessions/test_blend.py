@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from regulars.recommend.interactions import Int32
+from regulars.recommend.model import NOTHING, Scored
 from regulars.recommend.sessions import ranker
 from regulars.recommend.sessions.blend import Mixing, SessionBlend
 from regulars.recommend.sessions.cases import cases_of, hits, ranks
 from regulars.recommend.sessions.data import Delta, Sessions
+from regulars.recommend.sessions.model import best_way
 from regulars.recommend.sessions.neighbours import Neighbouring
 from regulars.recommend.sessions.ranker import Ranking
 from regulars.recommend.sessions.search import Search, search
+from regulars.recommend.sessions.signals import SignalBuilder
 from tests.unit.recommend.sessions.visits import prefix_of
 
 SHOP = 60
@@ -83,6 +88,50 @@ def test_a_forgotten_owner_leaves_the_evidence(blend: SessionBlend) -> None:
 def test_the_compiled_trees_give_the_same_scores(blend: SessionBlend) -> None:
     rows = np.random.default_rng(1).random((50, 25), np.float32).astype(np.float32) * 8
     assert ranker.fast_rank(blend.ranker)(rows).tolist() == ranker.rank(blend.ranker, rows).tolist()
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [Delta(), Delta(added=Sessions.of_lists([[SHOP, 3, 7], [SHOP, 3, 4]]), forgotten=frozenset((2,)))],
+    ids=["as fitted", "with a delta"],
+)
+@given(prefix=st.lists(st.integers(0, SHOP - 1), min_size=1, max_size=12), review=st.booleans())
+def test_the_compiled_signals_are_the_same(
+    blend: SessionBlend, delta: Delta, prefix: list[int], *, review: bool
+) -> None:
+    parts = blend.parts.with_delta(delta)
+    prefix += [SHOP, 3] if len(delta.added) else []
+    plain, quick = (SignalBuilder(parts, compiled=way) for way in (False, None))
+    one, other = (builder.build(prefix_of(*prefix), review=review) for builder in (plain, quick))
+    assert one.items.tolist() == other.items.tolist()
+    assert one.rows.tolist() == other.rows.tolist()
+    again = quick.build(prefix_of(*prefix), review=review)
+    assert again.rows.tolist() == other.rows.tolist()
+
+
+scored = st.lists(
+    st.tuples(st.integers(0, SHOP - 1), st.floats(-1e9, 1e9) | st.sampled_from([0.0, -0.0, 0.5, 1.0])),
+    unique_by=lambda one: one[0],
+)
+
+
+@given(scored, st.integers(0, SHOP), st.lists(st.integers(0, SHOP)), st.none() | st.sets(st.integers(0, SHOP - 1)))
+def test_the_compiled_best_are_the_same(
+    found: list[tuple[int, float]], n: int, exclude: list[int], allowed: set[int] | None
+) -> None:
+    mask = None if allowed is None else np.isin(np.arange(SHOP), sorted(allowed))
+    candidates = Scored(prefix_of(*(one[0] for one in found)), np.asarray([one[1] for one in found], np.float64))
+    one, other = (best_way(fast=way)(candidates, n, prefix_of(*exclude), mask) for way in (False, None))
+    assert one.items.tolist() == other.items.tolist()
+    assert one.scores.tolist() == other.scores.tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-300, 1e-3, 1.0, 1e300]))
+def test_the_compiled_order_is_a_stable_sort_also_where_scores_lie_close(seed: int, spread: float) -> None:
+    chance = np.random.default_rng(seed)
+    scores = np.round(chance.random(3_000) * 50) * spread + (chance.random(3_000) < 0.9) * 1e-9
+    candidates = Scored(np.arange(3_000, dtype=np.int32), scores)
+    assert best_way()(candidates, 3_000, NOTHING, None).items.tolist() == np.argsort(-scores, kind="stable").tolist()
 
 
 def test_the_search_gives_the_same_settings_again() -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from regulars.recommend.interactions import Int32
 from regulars.recommend.model import Column, Scored
@@ -21,6 +22,29 @@ def test_the_compiled_walk_gives_the_same_lists_and_scores(made: Sessions, how: 
     plain, compiled = (Neighbours.fit(made, ITEMS, how, compiled=way) for way in WAYS)
     for review in (True, False):
         assert lists(plain.recommend(prefix, 5, review=review)) == lists(compiled.recommend(prefix, 5, review=review))
+
+
+@given(changes(), settings, prefixes)
+def test_the_compiled_way_tells_the_same_evidence(changed: Changed, how: Neighbouring, prefix: Int32) -> None:
+    plain, compiled = (Neighbours.fit(changed.base, ITEMS, how, compiled=way) for way in WAYS)
+    wanted = [3, 0, 7, 3, ITEMS + 2]
+    assert plain.evidence(prefix, wanted) == compiled.evidence(prefix, wanted)
+    plain, compiled = (model.with_delta(changed.delta) for model in (plain, compiled))
+    assert plain.evidence(prefix, wanted) == compiled.evidence(prefix, wanted)
+
+
+@given(changes(), settings, st.lists(st.tuples(prefixes, st.booleans()), max_size=4))
+def test_what_was_asked_before_changes_no_answer(
+    changed: Changed, how: Neighbouring, asked: list[tuple[Int32, bool]]
+) -> None:
+    for way in WAYS:
+        one = Neighbours.fit(changed.base, ITEMS, how, compiled=way).with_delta(changed.delta)
+        for prefix, review in asked:
+            fresh = Neighbours.fit(changed.base, ITEMS, how, compiled=way).with_delta(changed.delta)
+            assert lists(one.recommend(prefix, ITEMS, review=review)) == lists(
+                fresh.recommend(prefix, ITEMS, review=review)
+            )
+            assert one.evidence(prefix, [2, 5]) == fresh.evidence(prefix, [2, 5])
 
 
 @given(changes(), settings, prefixes)

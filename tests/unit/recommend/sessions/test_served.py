@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from regulars.recommend.interactions import Catalogue
+from regulars.recommend.sessions.blend import Mixing
 from regulars.recommend.sessions.compiled import compiled
 from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.neighbours import Neighbours
+from regulars.recommend.sessions.neighbours import Neighbouring, Neighbours
+from regulars.recommend.sessions.ranker import Ranking
+from regulars.recommend.sessions.search import Search
 from regulars.recommend.sessions.served import NAMES, Served, without_owners
 from regulars.recommend.store import forget, load, read_manifest, save
 from regulars.recommend.training import TrainedSet, without_lines
@@ -25,8 +29,6 @@ def visits(count: int = 60) -> Sessions:
 @pytest.fixture
 def trained() -> TrainedSet:
     found = without_lines(Catalogue.of((f"p{number}", "") for number in range(ITEMS)))
-    from msgspec.structs import replace
-
     return replace(found, sessions=Served.fit(visits(), ITEMS), until=17)
 
 
@@ -74,19 +76,27 @@ def test_who_is_forgotten_is_in_no_file_of_the_folder(trained: TrainedSet, tmp_p
 
 
 def test_once_warm_no_customer_waits_for_a_compiler(trained: TrainedSet, tmp_path: Path) -> None:
-    from regulars.recommend.sessions import fast
+    from regulars.recommend.sessions import fast, fast_order, fast_signals, fast_trees
 
-    save(trained, tmp_path / "v1", trained_at=1)
+    loops = fast.walk, fast.evidence, fast_order.best, fast_signals.signals, fast_trees.climb
+    few = Mixing(search=Search(rounds=((2, 20),)), ranking=Ranking(trees=3, least=2))
+    blended = Served.fit(visits(400), ITEMS, few, least=10, neighbours=Neighbouring())
+    assert blended.blended
+    save(replace(trained, sessions=blended), tmp_path / "v1", trained_at=1)
     found = load(tmp_path / "v1").sessions
     assert found is not None
     found.warm()
-    before = len(fast.walk.signatures), len(fast.meet.signatures)
+    before = [len(one.signatures) for one in loops]
+    assert all(before)
     found.use(Delta(added=Sessions.of_lists([[1, 2]], owners=[9]), forgotten=frozenset((3,))))
+    mask = np.ones(ITEMS, np.bool_)
     for prefix in ([0], [1, 2, 3], [ITEMS - 1]):
         for name in NAMES:
-            found.model(name).recommend(np.asarray(prefix, np.int32), 4, review=False)
-            found.model(name).evidence(np.asarray(prefix, np.int32), (1, 2))
-    assert (len(fast.walk.signatures), len(fast.meet.signatures)) == before == (1, 1)
+            asked = np.asarray(prefix, np.int32)
+            found.model(name).recommend(asked, 4, review=False)
+            found.model(name).recommend(asked, ITEMS + 4, exclude=asked[:1], allowed=mask)
+            found.model(name).evidence(asked, (1, 2))
+    assert [len(one.signatures) for one in loops] == before
 
 
 def test_a_numba_that_does_not_work_here_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
