@@ -51,8 +51,10 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield started
 
 
-def sends(product: Product, message_id: str, head: dict[str, str], address: str, **more: str) -> None:
-    device = {"anonymousId": f"d-{message_id}", "userId": None}
+def sends(
+    product: Product, message_id: str, head: dict[str, str], address: str, *, name: str = "Product Viewed", **more: str
+) -> None:
+    device = {"anonymousId": f"d-{message_id}", "userId": None, "event": name}
     answer = product.http.request(
         "POST", "/v1/track", json=viewed(message_id) | device, auth=(WRITE_KEY, ""),
         headers={"accept-language": "", "user-agent": "", **head, "x-forwarded-for": address, **more},
@@ -92,6 +94,22 @@ def test_place_and_head_together_make_a_machine_and_either_alone_does_not(produc
     assert seen == {"person": 1, "vpn": 1, "odd": 1, "script": 0, "headless": 0, "changed": 0}
     moment = product.http.get("/v1/profiles/anonymous_id:d-script/timeline", auth=SERVER).json()["events"][0]
     assert moment["context"]["machine"] == {"verdict": "machine", "why": ["data_centre", "bare"]}
+
+
+def test_a_mended_event_is_judged_by_the_door_that_it_came_through(product: Product) -> None:
+    """Whoever mends it sits elsewhere, and the machine's event is not laundered by being broken."""
+    for name, head, address in (("broken-script", NAMED, HOSTED), ("broken-person", REAL, AT_HOME)):
+        sends(product, name, head, address, name="Product Veiwed")
+    product.wait_folded()
+    groups = product.http.get("/v1/failed", auth=SERVER).json()["groups"]
+    (cause,) = [one["group"]["cause"] for one in groups if one["group"]["name"] == "Product Veiwed"]
+    mend = {"action": "rename_event", "to": "Product Viewed"}
+    done = product.http.post(f"/v1/failed/{cause}/mend", json=mend, auth=SERVER).json()
+    assert done["admitted"] == 2
+    product.wait_folded()
+    assert judged(product, "broken-script")[:2] == ("machine", ["data_centre", "bare"])
+    assert judged(product, "broken-person")[:2] == ("unknown", [])
+    assert (looked(product, "broken-script"), looked(product, "broken-person")) == (0, 1)
 
 
 def test_a_machine_that_the_door_sees_gets_what_everybody_gets(product: Product) -> None:

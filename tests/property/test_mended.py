@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,9 @@ from regulars.collect.mended import encoded
 from regulars.collect.suggesting import entry_of
 from regulars.core import state as tables
 from regulars.core.definitions import Definitions, EventType, Shop, Source, Trait
+from regulars.core.event import FailedEvent
 from regulars.core.log import EVENTS, NewRecord
+from regulars.core.machine import verdict_of
 from regulars.core.mend import MENDED, Mend
 from regulars.core.state import ANSWER, FAILED
 from regulars.flow.engine import Engine
@@ -29,6 +32,7 @@ ENGINE = Engine(
         traits=(Trait(name="sum", kind="sum", events=("Counted",), of="n"),),
     )
 )
+BROWSER = Engine(msgspec.structs.replace(ENGINE.definitions, sources=(Source(id="web", kind="browser"),)))
 CAST = Mend(source="till", event="Counted", action="cast", field="properties.n", to="number")
 
 
@@ -124,3 +128,38 @@ def test_a_mended_event_keeps_the_time_at_which_it_was_received() -> None:
     updater.run()
     (event,) = updater.history.unsealed(["user_id:ana"])
     assert (event.time, event.received_at, event.message_id) == (START, START, "m1")
+
+
+@given(st.lists(st.sampled_from(["", "data_centre", "data_centre,bare", "bare"]), min_size=1, max_size=5), st.booleans())
+def test_a_mended_event_is_judged_by_the_door_that_it_came_through(doors: list[str], again: bool) -> None:
+    """The verdict is the one that it had got without its mistake; mending two calls in one record mixes no doors."""
+
+    def whole(at: int, value: Any) -> dict[str, Any]:
+        return {"type": "track", "event": "Counted", "anonymousId": f"d{at}", "messageId": f"m{at}",
+                "properties": {"n": value}}  # fmt: skip
+
+    def verdicts(values: Any) -> list[Any]:
+        log, state = MemoryLog(), SqliteState(":memory:")
+        updater = Updater(BROWSER, log, state)
+        for at, signs in enumerate(doors):
+            body = json.dumps({"batch": [whole(at, values)]}).encode()
+            log.append([NewRecord(EVENTS, "web", "batch", START, body, signs)])
+        updater.run()
+        failed = [failed_of(row) for row in state.select(FAILED)]
+        if again and failed:  # a mend that does not help leaves the event as it was, with its door
+            useless = msgspec.structs.replace(CAST, source="web", to="boolean")
+            log.append([_mended_by(useless, failed)])
+            updater.run()
+            failed = [failed_of(row) for row in state.select(FAILED)]
+        if failed:
+            log.append([_mended_by(msgspec.structs.replace(CAST, source="web"), failed)])
+            updater.run()
+        assert state.select(FAILED) == []
+        return [verdict_of(e) for at in range(len(doors)) for e in updater.history.unsealed([f"anonymous_id:d{at}"])]
+
+    assert verdicts("7") == verdicts(7)
+
+
+def _mended_by(mend: Mend, failed: list[FailedEvent]) -> NewRecord:
+    entries = [entry_of(one, mend) for one in failed]
+    return NewRecord(EVENTS, "web", MENDED, START + 60_000, encoded([e for e in entries if e is not None], mend, "ana"))

@@ -72,7 +72,7 @@ def test_failed_events_and_accesses_go_after_their_days_and_answers_with_the_log
     begins = shop.engine.calendar.start(day - 2)
     changes = Changes()
     for offset, time in ((1, begins - 1), (2, begins)):
-        changes.put(FAILED, (offset, 0, "web", time, "m", "n", "r", "f", "e", "g", b"", "c", "", b""))
+        changes.put(FAILED, (offset, 0, "web", time, "m", "n", "r", "f", "e", "g", b"", "c", "", b"", ""))
         changes.put(ACCESS, (offset, time, "carla", "look", "user_id:ana"))
         changes.put(ANSWER, (offset, 1, b"{}"))
     shop.state.commit(changes)

@@ -74,9 +74,9 @@ def failed_call(
         body=body,
     )
     if record.route in BATCHES:
-        return found
+        return found if not record.signs else msgspec.structs.replace(found, signs=record.signs)
     translated = spelled(call) if form is not None and call is not None else b""
-    return msgspec.structs.replace(found, route=record.route, call=translated)
+    return msgspec.structs.replace(found, route=record.route, call=translated, signs=record.signs)
 
 
 def too_long(limit: int, size: int) -> Failure:

@@ -12,12 +12,16 @@ from regulars.core.log import Record
 from regulars.core.mend import MENDED, Mend
 
 
-class Entry(msgspec.Struct, frozen=True, rename={"place": "from"}):
-    """One mended event: where the failed one came from (offset, index), when it was received (ms), and the call."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, rename={"place": "from"}):
+    """One mended event: where the failed one came from (offset, index), when it was received (ms), and the call.
+
+    `signs` is what the door saw of its sender then (core.log.Record.signs).
+    """
 
     place: tuple[int, int]
     received_at: int
     call: dict[str, Any]
+    signs: str = ""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -114,15 +118,17 @@ class Mended:
 
 
 def as_received(record: Record, raw: bytes) -> Record:
-    """The record as if its event had come when the failed one did: its time is judged by that receipt."""
+    """The record as if its event had come when and from where the failed one did: both speak in its judgement."""
     try:
-        return msgspec.structs.replace(record, time=_decode_received(raw).received_at)
+        received = _decode_received(raw)
     except UNREADABLE:
         return record
+    return msgspec.structs.replace(record, time=received.received_at, signs=received.signs)
 
 
 class _Received(msgspec.Struct):
     received_at: int
+    signs: str = ""
 
 
 _decode_received = msgspec.json.Decoder(_Received).decode

@@ -79,7 +79,7 @@ def entry_of(failed: FailedEvent, mend: Mend) -> Entry | None:
         call = {**call, "type": failed.route}
     if not call.get("messageId") and not mend.field.startswith("messageId"):
         call = {**call, "messageId": failed.message_id or f"failed-{failed.offset}-{failed.index}"}
-    return Entry((failed.offset, failed.index), failed.received_at, call)
+    return Entry((failed.offset, failed.index), failed.received_at, call, failed.signs)
 
 
 def _call(failed: FailedEvent, mends: Sequence[Mend]) -> dict[str, Any] | None:

@@ -43,6 +43,7 @@ class FailedEvent(msgspec.Struct, frozen=True, array_like=True):
     body: bytes  # the verbatim event
     route: str = ""  # how the body is read; "": a call of a batch, which says itself what it is
     call: bytes = b""  # JSON of the call, where the body is of another vendor's format and could be translated
+    signs: str = ""  # what the door saw of its sender (core.log.Record.signs)
 
 
 #: Canonical names of calls that are not `track`.

@@ -58,7 +58,7 @@ COUNTER = _table("counter", "name:text day:int key:text value:int", 3)
 FAILED = _table(
     "failed",
     "offset:int idx:int source:text received_at:int message_id:text name:text reason:text field:text expected:text "
-    "got:text body:blob cause:text route:text call:blob",
+    "got:text body:blob cause:text route:text call:blob signs:text",
     2,
     "reason",
     "cause",

@@ -75,6 +75,6 @@ def _report(event: Event, heard: Heard, day: int, changes: Changes) -> None:
         (
             event.offset, event.index, event.source, event.received_at, event.message_id, event.name, UNREADABLE,
             field, expected, field, body if len(body) <= _MOST_BODY else b"",
-            cause_of(event.source, event.name, field, UNREADABLE, expected), "", b"",
+            cause_of(event.source, event.name, field, UNREADABLE, expected), "", b"", "",
         ),
     )  # fmt: skip

@@ -181,6 +181,6 @@ def _keep_failed(failed: FailedEvent, changes: Changes) -> None:
             failed.offset, failed.index, failed.source, failed.received_at, failed.message_id, failed.name,
             failed.reason, failed.field, failed.expected, failed.got, failed.body,
             cause_of(failed.source, failed.name, failed.field, failed.reason, failed.expected), failed.route,
-            failed.call,
+            failed.call, failed.signs,
         ),
     )  # fmt: skip

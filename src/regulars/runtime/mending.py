@@ -266,10 +266,11 @@ class Mending:
 
 def failed_of(row: Row) -> FailedEvent:
     """A failed event as it was stored."""
-    offset, index, source, received, message_id, name, reason, field, expected, got, body, _, route, call = row
+    offset, index, source, received, message_id, name, reason, field, expected, got, body, _, route, call, signs = row
     return FailedEvent(
         str(source), cast(int, received), cast(int, offset), cast(int, index), str(message_id), str(name), str(reason),
         str(field), str(expected), str(got), cast(bytes, body or b""), str(route or ""), cast(bytes, call or b""),
+        str(signs or ""),
     )  # fmt: skip
 
 

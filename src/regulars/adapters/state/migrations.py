@@ -128,6 +128,13 @@ def _shop_apps(_connection: sqlite3.Connection) -> None:
     """14 -> 15: a table for shops that register by themselves (`shop_app`, made empty); an older program knows none."""
 
 
+def _signs_of_failures(connection: sqlite3.Connection) -> None:
+    """15 -> 16: failed events keep what the door saw of their senders, so that a mended one is judged by it."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(failed)")}
+    if columns and "signs" not in columns:
+        connection.execute("ALTER TABLE failed ADD COLUMN signs TEXT NOT NULL DEFAULT ''")
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_status_to_links,
     _changed_by_batch,
@@ -144,6 +151,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _codes_of_products,
     _requests,
     _shop_apps,
+    _signs_of_failures,
 )
 VERSION = len(STEPS)
 

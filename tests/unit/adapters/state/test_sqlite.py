@@ -269,7 +269,7 @@ def test_failed_events_of_version_8_are_found_by_their_cause(tmp_path: Path) -> 
     SqliteState(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("DROP INDEX failed_by_cause")
-        for column in ("cause", "route", "call"):
+        for column in ("cause", "route", "call", "signs"):
             connection.execute(f"ALTER TABLE failed DROP COLUMN {column}")
         row = (7, 0, "web", 5, "m1", "Order", "wrong_type", "properties.products.2.price", "number", "'x'", b"{}")
         connection.execute("INSERT INTO failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -278,4 +278,18 @@ def test_failed_events_of_version_8_are_found_by_their_cause(tmp_path: Path) -> 
     state = SqliteState(path)
     cause = cause_of("web", "Order", "properties.products.0.price", "wrong_type", "number")
     assert [found[:2] for found in state.select(FAILED, {"cause": cause})] == [(7, 0)]
+    state.close()
+
+
+def test_failed_events_of_version_15_had_no_signs(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    SqliteState(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE failed DROP COLUMN signs")
+        row = (7, 0, "web", 5, "m1", "Order", "wrong_type", "f", "number", "'x'", b"{}", "c", "", b"")
+        connection.execute(f"INSERT INTO failed VALUES ({', '.join('?' * len(row))})", row)
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(15), SCHEMA))
+    connection.close()
+    state = SqliteState(path)
+    assert state.select(FAILED) == [(*row, "")]
     state.close()
