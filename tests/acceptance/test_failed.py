@@ -113,6 +113,84 @@ def test_the_command_line_lists_previews_and_mends_and_saves_a_standing_mend(tmp
         assert "no failed event has the cause" in regulars(product, "failed", "mend", "none", "--yes", check=False)
 
 
+PLAN = """
+    [events."Product Viewed"]
+    purpose = "contract"
+    properties = { product_id = "id" }
+    required = ["product_id"]
+
+    [events."Order Completed"]
+    purpose = "contract"
+    properties = { order_id = "id", total = "number", currency = "text" }
+    required = ["order_id", "total", "currency"]
+    """
+
+
+def test_each_broken_event_of_a_batch_is_kept_whole_and_grouped_with_a_mend_that_helps(tmp_path: Path) -> None:
+    """One of each kind of mistake in one request, between events that are good; then mended, as is suggested."""
+
+    def bought(message_id: str, **properties: Any) -> dict[str, Any]:
+        return order(message_id, "zoe", 0) | {"properties": {"order_id": message_id, **properties}}
+
+    broken = {
+        "renamed": bought("renamed", totl=1.5, currency="EUR", note="kept, too: \u00e4\u4e2d \U0001f600"),
+        "cast": bought("cast", total="2,50", currency="EUR"),
+        "default": bought("default", total=4, weight=1e300),
+        "typo": viewed("typo", "zoe") | {"event": "Product Veiwed"},
+    }
+    with Product(make_shop(tmp_path / "shop", events=PLAN), tmp_path / "data") as product:
+        batch = [viewed("good-1", "zoe"), *broken.values(), ["not", "an event"], viewed("good-2", "zoe")]
+        product.http.post("/v1/batch", json={"batch": batch}, auth=SERVER).raise_for_status()
+        product.wait_folded()
+        assert (views(product.http, "zoe"), revenue(product, "zoe")) == (2, 0)
+
+        listed = product.http.get("/v1/failed", auth=SERVER).json()
+        assert (listed["causes"], sum(one["group"]["count"] for one in listed["groups"])) == (5, 5)
+        kept: dict[str, Any] = {}
+        for one in listed["groups"]:
+            path = f"/v1/failed/{one['group']['cause']}"
+            whole = product.http.get(path, auth=SERVER).json()
+            for event in whole["events"]:
+                kept[event["message_id"]] = (path, one["group"], event["body"], whole["suggestions"])
+        assert {name: kept[name][2] for name in broken} == broken  # as it was sent, the field and the rule beside it
+        assert kept[""][2] == ["not", "an event"]
+        told = {name: (kept[name][1]["field"], kept[name][1]["reason"], kept[name][1]["expected"]) for name in broken}
+        assert told == {
+            "renamed": ("properties.total", "missing_field", "a value"),
+            "cast": ("properties.total", "wrong_type", "number"),
+            "default": ("properties.currency", "missing_field", "a value"),
+            "typo": ("event", "unknown_event", "an event of the tracking plan"),
+        }
+        first = {name: kept[name][3][0] for name in broken}
+        assert {name: (way["action"], way["field"], way["to"] or way["value"]) for name, way in first.items()} == {
+            "renamed": ("rename", "properties.totl", "properties.total"),
+            "cast": ("cast", "properties.total", "number"),
+            "default": ("default", "properties.currency", "EUR"),
+            "typo": ("rename_event", "", "Product Viewed"),
+        }
+
+        why = regulars_trace(product, "renamed")
+        assert "properties.total: expected a value, got nothing (missing_field)" in why
+        for name, way in first.items():
+            mend = {key: way[key] for key in ("action", "field", "to", "value")}
+            preview = product.http.post(f"{kept[name][0]}/preview", json=mend, auth=SERVER).json()
+            assert (preview["admitted"], preview["still_failing"]) == (1, [])
+            done = product.http.post(f"{kept[name][0]}/mend", json=mend, auth=SERVER).json()
+            assert (done["admitted"], done["remaining"]) == (1, 0)
+        assert (views(product.http, "zoe"), revenue(product, "zoe")) == (3, 800)
+        product.http.post("/v1/batch", json={"batch": batch}, auth=SERVER).raise_for_status()  # its sender tries again
+        product.wait_folded()
+        assert (views(product.http, "zoe"), revenue(product, "zoe")) == (3, 800)
+        why = regulars_trace(product, "renamed")
+        assert "mended: mend rename properties.totl properties.total, by till, failed_for missing_field" in why
+        assert "changed: orders" in why
+
+
+def regulars_trace(product: Product, message_id: str) -> str:
+    command = [sys.executable, "-m", "regulars", "trace", str(product.shop), message_id, "--data", str(product.data)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

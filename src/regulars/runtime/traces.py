@@ -28,7 +28,7 @@ _CODES = {
     verdicts.NOT_OF_SOURCE: "refused",
     verdicts.NO_OWN_CONSENT: "refused",
 }
-_WHY = {
+WHY = {
     "admitted": "counted in the profile and kept for analysis",
     "machine": "a machine sent it: it is kept with its reasons and counts for no trait, segment or model",
     "duplicate": "the same source sent this message id before; it counts once",
@@ -52,6 +52,7 @@ class Trace(msgspec.Struct, omit_defaults=True):
     why: str
     steps: list[dict[str, Any]]
     profile: str = ""
+    because: str = ""  # the code of `why`
     failure: dict[str, Any] = {}
     changed: dict[str, Any] = {}  # traits (without, with the event), segments entered and left; or why it is not known
     others: list["Trace"] = []  # events of other sources with the same message id
@@ -142,7 +143,7 @@ def _counted(
             profile = ""
     steps += _again(services, customers, source, message_id, record, index)
     said = "machine" if status == "admitted" and event is not None and not counts(event) else reason or status
-    return Trace(message_id, source, status, _WHY.get(said, ""), steps, profile), event
+    return Trace(message_id, source, status, WHY.get(said, ""), steps, profile, said if said in WHY else ""), event
 
 
 def _again(
@@ -219,4 +220,4 @@ def _failed(row: Any) -> Trace:
         {"step": "stored", "time": received_at, "offset": offset, "index": index},
         {"step": "folded", "verdict": "failed"},
     ]
-    return Trace(message_id, source, "failed", _WHY["failed"], steps, "", failure)
+    return Trace(message_id, source, "failed", WHY["failed"], steps, because="failed", failure=failure)

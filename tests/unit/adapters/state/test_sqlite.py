@@ -287,7 +287,7 @@ def test_failed_events_of_version_15_had_no_signs(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("ALTER TABLE failed DROP COLUMN signs")
         row = (7, 0, "web", 5, "m1", "Order", "wrong_type", "f", "number", "'x'", b"{}", "c", "", b"")
-        connection.execute(f"INSERT INTO failed VALUES ({', '.join('?' * len(row))})", row)
+        connection.execute("INSERT INTO failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         connection.execute("UPDATE meta SET value = ? WHERE key = ?", (msgspec.msgpack.encode(15), SCHEMA))
     connection.close()
     state = SqliteState(path)
