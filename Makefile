@@ -25,7 +25,7 @@ demo: $(VENV)/.installed ## see Regulars know 2,469 households; ARGS=--fresh beg
 test: $(VENV)/.developing ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: lint types imports fast ## format, lint, types, import contract, fast tests: under a minute
+check: lint types imports fast ## format, lint, types, import contract, fast tests: one to two minutes
 
 lint: $(VENV)/.developing
 	@echo "==> format and lint"
@@ -40,9 +40,10 @@ imports: $(VENV)/.developing
 	@echo "==> import contract"
 	@$(BIN)/lint-imports --no-logo
 
+# Property tests with a tenth of their examples; `make test` has all of them.
 fast: $(VENV)/.developing
 	@echo "==> fast tests"
-	@$(BIN)/python -m pytest -n 2 -q -m "$(FAST)" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -q --quick -m "$(FAST)" $(ARGS)
 
 bench: $(VENV)/.developing ## measure, and write benchmarks/RESULTS.md; ARGS=--quick for a short run
 	@$(BIN)/python benchmarks/run.py $(ARGS)
@@ -78,6 +79,13 @@ $(VENV)/bin/python:
 	@echo "==> making $(VENV) with $$("$(PYTHON)" -V 2>&1)"
 	@"$(PYTHON)" -m venv $(VENV)
 
+# A second checkout may share an environment by a symbolic link. Installing from there would point it at that checkout, and
+# for everybody; PYTHONPATH=src reads the code that lies here.
+ifneq ($(shell test -L $(VENV) && echo linked),)
+export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
+$(VENV)/.installed $(VENV)/.developing:
+	@echo "make: $(VENV) is a link to $$(readlink -f $(VENV)), which was never installed: run make there" >&2; exit 1
+else
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(call install,requirements.lock)
 	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
@@ -87,3 +95,4 @@ $(VENV)/.developing: requirements-dev.lock requirements-data.lock $(VENV)/.insta
 	$(call install,requirements-dev.lock)
 	$(call install,requirements-data.lock,--no-deps)
 	@touch $@
+endif

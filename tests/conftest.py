@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 # Two cores are shared by all workers, so the time of one example says nothing. On a CI machine hypothesis chooses its
 # own profile: the same examples in every run.
@@ -14,16 +15,26 @@ settings.register_profile("shared", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("shared")
 
+#: Where hypothesis keeps the settings of a test; tests/unit/test_quick.py fails when it keeps them elsewhere.
+SETTINGS = "_hypothesis_internal_use_settings"
+#: With --quick a property test has one in so many of its examples, and at least so many.
+QUICK_SHARE, QUICK_LEAST = 10, 5
+
 LATE = ("acceptance", "browser", "kill", "slow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that makes an unexpected skip a failure."""
+    """Add the option that makes an unexpected skip a failure, and the one for a quick look."""
     parser.addoption(
         "--allowed-skips",
         metavar="FILE",
         type=Path,
         help="fail when a test is skipped for a reason that no line (a regular expression) of FILE matches in full",
+    )
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help=f"one in {QUICK_SHARE} of the examples of property tests, for a look before a commit; `make test` has all",
     )
 
 
@@ -34,9 +45,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SkipWatch(allowed_skips(path)), "skip-watch")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the fast tests first, so that a plain mistake shows before the product starts for the first time."""
     items.sort(key=lambda item: any(item.get_closest_marker(name) for name in LATE))
+    if config.getoption("--quick"):
+        tests = {id(test): test for item in items if (test := getattr(item, "obj", None)) is not None}
+        for test in tests.values():  # each once: all parameters of a test share one function
+            with_fewer_examples(test)
+
+
+def with_fewer_examples(test: Callable[..., Any]) -> None:
+    """Leave a property test one in QUICK_SHARE of its examples; other tests stay as they are."""
+    if is_hypothesis_test(test):
+        found: settings = getattr(test, SETTINGS)
+        fewer = max(found.max_examples // QUICK_SHARE, min(found.max_examples, QUICK_LEAST))
+        setattr(test, SETTINGS, settings(found, max_examples=fewer))
 
 
 def allowed_skips(path: Path) -> list[re.Pattern[str]]:

@@ -18,6 +18,8 @@ from regulars.testing import Product
 from tests.acceptance.shop import FILES, SERVER_KEY, WRITE_KEY, make_shop, profile
 from tests.fit_files import fit_file
 
+pytestmark = pytest.mark.acceptance
+
 SECRET = "ga-secret-of-the-shop"
 MEASUREMENT = "G-SHOP1"
 SOURCES = (

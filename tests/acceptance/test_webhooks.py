@@ -17,6 +17,8 @@ from tests import webhooks as sent
 from tests.acceptance.shop import FILES, LIMITED_KEY, SERVER_KEY, WRITE_KEY, make_shop, profile
 from tests.webhooks import deliver
 
+pytestmark = pytest.mark.acceptance
+
 CONSENT = (
     FILES["consent.toml"]
     + """

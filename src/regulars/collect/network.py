@@ -12,15 +12,31 @@ from collections.abc import Iterable
 from regulars.collect.machines import LIBRARY, kind_of_agent
 from regulars.core.machine import BARE, CROWD, DATA_CENTRE, IN_LIBRARY, MISMATCH
 
-#: Autonomous systems of clouds and hosts that rent machines to everybody, as public lists of hosts name them:
-#: Amazon, Google Cloud, Microsoft, DigitalOcean, OVH, Hetzner, Akamai (Linode), Vultr, Oracle, Alibaba, Tencent,
-#: Contabo, Leaseweb, Scaleway, netcup, UpCloud, M247, Datacamp.
-DATA_CENTRES = frozenset(
-    {
-        14618, 16509, 396982, 8075, 14061, 16276, 24940, 213230, 63949, 20473, 31898, 45102, 132203, 51167, 60781,
-        28753, 12876, 197540, 202053, 9009, 60068, 212238,
-    }
-)  # fmt: skip
+#: Autonomous systems of clouds and hosts that rent machines to all, by the name of the host. As of 2026-11-22, from
+#: the public list of hosts of X4BNet (github.com/X4BNet/lists_vpn, input/datacenter/ASN.txt); what that lacks (Google
+#: Cloud, Hetzner Cloud, Oracle, Tencent, netcup, M247, the younger one of Datacamp) as other public lists of hosts name
+#: it. Looked up one by one, not proven complete: `asns` of a shop's [network] takes the place of it.
+HOSTS: dict[str, tuple[int, ...]] = {
+    "Amazon": (14618, 16509),
+    "Google Cloud": (396982,),
+    "Microsoft": (8075,),
+    "DigitalOcean": (14061,),
+    "OVH": (16276,),
+    "Hetzner": (24940, 213230),
+    "Akamai (Linode)": (63949,),
+    "Vultr": (20473,),
+    "Oracle": (31898,),
+    "Alibaba": (45102,),
+    "Tencent": (132203,),
+    "Contabo": (51167,),
+    "Leaseweb": (60781, 28753),
+    "Scaleway": (12876,),
+    "netcup": (197540,),
+    "UpCloud": (202053,),
+    "M247": (9009,),
+    "Datacamp": (60068, 212238),
+}
+DATA_CENTRES = frozenset(number for numbers in HOSTS.values() for number in numbers)
 #: What a browser calls itself, and only browsers do.
 _BROWSER = re.compile(r"Mozilla/5\.0 \(.*(?:Chrome|Firefox|Safari)/")
 _CHROME = re.compile(r"Chrome/([0-9]{1,5})")

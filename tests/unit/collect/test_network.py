@@ -1,13 +1,17 @@
 """What the network tells of a sender."""
 
 import ipaddress
+import re
+from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regulars.collect import network
 from regulars.collect.machines import said_of, suffice
-from regulars.collect.network import Networks, head_signs
+from regulars.collect.network import DATA_CENTRES, HOSTS, Networks, head_signs
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -113,3 +117,21 @@ def test_a_login_that_the_shop_signed_outweighs_a_place_and_no_name_of_a_machine
     assert found == {"verdict": "human", "why": ["signed_in", "data_centre", "mismatch"]}
     found = said_of(CHROME, signed_in=True, signs="agent:seo")
     assert found == {"verdict": "machine", "why": ["agent:seo"]}
+
+
+def test_every_system_of_hosts_stands_once_and_is_a_public_number() -> None:
+    """RFC 6996, 7607, 5398 and 7300: numbers that no host has. An access network of people is none of a host's."""
+    numbers = [number for found in HOSTS.values() for number in found]
+    assert len(numbers) == len(set(numbers)) == len(DATA_CENTRES)
+    assert all(name.strip() == name and found for name, found in HOSTS.items())
+    reserved = {0, 23456, 65535, *range(64496, 65552)}
+    assert all(0 < number < 4_200_000_000 and number not in reserved for number in numbers)
+    people = {3320, 3209, 6805, 8881, 7922, 3215, 2856}  # Telekom, Vodafone, O2, 1&1, Comcast, Orange, BT
+    assert not people & DATA_CENTRES
+
+
+def test_the_list_of_hosts_says_of_when_and_from_where_it_is() -> None:
+    said = Path(network.__file__).read_text().partition("HOSTS:")[0]
+    (day,) = re.findall(r"As of (\d{4}-\d\d-\d\d), from", said)
+    assert date.fromisoformat(day) >= date(2026, 11, 22)
+    assert "github.com/X4BNet/lists_vpn" in said

@@ -19,6 +19,8 @@ from regulars.recommend.store import load, save
 from regulars.recommend.training import Settings, TrainedSet, train
 from tests.unit.recommend.purses import CATALOGUE, GOODS, PRICES, baskets
 
+pytestmark = pytest.mark.slow  # models are trained
+
 ASSORTMENT = Assortment.of(CATALOGUE, GOODS)
 
 

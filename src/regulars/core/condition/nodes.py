@@ -176,6 +176,9 @@ Node = (
     | Case
 )
 
+#: Stands where a mistake was found; NULL fits every type, so one mistake does not make others.
+MISSING = Constant(None)
+
 
 def children(node: Node) -> tuple[Node, ...]:
     """The direct parts of a node, from left to right."""

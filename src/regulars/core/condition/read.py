@@ -1,21 +1,19 @@
 """From the parser's tree to the condition's own, checking types and places as it goes."""
 
-from collections.abc import Sequence
-
 from sqlglot import exp
 
+from regulars.core.condition.functions import Functions
 from regulars.core.condition.like import DanglingEscape, Pattern, elements
 from regulars.core.condition.mistakes import Mistakes, closest
 from regulars.core.condition.nodes import (
+    MISSING,
     And,
     Arith,
     Between,
-    Call,
     Case,
     Compare,
     Constant,
     In,
-    InSegment,
     Interest,
     IsNull,
     IsTruth,
@@ -24,14 +22,12 @@ from regulars.core.condition.nodes import (
     Node,
     Not,
     Or,
-    Prefers,
     Ref,
     common_type,
-    tracking_of,
     type_of,
 )
 from regulars.core.condition.schema import Schema, Type
-from regulars.core.condition.text import constant_text, text_of
+from regulars.core.condition.text import constant_text, shown, text_of
 from regulars.core.condition.tokens import Leaf
 
 COMPARISONS: dict[type[exp.Expression], str] = {
@@ -43,14 +39,6 @@ COMPARISONS: dict[type[exp.Expression], str] = {
     exp.GTE: ">=",
 }
 ARITHMETIC: dict[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
-_ONE = (1, 1)
-ARITY = {
-    "interest": _ONE, "in_segment": _ONE, "prefers": (2, 2), "tracking_sound": _ONE,
-    "abs": _ONE, "lower": _ONE, "length": _ONE,
-}  # fmt: skip
-
-# Stands where a mistake was found; NULL fits every type, so one mistake does not make others.
-MISSING = Constant(None)
 
 
 class Reader:
@@ -60,6 +48,7 @@ class Reader:
         self.leaves = leaves
         self.schema = schema
         self.mistakes = mistakes
+        self._functions = Functions(schema, self._add)
 
     def read_condition(self, tree: exp.Expression) -> Node:
         """The whole condition, which must be a boolean."""
@@ -75,7 +64,7 @@ class Reader:
         if wanted is Type.BOOLEAN and isinstance(node, Ref | Interest):
             example = "> 0" if found is Type.NUMBER else "= '…'"
             suggestion = f"{text_of(node)} {example}"
-        self._add(tree, "is_a", f"a_{wanted.value}", suggestion, word=_shown(node), type=f"a_{found.value}")
+        self._add(tree, "is_a", f"a_{wanted.value}", suggestion, word=shown(node), type=f"a_{found.value}")
         return MISSING
 
     def read(self, tree: object) -> Node:
@@ -158,9 +147,9 @@ class Reader:
             "is_a_other_is",
             f"a_{left_type.value}",
             _converted(right, left_type),
-            word=_shown(left),
+            word=shown(left),
             type=f"a_{left_type.value}",
-            other=_shown(right),
+            other=shown(right),
             type_of_other=f"a_{right_type.value}",
         )
         return False
@@ -241,113 +230,7 @@ class Reader:
         arguments = [self.read(argument) for argument in tree.expressions]
         if not leaf.known:
             return MISSING
-        function = leaf.value
-        fewest, most = ARITY.get(function, (1, None))
-        if len(arguments) < fewest or (most is not None and len(arguments) > most):
-            wanted = {1: "one_argument", 2: "two_texts", None: "some_arguments"}[most]
-            self._add(tree, "arguments", wanted, function=function, number=len(arguments))
-            return MISSING
-        if function in ("interest", "in_segment"):
-            return self._membership(function, arguments[0], tree)
-        if function == "tracking_sound":
-            return self._tracking(arguments[0], tree)
-        if function == "prefers":
-            return self._prefers(arguments, tree)
-        if not self._arguments_fit(function, arguments, tree.expressions):
-            return MISSING
-        return Call(function, tuple(arguments))
-
-    def _membership(self, function: str, argument: Node, tree: exp.Anonymous) -> Node:
-        what, known = (
-            ("interest", self.schema.interests) if function == "interest" else ("segment", self.schema.segments)
-        )
-        if not isinstance(argument, Constant) or not isinstance(argument.value, str):
-            if argument is not MISSING:
-                self._add(tree, "takes_text", "such_as", function=function, example=f"{function}('…')")
-            return MISSING
-        key = argument.value
-        if known is not None and key not in known:
-            near = closest(key, known)
-            self._add(
-                tree.expressions[0],
-                f"unknown_{what}",
-                "" if near else "one_of_declared",
-                constant_text(near) if near else None,
-                word=constant_text(key[:60]),
-                number=len(known),
-            )
-            # An interest is a number, a membership a boolean: keep the type, so that other mistakes are found too.
-        if function == "interest":
-            return Interest(key, self.schema.interest_slot)
-        return InSegment(key, self.schema.segment_slot)
-
-    def _tracking(self, argument: Node, tree: exp.Anonymous) -> Node:
-        if not isinstance(argument, Constant) or not isinstance(argument.value, str):
-            if argument is not MISSING:
-                self._add(tree, "takes_text", "such_as", function="tracking_sound", example="tracking_sound('…')")
-            return MISSING
-        goal, known = argument.value, self.schema.goals
-        if goal not in known:
-            near = closest(goal, known)
-            self._add(
-                tree.expressions[0],
-                "unknown_goal",
-                "goal_declared" if not known else "" if near else "one_of",
-                constant_text(near) if near else None,
-                word=constant_text(goal[:60]),
-                known=", ".join(sorted(known)[:12]),
-            )
-            return MISSING
-        return Ref(tracking_of(goal), known[goal], Type.BOOLEAN)
-
-    def _prefers(self, arguments: Sequence[Node], tree: exp.Anonymous) -> Node:
-        texts = [one.value for one in arguments if isinstance(one, Constant) and isinstance(one.value, str)]
-        if len(texts) != len(arguments):
-            if not any(one is MISSING for one in arguments):
-                self._add(tree, "takes_text", "two_texts", function="prefers")
-            return MISSING
-        preference, answer = texts
-        known = self.schema.preferences
-        answers: frozenset[str] | None = None
-        if preference not in known:
-            near = closest(preference, known)
-            self._add(
-                tree.expressions[0],
-                "unknown_preference",
-                "" if near else "one_of",
-                constant_text(near) if near else None,
-                word=constant_text(preference[:60]),
-                known=", ".join(sorted(known)[:12]),
-            )
-        else:
-            answers = known[preference]
-        if answers and answer not in answers:
-            near = closest(answer, answers)
-            self._add(
-                tree.expressions[1],
-                "never",
-                "one_of",
-                constant_text(near) if near else None,
-                word=preference,
-                value=constant_text(answer[:60]),
-                known=", ".join(constant_text(one) for one in sorted(answers)[:12]),
-            )
-        return Prefers(preference, answer, self.schema.preference_slot)
-
-    def _arguments_fit(self, function: str, arguments: Sequence[Node], places: Sequence[object]) -> bool:
-        wanted = {"abs": Type.NUMBER, "lower": Type.TEXT, "length": Type.TEXT}.get(function, common_type(*arguments))
-        fits = True
-        for argument, place in zip(arguments, places, strict=True):
-            found = type_of(argument)
-            if found is not None and wanted is not None and found is not wanted:
-                what, other = f"a_{found.value}", f"a_{wanted.value}"
-                word = _shown(argument)
-                self._add(place, "is_a", "type_for", word=word, type=what, type_of_other=other, function=function)
-                fits = False
-        if fits and function in ("least", "greatest") and wanted is Type.BOOLEAN:
-            self._add(places[0], "no_order", "numbers_or_texts", word=function)
-            fits = False
-        return fits
+        return self._functions.read(leaf.value, arguments, tree)
 
     def _case(self, tree: exp.Case) -> Node:
         if tree.this is not None:
@@ -366,7 +249,7 @@ class Reader:
         for value, place in zip(values, places, strict=True):
             found = type_of(value)
             if found is not None and found is not wanted and wanted is not None:
-                word, what, other = _shown(value), f"a_{found.value}", f"a_{wanted.value}"
+                word, what, other = shown(value), f"a_{found.value}", f"a_{wanted.value}"
                 self._add(place, "branch_is_a", other, word=word, type=what, type_of_other=other)
                 fits = False
         return Case(tuple(branches), otherwise) if fits else MISSING
@@ -394,11 +277,6 @@ def _chain(tree: exp.And | exp.Or) -> list[object]:
         else:
             items.append(part)
     return items
-
-
-def _shown(node: Node) -> str:
-    text = text_of(node)
-    return text if len(text) <= 60 else text[:60] + "…"
 
 
 def _converted(node: Node, wanted: Type) -> str | None:

@@ -119,3 +119,9 @@ def _write_test(node: Node, negation: str) -> str:
             return f"{_within(item, SUM)} is {negation}{str(truth).lower()}"
         case _:
             raise AssertionError(f"not a test: {node}")
+
+
+def shown(node: Node) -> str:
+    """A part as a message names it: what is long is cut."""
+    text = text_of(node)
+    return text if len(text) <= 60 else text[:60] + "…"

@@ -36,7 +36,7 @@ VISITS = habits(1500, 1)
 HOW = Neighbouring(newest=50, neighbours=50)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["trees", "logit"])
+@pytest.fixture(scope="module", params=[pytest.param(True, marks=pytest.mark.slow), False], ids=["trees", "logit"])
 def blend(request: pytest.FixtureRequest) -> SessionBlend:
     how = Mixing(ranking=Ranking(use_trees=request.param, trees=30, least=5))
     return SessionBlend.fit(VISITS, SHOP, how, neighbours=HOW)
