@@ -1,4 +1,4 @@
-"""What the Makefile does without being asked: the environment is made anew when a lock changed, and only where it is ours."""
+"""What the Makefile does unasked: the environment is made anew when a lock changed, and only where it is ours."""
 
 import os
 import shutil
