@@ -13,10 +13,11 @@ from regulars.runtime.requests import Wanted, requests
 
 
 class CloseBody(msgspec.Struct, forbid_unknown_fields=True):
-    """How a request was answered; `confirm` names the source where a whole shop is to be erased."""
+    """How a request was answered; where it is about a whole shop `confirm` names its source, and `erase` begins."""
 
     note: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     confirm: str = ""
+    erase: bool = False
 
 
 @get("/v1/privacy/requests", guards=[needs("privacy")], tags=["privacy"], sync_to_thread=True)
@@ -27,8 +28,8 @@ def listed(services: Services, status: Literal["open", "all"] = "open") -> list[
 
 @post("/v1/privacy/requests/{wanted:str}", guards=[needs("privacy")], tags=["privacy"], status_code=200)
 async def close(request: Request[Any, Any, Any], wanted: FromPath[str], data: CloseBody, services: Services) -> Done:
-    """Say that a request was answered, and how."""
-    args = {"id": wanted, "note": data.note, "confirm": data.confirm}
+    """Say that a request was answered, and how; or erase everybody of the shop that it names."""
+    args = {"id": wanted, "note": data.note, "confirm": data.confirm, "erase": data.erase}
     return done(await services.command("close_request", args, request.user.id))
 
 

@@ -199,7 +199,7 @@ class WebhookDoor(Route):
         if wish.wish == "erasure":
             said = {"name": "redact", "args": {"identifiers": wish.identifiers, "reason": head.topic}, "by": source}
             return NewRecord(COMMAND, source, "redact", received, msgspec.json.encode(said))
-        asked = {"id": wish.id, "kind": wish.wish, "identifiers": wish.identifiers}
+        asked = {"id": wish.id, "kind": wish.wish, "identifiers": wish.identifiers, "shop": wish.shop}
         said = {"name": "note_request", "args": asked, "by": source}
         return NewRecord(COMMAND, source, "note_request", received, msgspec.json.encode(said))
 

@@ -96,7 +96,7 @@ class Shopify(ShopSystem):
     def privacy(self, head: Head, body: Fields) -> Privacy:
         """The three topics that every app must answer."""
         if head.topic == "shop/redact":
-            return Privacy("shop_erasure", id=f"shop-{head.delivery}")
+            return Privacy("shop_erasure", id=f"shop-{head.delivery}", shop=body.text("shop_domain") or "")
         customer = body.table("customer")
         named = [(head.customer_type, customer.text("id")), ("email", customer.text("email"))]
         named.append(("phone", customer.text("phone")))

@@ -39,6 +39,7 @@ class Privacy(msgspec.Struct, frozen=True):
     wish: Literal["access", "erasure", "shop_erasure"]
     identifiers: tuple[str, ...] = ()  # as type:value
     id: str = ""  # of the request, the same when the shop sends it again
+    shop: str = ""  # how a shop that is to be erased calls itself
 
 
 class Piece(msgspec.Struct, omit_defaults=True):

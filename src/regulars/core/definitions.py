@@ -32,6 +32,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     order_id: str = ""  # the field of an order that the other sources call its number; "": the system's usual one
     customer_type: str = "user_id"  # the type of identifier that the shop's customer numbers are
     app: str = ""  # Shopware: the app's name; `secret` is then the app's, and each shop gets its own when it registers
+    #: Who decides that everybody of a shop that left is erased: staff, or the day by which it is due.
+    shop_erasure: Literal["staff", "due"] = "staff"
     stores: dict[str, str] = {}  # the shop's number of a place of stock -> the store as the other sources call it
 
 

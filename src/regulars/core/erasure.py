@@ -16,7 +16,7 @@ DONE = "done"
 #: "none": holds nothing of a person.
 Removal = Literal["fold", "rows", "none"]
 TABLES: dict[str, tuple[Removal, str]] = {
-    "meta": ("none", "definitions, offsets and the clock"),
+    "meta": ("none", "definitions, offsets, the clock, and how far the erasure of a shop is"),
     "part": ("fold", "all parts of the profile and of its devices"),
     "part_b": ("rows", "the same of the other generation of records"),
     "identifier": ("fold", "the rows of the identifiers; what other rows tie to them"),

@@ -19,6 +19,7 @@ from regulars.flow import (
     resolve_commands,
     rights_commands,
     shop_app_commands,
+    shop_erasure,
     trust_commands,
 )
 from regulars.flow.commanding import Command, Context, Handler
@@ -117,6 +118,7 @@ HANDLERS: dict[str, Handler] = {
     **redact_commands.HANDLERS,
     **request_commands.HANDLERS,
     **shop_app_commands.HANDLERS,
+    **shop_erasure.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "IDENTIFIER", "Command", "Context", "on_command"]

@@ -68,8 +68,8 @@ def erase(context: Context, command: Command, changes: Changes) -> dict[str, Any
 
 def erase_profiles(
     context: Context, numbers: Sequence[int], changes: Changes, *, place: int, by: str, reason: str
-) -> None:
-    """Erase several profiles as one erasure, the `place`th of this record, which nobody asked for but a rule."""
+) -> str:
+    """Erase several profiles as one erasure, the `place`th of this record, by a rule or for a shop; its id."""
     record = context.record
     erasure = Erasure(
         id=f"e{record.time:x}-{record.offset}-{place}",
@@ -79,6 +79,7 @@ def erase_profiles(
         reason=reason,
     )
     _take_out(_who(numbers, context), erasure, context, changes)
+    return erasure.id
 
 
 def _take_out(leaving: _Leaving, erasure: Erasure, context: Context, changes: Changes) -> None:

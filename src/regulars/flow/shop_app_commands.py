@@ -51,7 +51,7 @@ def leave_shop(context: Context, command: Command, changes: Changes) -> dict[str
         raise Rejected("no such shop is registered", field="shopId", expected="a shop that registered", got=shop)
     changes.put(SHOP_APP, (*row[:3], "", "", "", "", 0, row[8], "left"))
     if command.args.get("erase") is True:
-        asked = {"id": f"shop-{command.args.get('id')}", "kind": "shop_erasure"}
+        asked = {"id": f"shop-{command.args.get('id')}", "kind": "shop_erasure", "shop": row[2]}
         note_request(context, Command("note_request", asked, command.by), changes)
     return {"shop": shop, "status": "left"}
 

@@ -59,6 +59,9 @@ def _check_webhook(draft: Draft, source: Source, webhook: Webhook) -> None:
         if not place or not 0 < len(store) <= _LONGEST_STORE:
             message = f"{place!r}: expected the name of a store, at most {_LONGEST_STORE} characters"
             draft.report("sources", source.id, "webhook.stores", message)
+    if webhook.shop_erasure == "due" and (webhook.shop == "woocommerce" or webhook.app):
+        message = '"due" is for a shop that says of itself that it leaves: Shopify, one shop a source'
+        draft.report("sources", source.id, "webhook.shop_erasure", message)
     kinds = {one.id for one in draft.identity.types}
     if webhook.customer_type not in kinds:
         message = f"unknown type {webhook.customer_type!r}; known are {listed(kinds)}"

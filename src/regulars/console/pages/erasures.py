@@ -55,10 +55,11 @@ async def _page(visit: Visit, *, begun: str = "", problem: str = "") -> Response
 
 @post("/console/requests/{wanted:str}", status_code=200, guards=[needs("erasures")])
 async def close(request: Request[Any, Any, Any], visit: Asked, wanted: FromPath[str]) -> Response[Any]:
-    """Note that a request of a shop system was answered, and how."""
-    note, confirm = fields(await visit.form(request), "note", "confirm")
+    """Note that a request of a shop system was answered, and how; or erase everybody of a shop."""
+    note, confirm, erase = fields(await visit.form(request), "note", "confirm", "erase")
     try:
-        await carry_out(visit, "close_request", {"id": wanted, "note": note, "confirm": confirm})
+        args = {"id": wanted, "note": note, "confirm": confirm, "erase": erase == "yes"}
+        await carry_out(visit, "close_request", args)
     except Rejected as error:
         return await _page(visit, problem=str(error))
     return see("/console/erasures")
