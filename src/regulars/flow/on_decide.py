@@ -9,20 +9,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import msgspec
 
 from regulars.core.definitions import Placement, Source
-from regulars.core.errors import Rejected
-from regulars.core.event import Event
-from regulars.core.identifier import is_person
-from regulars.core.log import DECISION, EVENTS, NewRecord, Record
+from regulars.core.log import DECISION, EVENTS, NewRecord
 from regulars.core.merchandising import searches
 from regulars.core.preferences import too_close, unwanted
 from regulars.core.record import Hot
 from regulars.core.state import CLOCK, COUNTER, FOLDED, StateReader
-from regulars.decide.call import LOGIN, Call
+from regulars.decide.call import Call
 from regulars.decide.decide import Decided, Facts, decide, row_of
 from regulars.decide.gates import allows
 from regulars.decide.identity import RANDOM_BYTES, decision_id
@@ -32,7 +29,7 @@ from regulars.decide.reservations import Reservation, Reservations
 from regulars.decide.scoring import Responses, scores
 from regulars.decide.table import OfferTable, Plan
 from regulars.flow import generation
-from regulars.flow.customer import Asking, Customer, Customers, asking
+from regulars.flow.customer import Customer, Customers, asking
 from regulars.flow.engine import Engine
 from regulars.flow.exposures import exposable, pack_within, row_records, seen_rows
 from regulars.flow.filling import Moment
@@ -41,6 +38,7 @@ from regulars.flow.machines import asks_as_machine
 from regulars.flow.merchandise import Compilation, Merchandise
 from regulars.flow.models import Serving
 from regulars.flow.moments import Moments, Sound, nothing_known
+from regulars.flow.riding import Visit, products_in, refuse_stray, riding_with, store_of, vouched_by
 from regulars.flow.rows import ItemRow, ItemRows, Wishes, shopper_of, too_close_reasons
 from regulars.flow.shelf import Shelf
 from regulars.flow.visits import Visits, steps_of
@@ -52,8 +50,6 @@ OFFSET_MS, RESPONSES_MS = 50, 60_000
 #: After so long without a `refresh` a decision follows a switch of definitions by itself, while the old rows last; ms.
 FOLLOW_MS = 2_000
 SHOWN, ANSWERED = "offer_shown", "offer_answered"  # counters by offer
-_LONGEST_STORE = 100
-_VIEWED, _ADDED = "Product Viewed", "Product Added"
 
 
 class Outcome(msgspec.Struct):
@@ -140,7 +136,7 @@ class OnDecide:
         for the call's query.
         """
         self._keep_up()
-        vouched, refused = self._vouched(call, source, now)
+        vouched, refused = vouched_by(self.engine, call, source, now)
         who = asking(
             self.engine,
             verified=source.kind == "server",
@@ -151,9 +147,9 @@ class OnDecide:
         )
         day = self.engine.calendar.day(now)
         plan = self.table.plan(call.placements, day)
-        _refuse_stray(call, plan)
+        refuse_stray(call, plan)
         folded = self._look_at_state(now)
-        riding, body = self._riding(call, source, who, now, signs)
+        riding, body = riding_with(self.engine, call, source, who, now=now, signs=signs)
         recommends = any(placement.recommend for placement in plan.placements)
         reads_reach = bool(plan.limited) or any(self.rules.reads_shown(placement) for placement in plan.placements)
         customer = self.customers.read(who, riding, now=now, day=day, purchases=recommends, reach=reads_reach)
@@ -163,7 +159,7 @@ class OnDecide:
         identifier = decision_id(now, os.urandom(RANDOM_BYTES))
         hot.moment = self._moments.at(now, call.context.get("station"))
         begun, seen = self.visits.both(who.keys, now) if recommends and customer.personal else ((), ())
-        visit = _Visit(call.products(), riding, _text(call.context.get("store")), begun, seen, search)
+        visit = Visit(call.products(), riding, store_of(call), begun, seen, search)
         answer = self._answer(identifier, customer, plan, visit, now=now, day=day, explain=explain)
         records = [NewRecord(EVENTS, source.id, "batch", now, body, signs)] if body and record else []
         if not record:
@@ -202,7 +198,7 @@ class OnDecide:
         customer = self.customers.of(number, True, "", (), now=now, day=day)
         customer.hot.moment = self._moments.at(now)
         return self._answer(
-            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, _Visit(search=search, nobodys=nobodys),
+            decision_id(now, os.urandom(RANDOM_BYTES)), customer, plan, Visit(search=search, nobodys=nobodys),
             now=now, day=day, explain=True,
         )  # fmt: skip
 
@@ -270,7 +266,7 @@ class OnDecide:
         identifier: str,
         customer: Customer,
         plan: Plan,
-        visit: "_Visit",
+        visit: Visit,
         *,
         now: int,
         day: int,
@@ -290,7 +286,7 @@ class OnDecide:
         shown = list(declared)
         for placement in plan.placements:
             if placement.recommend and shopper is None:
-                viewed, added = _products_in(visit.events)
+                viewed, added = products_in(visit.events)
                 left = self.left.of(hot.values) if not hot.restricted else []
                 session = [*visit.begun, *(step[3] for event in visit.events for step in steps_of(event))]
                 shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left, session, visit.seen)
@@ -311,7 +307,7 @@ class OnDecide:
         told = row_of(self.table, facts) if explain else None
         return Answer(identifier, customer, plan, decided, rows, self._scores, told, now)
 
-    def _moment(self, facts: Facts, customer: Customer, visit: "_Visit", seed: int) -> Moment:
+    def _moment(self, facts: Facts, customer: Customer, visit: Visit, seed: int) -> Moment:
         """What rules look at. Of somebody who does not want to be profiled they see nothing personal."""
         day = self.engine.calendar.day(facts.now)
         hot = facts.hot
@@ -375,78 +371,3 @@ class OnDecide:
         offers, limited = self.table.offers, self.table.limited
         chosen = [offers[slot.chosen.offer].id for slot in decided.slots if slot.chosen.offer >= 0]
         return [offer for offer in chosen if offer in limited]
-
-    def _vouched(self, call: Call, source: Source, now: int) -> tuple[frozenset[str], str]:
-        """The persons that the call's token vouches for, and why it vouches for nobody."""
-        token = call.token()
-        if token is None or source.kind == "server":
-            return frozenset(), ""
-        found = self.engine.decoder.vouched(source.id, token, call.anonymous_id, now)
-        if isinstance(found, str):
-            return frozenset(), found
-        return frozenset(key for key in found.keys if is_person(key, self.engine.definitions.identity)), ""
-
-    def _riding(self, call: Call, source: Source, who: Asking, now: int, signs: str) -> tuple[list[Event], bytes]:
-        """The events of the asking customer in the call, and the body with which all of them are logged."""
-        if not call.events:
-            return [], b""
-        own = {"anonymousId": call.anonymous_id, "userId": call.user_id}
-        own = {name: value for name, value in own.items() if value is not None}
-        batch = []
-        for event in call.events:
-            said = dict(event)
-            if not {"anonymousId", "userId"} & said.keys():
-                said |= own
-            # Whoever reads the record again finds the same id; without one it would follow from its place in the log.
-            said.setdefault("messageId", f"riding-{os.urandom(10).hex()}")
-            said.setdefault("type", "track")
-            if call.context:
-                said.setdefault("context", call.context)
-            batch.append(said)
-        token = call.token()
-        whole: dict[str, Any] = {"batch": batch}
-        if token is not None:
-            whole["context"] = {LOGIN: token}
-        body = msgspec.json.encode(whole)
-        decoded = self.engine.decoder.decode(Record(0, EVENTS, source.id, "batch", now, body, signs))
-        mine = [one for one in decoded if isinstance(one, Event) and not set(one.identifiers).isdisjoint(who.keys)]
-        return mine, body
-
-
-class _Visit(NamedTuple):
-    """What is at hand of this visit: the basket, the riding events, the store."""
-
-    basket: Sequence[str] = ()
-    events: Sequence[Event] = ()
-    store: str = ""
-    begun: Sequence[str] = ()  # products of the running visit, as far as it is folded
-    seen: Sequence[str] = ()  # those of earlier visits that are held
-    search: Search | None = None
-    nobodys: bool = False  # rows use nothing of the person
-
-
-def _text(said: object) -> str:
-    """The store that a call names; anything but a short text says nothing."""
-    return said if isinstance(said, str) and len(said) <= _LONGEST_STORE else ""
-
-
-def _refuse_stray(call: Call, plan: Plan) -> None:
-    """A query that no placement of the call answers."""
-    if call.query is not None and not any(searches(placement.recommend) for placement in plan.placements):
-        raise Rejected(
-            'no placement of this call answers a query; name one whose recommend is "search", or leave the query out',
-            field="query",
-            expected='a placement with recommend = "search" in placements.toml',
-            got=", ".join(placement.id for placement in plan.placements),
-        )
-
-
-def _products_in(events: Sequence[Event]) -> tuple[list[str], list[str]]:
-    """Products viewed and added, newest last."""
-    viewed: list[str] = []
-    added: list[str] = []
-    for event in events:
-        product = event.properties.get("product_id")
-        if isinstance(product, str | int) and event.name in (_VIEWED, _ADDED):
-            (viewed if event.name == _VIEWED else added).append(str(product))
-    return viewed, added

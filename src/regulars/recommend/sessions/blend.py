@@ -4,7 +4,7 @@ Settings of the neighbours are searched and the order is learned on the newest s
 ones; then the parts are fitted again on all. The same for every shop, without anything set by hand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import msgspec
@@ -41,12 +41,14 @@ class SessionBlend(SessionModel):
 
     name: ClassVar[str] = "session_blend"
 
-    def __init__(self, parts: Parts, ranker: Ranker, filled: int = 1000) -> None:
+    def __init__(
+        self, parts: Parts, ranker: Ranker, filled: int = 1000, *, rank: Callable[[Float32], Float64] | None = None
+    ) -> None:
         self.parts = parts
         self.ranker = ranker
         self._filled = filled
         self._builder = SignalBuilder(parts)
-        self._rank = fast_rank(ranker)
+        self._rank = rank or fast_rank(ranker)
         self._best = best_way()
         self._answer: tuple[bytes, bool, Scored, Scored] = b"", True, _NOBODY, _NOBODY
 
@@ -115,7 +117,7 @@ class SessionBlend(SessionModel):
 
     def with_delta(self, delta: Delta) -> Self:
         """The neighbours know new sessions and forget at once; the order and the figures stay as they were learned."""
-        return type(self)(self.parts.with_delta(delta), self.ranker, self._filled)
+        return type(self)(self.parts.with_delta(delta), self.ranker, self._filled, rank=self._rank)
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of all parts and of the order."""

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from regulars.recommend.interactions import Float32, Float64, Int32, Int64, Mask
 from regulars.recommend.model import Column
 from regulars.recommend.sessions.compiled import compiled
-from regulars.recommend.sessions.model import frozen
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,9 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
+UInt32 = NDArray[np.uint32]
+
+
 class Trees(NamedTuple):
     """Nodes of all trees one after the other; leaves point at themselves."""
 
@@ -44,6 +47,16 @@ class Trees(NamedTuple):
     depth: Int32  # one number: steps until every path has ended
 
 
+class Cuts(NamedTuple):
+    """The same trees as the compiled way reads them: nodes in any order, leaves from left to right."""
+
+    start: Int64  # by tree, its first node
+    feature: Int32
+    limit: Float32  # above it goes right
+    stays: UInt32  # by node: the leaves that are left to who goes right, the first as the lowest bit
+    value: Float64  # by tree and leaf
+
+
 class Logit(NamedTuple):
     """A linear score of standardised features."""
 
@@ -51,6 +64,8 @@ class Logit(NamedTuple):
 
 
 Ranker = Trees | Logit
+_MOST_LEAVES = 32
+_EVERY_LEAF = (1 << _MOST_LEAVES) - 1
 
 
 def learn(rows: Float32, wanted: Mask, sizes: Int64, how: Ranking = Ranking()) -> Ranker:
@@ -79,11 +94,53 @@ def rank(ranker: Ranker, rows: Float32) -> Float64:
 def fast_rank(ranker: Ranker) -> Callable[[Float32], Float64]:
     """`rank` for one ranker, compiled where the extra `[fast]` is installed."""
     fast = compiled("fast_trees")
-    if isinstance(ranker, Logit) or fast is None:
+    cuts = None if isinstance(ranker, Logit) or fast is None else cuts_of(ranker)
+    if cuts is None or fast is None:
         return partial(rank, ranker)
-    arrays: Any = [frozen(array) for array in ranker]
-    climb: Callable[[Float32], Float64] = partial(fast.climb, *arrays)
-    return climb
+    score: Callable[[Float32], Float64] = partial(fast.score, cuts)
+    return score
+
+
+def cuts_of(trees: Trees) -> Cuts | None:
+    """The cuts of trees; None where one of them has more leaves than a number has bits."""
+    start, value = [0], np.zeros((len(trees.root), _MOST_LEAVES))
+    feature: list[int] = []
+    limit: list[float] = []
+    stays: list[int] = []
+    child = trees.child.reshape(-1, 2).tolist()
+    for tree, root in enumerate(trees.root.tolist()):
+        leaves = 0
+        # What lies left of a node is numbered when the walk comes back to it.
+        waiting: list[tuple[int, int | None]] = [(root, None)]
+        while waiting:
+            node, before = waiting.pop()
+            left, right = child[node]
+            if left == node:
+                if leaves == _MOST_LEAVES:
+                    return None
+                value[tree, leaves] = trees.value[node]
+                leaves += 1
+            elif before is None:
+                waiting += [(right, None), (node, leaves), (left, None)]
+            else:
+                feature.append(int(trees.feature[node]))
+                limit.append(float(trees.limit[node]))
+                stays.append(_EVERY_LEAF & ~((1 << leaves) - (1 << before)))
+        start.append(len(feature))
+    return Cuts(
+        np.asarray(start, np.int64),
+        np.asarray(feature, np.int32),
+        _below(np.asarray(limit)),
+        np.asarray(stays, np.uint32),
+        value,
+    )
+
+
+def _below(limit: Float64) -> Float32:
+    """The next number of 32 bits that is not above: what is above the one of these is above the other."""
+    with np.errstate(over="ignore"):
+        found: Float32 = limit.astype(np.float32)
+    return np.where(found > limit, np.nextafter(found, np.float32(-np.inf)), found)
 
 
 def columns(ranker: Ranker) -> Mapping[str, Column]:

@@ -13,7 +13,7 @@ from regulars.recommend.sessions.cases import cases_of, hits, ranks
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.model import best_way
 from regulars.recommend.sessions.neighbours import Neighbouring
-from regulars.recommend.sessions.ranker import Ranking
+from regulars.recommend.sessions.ranker import Ranking, Trees
 from regulars.recommend.sessions.search import Search, search
 from regulars.recommend.sessions.signals import SignalBuilder
 from tests.unit.recommend.sessions.visits import prefix_of
@@ -88,6 +88,43 @@ def test_a_forgotten_owner_leaves_the_evidence(blend: SessionBlend) -> None:
 def test_the_compiled_trees_give_the_same_scores(blend: SessionBlend) -> None:
     rows = np.random.default_rng(1).random((50, 25), np.float32).astype(np.float32) * 8
     assert ranker.fast_rank(blend.ranker)(rows).tolist() == ranker.rank(blend.ranker, rows).tolist()
+
+
+LIMITS = [-1.0, 0.1, 0.30000001192092896, 0.7, 1e39]
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Trees:
+    """Trees of at most 34 leaves over two features."""
+    feature: list[int] = []
+    limit: list[float] = []
+    child: list[int] = []
+
+    def grow(leaves: int) -> int:
+        place = len(feature)
+        feature.append(draw(st.integers(0, 1)))
+        limit.append(draw(st.sampled_from(LIMITS)))
+        child.extend((place, place))
+        if leaves > 1:
+            left = draw(st.integers(1, leaves - 1))
+            child[2 * place], child[2 * place + 1] = grow(left), grow(leaves - left)
+        return place
+
+    roots = [grow(draw(st.integers(1, 34))) for _ in range(draw(st.integers(1, 3)))]
+    value = np.arange(len(feature), dtype=np.float64) * 0.7
+    return Trees(
+        np.asarray(roots, np.int32), np.asarray(feature, np.int32), np.asarray(limit), np.asarray(child, np.int32),
+        value, np.asarray([34], np.int32),
+    )  # fmt: skip
+
+
+numbers = st.sampled_from([-np.inf, -1.0, 0.1, 0.3, 0.7, 1.0, np.inf, np.nan]).map(np.float32)
+
+
+@given(trees(), st.lists(st.tuples(numbers, numbers), min_size=1, max_size=12))
+def test_cuts_come_to_the_leaves_that_paths_come_to(found: Trees, rows: list[tuple[np.float32, np.float32]]) -> None:
+    table = np.asarray(rows, np.float32)
+    assert ranker.fast_rank(found)(table).tolist() == ranker.rank(found, table).tolist()
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_who_is_forgotten_is_in_no_file_of_the_folder(trained: TrainedSet, tmp_p
 def test_once_warm_no_customer_waits_for_a_compiler(trained: TrainedSet, tmp_path: Path) -> None:
     from regulars.recommend.sessions import fast, fast_order, fast_signals, fast_trees
 
-    loops = fast.walk, fast.evidence, fast_order.best, fast_signals.signals, fast_trees.climb
+    loops = fast.walk, fast.evidence, fast_order.best, fast_signals.signals, fast_trees.score
     few = Mixing(search=Search(rounds=((2, 20),)), ranking=Ranking(trees=3, least=2))
     blended = Served.fit(visits(400), ITEMS, few, least=10, neighbours=Neighbouring())
     assert blended.blended
