@@ -20,6 +20,22 @@ _BEGIN = (
 )  # fmt: skip
 _END = ("mann", "er", "bach", "hof", "meier", "stein", "inger", "hauser", "feld", "berger", "hagen", "dorf")
 Rows = list[tuple[str, Particulars]]
+#: Families, every fourth with twins, among thousands of records of people who live alone.
+FEW = 18
+
+
+def few() -> Rows:
+    """The records of a few families, nobody twice: who is linked with whom is linked wrongly."""
+    dice = random.Random(SEED)
+    people: list[dict[str, str]] = []
+    for place in range(FEW):
+        home = _home(dice)
+        parent = {**home, "first": dice.choice(FIRST), "birth": _born(dice, 1950, 1975)}
+        child = {**home, "first": _other(dice, parent), "birth": _born(dice, 1985, 2005)}
+        people += [parent, {**home, "first": _other(dice, parent), "birth": _born(dice, 1950, 1975)}, child]
+        if place % 4 == 0:
+            people.append({**child, "first": _other(dice, child)})  # a twin
+    return [(f"rec-family{place}-org", particulars(one)) for place, one in enumerate(people)]
 
 
 def file() -> tuple[Rows, set[tuple[str, str]]]:

@@ -129,7 +129,10 @@ def regulars(stream: Sequence[Visit], identity: Identity) -> list[object]:
             seen[key] = min(seen.get(key, event.time), event.time)
     links = [link for event in events for link in links_of(event, identity)]
     resolution = resolve(links, seen, identity)
-    return [resolution.profile(event.subject, event.time) for event in events]
+    return [
+        ("nobody", place) if event.subject in resolution.nobody else resolution.profile(event.subject, event.time)
+        for place, event in enumerate(events)
+    ]
 
 
 def _event(place: int, visit: Visit, identity: Identity) -> Event:

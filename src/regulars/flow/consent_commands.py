@@ -11,6 +11,7 @@ from regulars.flow.consents import put, revise
 from regulars.flow.desk import Desk, Working
 from regulars.flow.people import identifier_rows
 from regulars.profile.assignment import profile_of
+from regulars.profile.nobodys import nobodys
 from regulars.profile.statements import CONFIRMED, Statement
 
 #: By this method the addressee has confirmed a grant; the sender keeps the proof and names it.
@@ -54,7 +55,9 @@ def speaker(context: Context, key: str, changes: Changes) -> tuple[Desk, Working
     if working is None:  # known from the events of others only; what was said must not be lost
         own = sorted(row for row in rows.values() if row[1] == number)
         working = desk.open(number, key, time=min(row[2] for row in own), day=context.day)
-        desk.person(working).identifiers = [row[0] for row in own]
+        person = desk.person(working)
+        person.identifiers = [row[0] for row in own]
+        person.statements = nobodys(own, context.engine.definitions.identity)
     return desk, working
 
 

@@ -30,6 +30,7 @@ from regulars.flow.identity_plan import MOST_KEYS, links_of_key, named_at_shared
 from regulars.flow.people import Placed, apply_effects, store_settlement
 from regulars.profile.assignment import Assignment, IdRow
 from regulars.profile.evidence import Facts
+from regulars.profile.identity import burned_keys
 from regulars.profile.links import Link, holding_in, is_burned, ties_in
 from regulars.profile.settlement import Settlement, reached_from, settle, wanted
 
@@ -221,7 +222,8 @@ class _Stretch:
                 nobody.add(key)
             elif is_burned(owners) and is_person(key, identity):
                 ledger = links_of_key(key, state, identity)
-                if len(ledger) <= MOST_KEYS and len({*_others(key, ledger)}) <= identity.max_component:
+                pairs = {(link.a, link.b) for link in ledger if is_person(link.b, identity)}
+                if len(ledger) <= MOST_KEYS and key not in burned_keys(pairs, identity):
                     found[key] = (*row[:3], b"")
                     links += [msgspec.structs.replace(link, status=_plain(link)) for link in ledger]
         return frozenset(nobody), found, [link for link in links if not is_device(link.b, identity)]
@@ -244,10 +246,6 @@ class _Stretch:
         for key, row in settlement.puts.items():
             before = facts.rows.get(key)
             self.touched |= {row[1], before[1] if before else row[1]}
-
-
-def _others(key: str, ledger: Iterable[Link]) -> Iterable[str]:
-    return (link.b if link.a == key else link.a for link in ledger)
 
 
 def _plain(link: Link) -> str:

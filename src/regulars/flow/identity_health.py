@@ -53,6 +53,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     identifiers_per_profile: list[tuple[int, int]]  # (at most so many identifiers, profiles)
     largest: list[tuple[str, int]]  # profile, identifiers
     burned: int  # identifiers that tell nothing any more
+    nobodys: list[tuple[str, str]]  # some of those that are no devices: profile, type
     refused: dict[str, int]  # links by reason, seven days
     refused_by_day: list[tuple[int, int]]  # (local day, links)
     watched: list[Watch]
@@ -118,6 +119,7 @@ def health(state: StateReader, identity: Identity, today: int) -> Health:
         identifiers_per_profile=_histogram(sizes),
         largest=[(profile_name(cast(int, number)), size) for number, size in largest if size > 1],
         burned=state.count(IDENTIFIER, {"owners": BURNED}).get(None, 0),
+        nobodys=_nobodys(state, identity),
         refused=dict(sorted(reasons.items())),
         refused_by_day=[(day, totals.get(day, 0)) for day in range(today - DAYS, today + 1)],
         watched=watched,
@@ -208,6 +210,18 @@ def _devices(state: StateReader, identity: Identity) -> tuple[tuple[int, int], b
         held, alone = held + mine, alone + len(rows) - mine
         complete = complete and len(rows) < SAMPLE
     return (held, alone), complete
+
+
+def _nobodys(state: StateReader, identity: Identity) -> list[tuple[str, str]]:
+    """Some identifiers that more people are named with than can be one: what a shop had better declare."""
+    found: list[tuple[str, str]] = []
+    for kind in identity.person:
+        low, beyond = f"{kind}:", f"{kind};"  # the character after the colon
+        rows = state.select(
+            IDENTIFIER, {"owners": BURNED}, at_least={"key": low}, below={"key": beyond}, order=("key",), limit=_LARGEST
+        )
+        found += [(profile_name(cast(int, row[1])), kind) for row in rows]
+    return found[:_LARGEST]
 
 
 def _histogram(sizes: Mapping[int, int]) -> list[tuple[int, int]]:

@@ -35,6 +35,7 @@ from regulars.flow.shop_facts import ShopFacts
 from regulars.flow.timing import Clocks, note_machines
 from regulars.profile import consent, orders
 from regulars.profile.hearing import SPEAKING
+from regulars.profile.nobodys import nobodys
 from regulars.profile.orders import Change, Order
 from regulars.profile.statements import Statement
 
@@ -225,6 +226,9 @@ class _Batch:
         person = self.desk.person(working)
         person.identifiers = sorted(keys)
         working.written.add(PERSON)
+        if said := nobodys((self.placed.rows[key] for key in keys), self.engine.definitions.identity):
+            person.statements = list(said)
+            self.engine.agree(working.hot, said, self.day)
         return working
 
     def _keys_of(self, number: int) -> list[str]:

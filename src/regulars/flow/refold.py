@@ -16,6 +16,7 @@ from regulars.flow.history import Past
 from regulars.flow.people import anchor_of, identifier_rows
 from regulars.profile import consent, orders
 from regulars.profile.assignment import profile_of
+from regulars.profile.nobodys import nobodys
 from regulars.profile.orders import Change, Order
 from regulars.profile.statements import Said
 
@@ -29,14 +30,16 @@ def refold(
     """
     number, keys, past = history.number, history.keys, history.events
     before = desk.find(number)
-    statements = engine.union((), _said(state, desk.changes, history))
-    if not past and not statements:
+    said = _said(state, desk.changes, history)
+    if not past and not said:
         if before is not None:  # its identifiers were never the subject of an event: nothing is known of them
             desk.drop_content(before)
         return []
     reach: list[Any] = []
+    nobody = nobodys((history.rows[key] for key in keys), engine.definitions.identity)
+    statements = engine.union((), [*said, *nobody])
     if before is None:
-        first = min([event.time for event in past] or [said[2] for said in statements])
+        first = min([event.time for event in past] or [one[2] for one in said])
         anchor = anchor_of(number, keys) or past[0].subject
         working = desk.open(number, anchor, time=first, day=day)
     else:

@@ -130,7 +130,7 @@ class Evidence:
                     continue
                 stored = holding_in(owners)
                 holding = hold(stored, [x for x in self.logins.get(device, ()) if self._may_hold(x, stored, facts)])
-                self.holdings[device] = None if holding.shared() else holding
+                self.holdings[device] = None if holding.shared(self.identity.limits) else holding
 
     def _may_hold(self, link: Link, stored: Holding, facts: Facts) -> bool:
         """A person of thousands of devices is a robot or a test: it gets no more, and settling stays bounded."""

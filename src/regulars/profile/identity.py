@@ -21,6 +21,7 @@ from regulars.profile.links import (
     Tie,
     evidence_order,
     hold,
+    too_many_people,
 )
 
 #: Reasons for which a link is refused.
@@ -54,6 +55,7 @@ class Resolution(msgspec.Struct, frozen=True):
     refused: tuple[tuple[Link, str], ...]
     numbers: dict[str, int]  # person key, or device that belongs to nobody -> profile number
     holdings: dict[str, Holding]
+    nobody: frozenset[str] = frozenset()  # identifiers that tell nothing; a profile of theirs is no customer's
 
     def profile(self, key: str, time: int) -> int | None:
         """The profile that an event of `time` (ms) with this subject belongs to."""
@@ -83,7 +85,7 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
     holdings = {device: hold(Holding([], [], {}), evidence) for device, evidence in logins.items()}
     marked = {device for device, evidence in logins.items() if any(link.status == SHARED for link in evidence)}
     marked |= identity.shares[1] & logins.keys()
-    shared = marked | {device for device, holding in holdings.items() if holding.shared()}
+    shared = marked | {device for device, holding in holdings.items() if holding.shared(identity.limits)}
     holdings = {device: holding for device, holding in holdings.items() if device not in shared}
     refused = [(tie.link(pair), reasons[pair]) for pair, tie in ties.items() if pair in reasons]
     refused += [
@@ -94,7 +96,8 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
     persons = _persons(groups, holdings, seen, identity)
     numbers = {key: person.number for person in persons for key in person.keys}
     numbers.update((person.anchor, person.number) for person in persons if not person.keys)
-    return Resolution(tuple(persons), tuple(sorted(refused, key=lambda r: canonical(r[0]))), numbers, holdings)
+    told = tuple(sorted(refused, key=lambda r: canonical(r[0])))
+    return Resolution(tuple(persons), told, numbers, holdings, frozenset(burned))
 
 
 def canonical(link: Link) -> tuple[int, str, str, str]:
@@ -103,18 +106,31 @@ def canonical(link: Link) -> tuple[int, str, str, str]:
 
 
 def burned_keys(ties: Iterable[Pair], identity: Identity) -> set[str]:
-    """Keys that were tied to more others than a person may have: the till's own card, a test address."""
+    """Keys that tell nothing: the till's own card, a test address, the telephone of the hotline.
+
+    They were tied to more others than a person may have, or to so many values of one type that surely more than
+    `MAX_PEOPLE` people named them. The latter is not asked of unique types: two people of one login are two logins.
+    """
     degree: dict[str, int] = {}
+    values: dict[str, dict[str, int]] = {}
     references: set[str] = set()
+    limits, hashes = identity.limits, identity.hashes
     for pair in ties:
         for key, other in (pair, pair[::-1]):
             if is_reference(key, identity):
                 references.add(key)
-            if not is_reference(other, identity):  # a customer may have any number of orders
-                degree[key] = degree.get(key, 0) + 1
-    return {
+            if is_reference(other, identity):  # a customer may have any number of orders
+                continue
+            degree[key] = degree.get(key, 0) + 1
+            kind = other.partition(":")[0]
+            kind = hashes.get(kind, kind)
+            if kind in limits and limits.get(key.partition(":")[0]) != 1:
+                of_key = values.setdefault(key, {})
+                of_key[kind] = of_key.get(kind, 0) + 1
+    burned = {
         key for key, others in degree.items() if others > (MAX_NAMERS if key in references else identity.max_component)
     }
+    return burned | {key for key, counts in values.items() if too_many_people(counts, limits)}
 
 
 def connect(

@@ -6,7 +6,9 @@ from when). Both are semilattices: adding evidence twice or in another order giv
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -20,8 +22,11 @@ SLOT_MS = 300_000
 HORIZON_MS = 7 * 86_400_000
 #: A device that more person keys than this have used belongs to nobody: a kiosk, a till, a shop tablet.
 MAX_HOLDERS = 50
+#: What surely more people than this have used is nobody's, be it a device, a card, an address or a telephone.
+MAX_PEOPLE = 10
 #: As often may a device change hands before it belongs to nobody.
 MAX_CHANGES = 1000
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 #: A withdrawal until then is for good, ms.
 FOREVER = 1 << 62
 REVOKED, WITHDRAWN = "revoked", "withdrawn"  # the row that withdraws; a row that stands no longer because of it
@@ -174,9 +179,24 @@ class Holding(msgspec.Struct, array_like=True, gc=False):
                 found.append((time, key))
         return found
 
-    def shared(self) -> bool:
-        """Whether so many use it that it tells nothing about anyone."""
+    def shared(self, limits: Mapping[str, int] = NO_LIMITS) -> bool:
+        """Whether so many use it that it tells nothing about anyone; `limits` tell how many people the keys are."""
+        if len(self.keys) > MAX_PEOPLE and too_many_people(Counter(key.partition(":")[0] for key in self.keys), limits):
+            return True
         return len(self.keys) > MAX_HOLDERS or (len(self.logins) > MAX_CHANGES and len(self.runs()) > MAX_CHANGES)
+
+
+def too_many_people(values: Mapping[str, int], limits: Mapping[str, int]) -> bool:
+    """Whether so many values of each type surely are of more than `MAX_PEOPLE` people.
+
+    One person has at most so many values of a type as its limit says, so the number of values tells how many people
+    there are at least.
+
+    >>> limits = {"user_id": 1, "email": 5}
+    >>> too_many_people({"user_id": 11}, limits), too_many_people({"email": 50}, limits)
+    (True, False)
+    """
+    return any(count > MAX_PEOPLE * limits[kind] for kind, count in values.items() if kind in limits)
 
 
 def _login_time(login: tuple[int, int]) -> int:

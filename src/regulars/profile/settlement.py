@@ -150,6 +150,12 @@ def settle(facts: Facts, events: Sequence[Event], given: Iterable[Link], identit
     after = _rows(facts, evidence, groups, numbers, book.owners)
     before = {key: row for key in after if (row := facts.rows[key])}
     effects = compare(before, after, evidence.devices, _numbers_of(facts, after))
+    # Whoever tells nothing now, or tells something again, is used otherwise: see `flow.nobodys`.
+    effects.refolds |= {
+        row[1]
+        for key, row in after.items()
+        if is_burned(row[3]) is not is_burned(facts.owners(key)) and is_person(key, identity)
+    }
     links, refused, replaced = _ledger(facts, evidence, book)
     settlement = Settlement(
         **msgspec.structs.asdict(effects),

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from regulars.console.house import asset
+from regulars.core.record import profile_name, profile_number
 from regulars.core.state import CONSENT, FAILED
 from regulars.runtime.consents import asked
-from tests.unit.console.corner import PAGES, Corner, agrees, call, send, token_in
+from tests.unit.console.corner import PAGES, Corner, agrees, call, order, send, token_in
 
 # Customers -----------------------------------------------------------------------------------------------------------
 
@@ -294,6 +295,29 @@ def test_the_health_page_tells_of_signals_that_proved_nothing(own_corner: Corner
     own_corner.happened({**said, "context": {"tcf": "no TC string"}})
     page = own_corner.as_("ada").get("/console/health").text
     assert re.search(r"Consent that cannot be read</th><td>till</td><td class=\"num\">1<", page)
+
+
+def test_the_health_page_names_what_everybody_is_named_with(own_corner: Corner) -> None:
+    """More people than can be one used the same card; who may not see identifiers reads that there is one."""
+    assert "Identifiers that everybody" not in own_corner.as_("ada").get("/console/health").text
+    till = {"context": {"externalIds": [{"type": "loyalty_card", "id": "29000017"}]}}
+    own_corner.happened(
+        *({**call(f"u{n}", "Product Viewed", f"c{n}", {"product_id": "p1"}), **till} for n in range(11))
+    )
+    card = profile_name(profile_number("loyalty_card:29000017"))
+    page = own_corner.as_("ada").get("/console/health").text
+    assert "Identifiers that everybody is named with" in page
+    assert card not in page  # nothing was done with it alone, so it has no page
+    own_corner.happened({**order("", "o-till", 5), "userId": None, **till})
+    page = own_corner.as_("ada").get("/console/health").text
+    assert f"/console/customers/{card}/identity" in page
+    assert "loyalty_card:29000017" in own_corner.as_("ada").get(f"/console/customers/{card}/identity").text
+    assert "29000017" not in page
+    assert own_corner.customer("loyalty_card:29000017").restricted
+    assert not own_corner.customer("user_id:u3").restricted
+    hidden = own_corner.as_("mia").get("/console/health").text
+    assert "Identifiers that everybody is named with" in hidden
+    assert card not in hidden
 
 
 def test_a_failed_event_is_mended_on_its_page_and_counts_once(tmp_path: Path) -> None:

@@ -42,9 +42,15 @@ class Households(msgspec.Struct, frozen=True):
     no_namesakes: bool = False
     no_alike: bool = False  # nor people of like first names
     no_unnamed: bool = False  # nor people of whom one gave no first name
+    relatives: frozenset[str] = frozenset()  # records at whose address somebody else of their last name surely lives
 
     def one_person(self, pair: "Pair") -> bool:
-        """Whether the file rules out that they are two of one household, of the kind that they would have to be."""
+        """Whether the file rules out that they are two of one household, of the kind that they would have to be.
+
+        Whoever has relatives at the same address may have a twin there, however few households the file holds.
+        """
+        if pair.a in self.relatives or pair.b in self.relatives:
+            return False
         return (
             (self.no_twins and is_twins(pair))
             or (self.no_undated and is_undated(pair))

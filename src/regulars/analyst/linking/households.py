@@ -5,7 +5,8 @@ of the two is more likely depends on the file: where people live together with o
 where nobody does, nobody is. The same holds of a parent and a child of one name or of like ones, and of two people of
 a household of whom one did not say what would tell them apart. So the pairs of two people at one address are counted,
 who differ in first name and in birth date and so are surely two, and from their number follows how many such pairs are
-to be expected. Only when that is less than the risk that a shop takes anyway are they linked.
+to be expected. Only when that is less than the risk that a shop takes anyway are they linked, and never those at whose
+address such a pair was counted: a few families in a file of thousands are too few for the figure, and still families.
 """
 
 import math
@@ -44,11 +45,12 @@ def households(
 
     `pairs` are those that were found, of which those above the threshold `automatic` are at stake.
     """
-    people = [said for _, said in (*records, *(others or ()))]
-    told = [one for one in people if one.first and one.last and one.birth and one.street and one.number]
+    everybody = (*records, *(others or ()))
+    people = [said for _, said in everybody]
+    told = [(key, one) for key, one in everybody if one.first and one.last and one.birth and one.street and one.number]
     if len(people) < ENOUGH or len(told) < FILLED * len(people):
         return Households()
-    count = together(told)
+    count, relatives = together(told)
     # An upper bound of what the count may be by chance: three where nothing was seen, two standard deviations else.
     bound = count + 2 * math.sqrt(count) + 3
     sure = [pair for pair in pairs if pair.probability >= automatic]
@@ -67,6 +69,7 @@ def households(
         no_namesakes=none(is_namesakes, SHARE),
         no_alike=none(is_alike, SHARE + chance),
         no_unnamed=none(is_unnamed, SHARE + chance + untold),
+        relatives=relatives,
     )
 
 
@@ -85,17 +88,20 @@ def alike(names: Sequence[str]) -> float:
     return float(row[0]) if row else 1.0
 
 
-def together(people: Iterable[Particulars]) -> int:
-    """Pairs at one address and of one last name who are surely two people."""
-    homes: dict[tuple[str | None, ...], list[Particulars]] = {}
-    for one in people:
-        homes.setdefault((one.last, one.street, one.number, one.postcode), []).append(one)
-    return sum(
-        _are_two(one, other)
-        for home in homes.values()
-        for place, one in enumerate(home[:_MOST])
-        for other in home[place + 1 : _MOST]
-    )
+def together(people: Iterable[tuple[str, Particulars]]) -> tuple[int, frozenset[str]]:
+    """Pairs at one address and of one last name who are surely two people; the records at such addresses."""
+    homes: dict[tuple[str | None, ...], list[tuple[str, Particulars]]] = {}
+    for key, one in people:
+        homes.setdefault((one.last, one.street, one.number, one.postcode), []).append((key, one))
+    count, relatives = 0, set[str]()
+    for home in homes.values():
+        pairs = sum(
+            _are_two(one, other) for place, (_, one) in enumerate(home[:_MOST]) for _, other in home[place + 1 : _MOST]
+        )
+        if pairs:
+            count += pairs
+            relatives.update(key for key, _ in home)
+    return count, frozenset(relatives)
 
 
 def _are_two(one: Particulars, other: Particulars) -> bool:

@@ -46,9 +46,23 @@ def test_a_file_of_single_customers_has_no_twins_and_no_namesakes() -> None:
 
 def test_in_a_file_with_families_staff_are_asked_about_both() -> None:
     rows = [*singles(ENOUGH), *(one for place in range(30) for one in family(place))]
-    assert together(said for _, said in rows) >= 60
+    assert together(rows)[0] >= 60
     found = [*pairs("differs", "same", 100), *pairs("same", "part", 100)]
-    assert households(rows, None, found, automatic=0.99) == Households()
+    told = households(rows, None, found, automatic=0.99)
+    assert msgspec.structs.replace(told, relatives=frozenset()) == Households()
+    assert {key for key, _ in rows if key.startswith("f")} <= told.relatives
+
+
+def test_twins_of_the_only_family_of_a_file_are_shown_to_staff() -> None:
+    """A few families in a file of thousands are too few for the figure, and still families."""
+    home = family(0)
+    twin = ("f0-3", msgspec.structs.replace(home[2][1], first="ottilie"))
+    alone = pairs("differs", "same", 200)
+    told = households([*singles(ENOUGH), *home, twin], None, alone, automatic=0.99)
+    assert told.no_twins
+    of_family = msgspec.structs.replace(alone[0], a="f0-2", b="f0-3")
+    for pair, expected in ((of_family, "review"), (alone[0], "link")):
+        assert verdict(pair, automatic=0.99, review=0.85, families="learn", file=told) == expected
 
 
 @pytest.mark.parametrize(
