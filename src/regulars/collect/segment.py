@@ -16,7 +16,7 @@ from regulars.collect.call import (
     read_call,
     spelled,
 )
-from regulars.collect.clock import Said, event_time, milliseconds
+from regulars.collect.clock import Said, event_time
 from regulars.collect.contents import (
     LONGEST_NAME,
     NAMES,
@@ -26,7 +26,7 @@ from regulars.collect.contents import (
     message_id_of,
     too_long,
 )
-from regulars.collect.device_clock import MARKS, RECEIPT
+from regulars.collect.door import Door, hear_clock, stated
 from regulars.collect.formats import format_of, parts
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.machines import said_of
@@ -35,7 +35,7 @@ from regulars.collect.mends import standing
 from regulars.collect.names import Names
 from regulars.collect.plan import Failure, Plan, shown
 from regulars.collect.searched import Searches
-from regulars.collect.tokens import MOST_OF_RECORD, TOO_MANY, Tokens, Vouched
+from regulars.collect.tokens import TOO_MANY, Tokens, Vouched
 from regulars.collect.webhook import CHANNEL
 from regulars.collect.wire import RECEIVED, Format, Wrong, decoded, wrong
 from regulars.core.definitions import Definitions
@@ -116,10 +116,10 @@ class Decoder:
         try:
             form = format_of(record.route)
             if form is not None:
-                return self._translated(record, form, _Door(None, refused, applied, hearing))
+                return self._translated(record, form, Door(None, refused, applied, hearing))
             body = plain(record.body)
             calls, token, sent = self._calls_at_once(record, body)
-            door = _Door(token, refused, applied, hearing, sent)
+            door = Door(token, refused, applied, hearing, sent)
             if calls is not None:
                 raws: list[msgspec.Raw] = []
                 results: list[Event | FailedEvent] = []
@@ -170,7 +170,7 @@ class Decoder:
             return None, None, None
         return batch.batch, batch.context.regulars_token if batch.context is not None else None, batch.sent_at
 
-    def _one_by_one(self, record: Record, body: bytes, door: "_Door") -> list[Event | FailedEvent]:
+    def _one_by_one(self, record: Record, body: bytes, door: Door) -> list[Event | FailedEvent]:
         results: list[Event | FailedEvent] = []
         for index, raw in enumerate(split(body, record.route)):
             call = self._read(record, index, bytes(raw), door)
@@ -181,7 +181,7 @@ class Decoder:
             results.append(failed_call(record, index, result, raw, call) if isinstance(result, Failure) else result)
         return results
 
-    def _translated(self, record: Record, form: Format, door: "_Door") -> list[Event | FailedEvent]:
+    def _translated(self, record: Record, form: Format, door: Door) -> list[Event | FailedEvent]:
         """The events of another vendor's body."""
         results: list[Event | FailedEvent] = []
         outer, raws = parts(record.body, form)
@@ -198,7 +198,7 @@ class Decoder:
         return results
 
     def _translate(
-        self, record: Record, form: Format, index: int, raw: bytes, outer: dict[str, Any], door: "_Door"
+        self, record: Record, form: Format, index: int, raw: bytes, outer: dict[str, Any], door: Door
     ) -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
@@ -234,13 +234,13 @@ class Decoder:
                 found[purpose] = granted
         return {**said, "purposes": found}
 
-    def _mended(self, record: Record, index: int, raw: bytes, door: "_Door") -> bytes | None:
+    def _mended(self, record: Record, index: int, raw: bytes, door: Door) -> bytes | None:
         """The call after the standing mends of its source; None where they change nothing."""
         route = record.route if record.route in ROUTES and record.route not in BATCHES else ""
         better, door.applied[index] = standing(raw, self._mends[record.source], route)
         return better
 
-    def _read(self, record: Record, index: int, raw: bytes, door: "_Door") -> Call | Failure:
+    def _read(self, record: Record, index: int, raw: bytes, door: Door) -> Call | Failure:
         limit = self._limit(record)
         if len(raw) > limit:
             return too_long(limit, len(raw))
@@ -254,7 +254,7 @@ class Decoder:
     def _limit(self, record: Record) -> int:
         return EVENT_BYTES["browser" if self._public.get(record.source, True) else "server"]
 
-    def _event(self, record: Record, index: int, call: Call, door: "_Door") -> Event | Failure:
+    def _event(self, record: Record, index: int, call: Call, door: Door) -> Event | Failure:
         kind = record.route if record.route in ROUTES and record.route not in BATCHES else call.type
         name = self._name(kind, call)
         if isinstance(name, Failure):
@@ -292,10 +292,9 @@ class Decoder:
                 context[VOUCHED_BY] = vouched.key
         properties, context = self._searches.clean(name, properties, context)
         self._judge_sender(record, call, context, public=public)
-        stated = _stated(call)
-        time = event_time(stated, record.time)
+        time = event_time(stated(call), record.time)
         if self._hears_clocks:
-            _hear_clock(record, index, call, door, time, context)
+            hear_clock(record, index, call, door, time, context)
         return Event(
             message_id=message_id,
             source=record.source,
@@ -331,7 +330,7 @@ class Decoder:
         of_nobody = name in SHOP_FACTS or (name in OF_ANYBODY and not claims)
         return of_nobody and record.source in self._servers
 
-    def _vouched(self, record: Record, index: int, token: str, call: Call, door: "_Door") -> Vouched | None:
+    def _vouched(self, record: Record, index: int, token: str, call: Call, door: Door) -> Vouched | None:
         if door.looks_at(token):
             found = self._tokens.check(token, source=record.source, device=call.anonymous_id, received=record.time)
             if isinstance(found, Vouched):
@@ -357,52 +356,3 @@ class Decoder:
         if len(name) > LONGEST_NAME or not name.isprintable():
             return Failure("invalid_value", "event", f"a name of at most {LONGEST_NAME} characters", shown(name))
         return name
-
-
-class _Door:
-    """The tokens of one record, and when it was sent."""
-
-    __slots__ = ("_seen", "applied", "refused", "said", "sent", "token")
-
-    def __init__(
-        self,
-        token: str | None,
-        refused: dict[int, str],
-        applied: dict[int, list[Mend]],
-        said: Said | None = None,
-        sent: object = None,
-    ) -> None:
-        self.applied = applied
-        self.token = token  # of all events without one of their own
-        self.said = said
-        self.sent = sent  # when all events were that do not say it themselves
-        self.refused = refused
-        self._seen: set[str] | None = None
-
-    def token_of(self, call: Call) -> str | None:
-        """The token that an event came with."""
-        context = call.context
-        own = context.regulars_token if context is not None else None
-        return own if own is not None else self.token
-
-    def looks_at(self, token: str) -> bool:
-        """Whether so few others came before that this one is looked at."""
-        if self._seen is None:
-            self._seen = set()
-        if len(self._seen) < MOST_OF_RECORD:
-            self._seen.add(token)
-        return token in self._seen
-
-
-def _stated(call: Call) -> str | int | float | None:
-    return call.timestamp if call.timestamp is not None else call.original_timestamp
-
-
-def _hear_clock(record: Record, index: int, call: Call, door: _Door, time: int, context: dict[str, Any]) -> None:
-    """What an event that got this time says about its device's clock; a time that cannot be is marked."""
-    if door.said is not None:
-        sent = door.sent if call.sent_at is msgspec.UNSET else call.sent_at
-        if sent is not None:
-            door.said.note(index, sent, _stated(call), time, record.time)
-    if time == record.time and (stated := _stated(call)) is not None and (claimed := milliseconds(stated)) != time:
-        context["clock"] = {"by": MARKS[RECEIPT]} | ({} if claimed is None else {"stated": claimed})

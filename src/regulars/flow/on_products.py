@@ -1,5 +1,6 @@
 """Catalogue changes: rows of the log become items, whatever a row does not say stays."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -148,7 +149,10 @@ def _rows(
         head, said = delivered(record.body)
         name = head.topic
         if head.topic in system.stock_topics:
-            yield _named_store(parse_level(system.level(head, Fields(said))), stores.get(record.source, {}))
+            level, names = parse_level(system.level(head, Fields(said))), stores.get(record.source, {})
+            if level.store and level.store not in names:
+                failures.append(_undeclared(record, level, names))
+            yield _named_store(level, names)
             return
         told = system.rows(head, Fields(said))
     except Wrong as error:
@@ -187,6 +191,18 @@ def _unknown(record: Record, index: int, level: Level, why: Failure) -> FailedEv
     found = failed(
         why, source=record.source, received_at=record.time, offset=record.offset, index=index,
         message_id=f"stock-{named}"[:256], name=STOCK, body=msgspec.json.encode(level),
+    )  # fmt: skip
+    return msgspec.structs.replace(found, route=STOCK)
+
+
+def _undeclared(record: Record, level: Level, names: Mapping[str, str]) -> FailedEvent:
+    """A place of stock without a name in the settings: its level counts, and the sum may lack what others hold."""
+    line = json.dumps(level.store[:100], ensure_ascii=False) + ' = "the store\'s name"'
+    wanted = f"in [sources.{record.source}.webhook] stores = {{{line}{', …' if names else ''}}}"
+    found = failed(
+        Failure("undeclared_place", "location_id", wanted, level.store), source=record.source,
+        received_at=record.time, offset=record.offset, index=1, message_id=f"place-{level.store}"[:256], name=STOCK,
+        body=msgspec.json.encode(level),
     )  # fmt: skip
     return msgspec.structs.replace(found, route=STOCK)
 

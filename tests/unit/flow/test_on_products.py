@@ -151,7 +151,8 @@ def test_a_clock_that_is_ahead_does_not_hold_up_what_comes_later() -> None:
 def test_a_level_of_shopify_is_found_by_its_inventory_item_and_set_for_the_store() -> None:
     shop = Catalogue({"11": "Graz"})
     shop.fold(kettle("2026-03-01T10:00:00Z", red=7, blue=0))
-    assert shop.fold(level(501, 11, 3, "2026-03-02T10:00:00Z"), level(503, 12, 2, "2026-03-02T10:00:01Z")) == []
+    told = shop.fold(level(501, 11, 3, "2026-03-02T10:00:00Z"), level(503, 12, 2, "2026-03-02T10:00:01Z"))
+    assert [one.reason for one in told] == ["undeclared_place"]
     red, blue = shop.item("9001").variants
     assert (red.stock, red.stores, blue.stores) == (3, {"Graz": 3}, {"12": 2})
     assert shop.item("9001").stock == 5
@@ -198,7 +199,7 @@ def test_another_source_that_lists_the_variants_keeps_what_shopify_counts_by() -
     shop = Catalogue()
     shop.fold(kettle("2026-03-01T10:00:00Z", red=7, blue=0))
     shop.items({"id": "9001", "variants": [{"sku": "KET-R", "price": 5}, {"sku": "KET-B", "price": 5}]})
-    assert shop.fold(level(503, 11, 2, "2026-03-02T10:00:00Z")) == []
+    assert [one.reason for one in shop.fold(level(503, 11, 2, "2026-03-02T10:00:00Z"))] == ["undeclared_place"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -223,3 +224,17 @@ def test_levels_in_failed_events_keep_what_was_told() -> None:
     shop = Catalogue()
     (found,) = shop.stock({"sku": "GHOST", "store": "Graz", "stock": 3})
     assert msgspec.json.decode(found.body)["sku"] == "GHOST"
+
+
+@pytest.mark.parametrize(("stores", "more"), [({}, ""), ({"12": "Graz"}, ", …")])
+def test_a_place_of_stock_without_a_name_counts_and_is_told_with_the_line_to_add(
+    stores: dict[str, str], more: str
+) -> None:
+    shop = Catalogue(stores)
+    shop.fold(kettle("2026-03-01T10:00:00Z", red=3, blue=4))
+    assert len(shop.fold(level(501, 12, 7, "2026-03-02T10:00:00Z"))) == (0 if stores else 1)
+    (told,) = shop.fold(level(501, 13, 9, "2026-03-02T10:00:01Z"))
+    assert (told.reason, told.field, told.got) == ("undeclared_place", "location_id", "13")
+    assert told.expected == f"""in [sources.online.webhook] stores = {{"13" = "the store's name"{more}}}"""
+    assert told.message_id == "place-13", "of one place one waits, however many levels come"
+    assert shop.item("9001").variants[0].stores["13"] == 9
