@@ -15,15 +15,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from regulars.analyst.learning import Lines, read_lines, read_visits
+from regulars.analyst.learning import read_lines, read_visits
+from regulars.analyst.training import Joined, joined_of, looks_of
 from regulars.analyst.work import Workbench
+from regulars.catalog.rows import from_row
 from regulars.core.errors import Rejected
 from regulars.core.record import owner_key
-from regulars.core.state import IDENTIFIER
+from regulars.core.state import IDENTIFIER, PRODUCT
 from regulars.flow import generation
+from regulars.flow.goods_told import goods_of
 from regulars.flow.members import members
+from regulars.recommend.assortment import Assortment
+from regulars.recommend.bundles import Bundles
+from regulars.recommend.complements import Alternatives, Complements
 from regulars.recommend.evaluation import LEAST_CASES, Evaluation, Report, evaluate, next_baskets
-from regulars.recommend.interactions import Int64
+from regulars.recommend.interactions import Int32, Int64, Mask
+from regulars.recommend.material import AssortmentModel, Material
+from regulars.recommend.model import NOTHING, Scored
 from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.questions import (
     Mode,
@@ -35,11 +43,15 @@ from regulars.recommend.sessions.questions import (
     share_of_sessions,
 )
 from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served
+from regulars.recommend.similar import Similar
 from regulars.recommend.training import Settings, recommenders, train
+from regulars.recommend.visit import Visit
 
 #: Questions of visits that are asked at most: the intervals of more would not be narrower than a reader cares for.
 MOST_QUESTIONS = 20_000
 _MOST_SEGMENTS = 30
+#: Products of a visit, the latest first, that a row beside a product goes by.
+_LOOKED_AT = 3
 
 
 def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
@@ -49,31 +61,29 @@ def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
     seconds: dict[str, float] = {}
     learned: dict[str, int] = {}
     spans: list[tuple[int, int, int]] = []
-    products = 0
     _say("reading orders")
     lines = read_lines(work)
+    _say("reading visits")
+    joined = joined_of(lines, read_visits(work))
+    starts = np.asarray([work.calendar.day(int(end)) for end in joined.sessions.end], np.int64)
     segments = _segments(work)
+    assortment = Assortment.of(joined.catalogue, goods_of([from_row(row) for row in work.state.select(PRODUCT)]))
     try:
-        first, cut, last = _span(lines.interactions.day, days)
-        found["baskets"] = _baskets(lines, cut, k, segments, seconds)
-        learned["order_lines"] = len(lines.interactions.before(cut))
+        first, cut, last = _span(joined.interactions.day, days)
+        material = _material(joined, starts, cut, assortment)
+        found["baskets"] = _baskets(joined, lines.persons, material, cut, k, segments, seconds)
+        learned["order_lines"] = len(joined.interactions.before(cut))
         spans.append((first, cut, last))
-        products = len(lines.catalogue)
     except Rejected as error:
         skipped["baskets"] = str(error)
-    _say("reading visits")
-    visits = read_visits(work)
     try:
-        starts = np.asarray([work.calendar.day(int(end)) for end in visits.sessions.end], np.int64)
         first, cut, last = _span(starts, days)
-        before = visits.sessions.where(starts < cut)
-        told = visits.sessions.where(starts >= cut)
-        found |= _visits(
-            before, next_items(told, most=MOST_QUESTIONS), len(visits.catalogue), k, seconds, _members(segments, told)
-        )
+        before, told = joined.sessions.where(starts < cut), joined.sessions.where(starts >= cut)
+        beside = _beside(_material(joined, starts, cut, assortment), seconds)
+        questions = next_items(told, most=MOST_QUESTIONS)
+        found |= _visits(before, questions, len(joined.catalogue), k, seconds, _members(segments, told), beside)
         learned["visits"] = len(before)
         spans.append((first, cut, last))
-        products = max(products, len(visits.catalogue))
     except Rejected as error:
         skipped["visits"] = str(error)
     if not found:
@@ -84,11 +94,12 @@ def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
         first_day=min(firsts),
         cut_day=min(cuts),
         last_day=max(lasts),
-        products=products,
+        products=len(joined.catalogue),
         learned_from=learned,
         seconds=seconds,
         evaluations=found,
         skipped=skipped,
+        segments={segment.id: segment.title for segment in work.definitions.segments if segment.title},
     )
 
 
@@ -138,26 +149,70 @@ def evaluate_folder(folder: Path, *, k: int) -> Report:
     )
 
 
+def _material(joined: Joined, starts: Int64, cut: int, assortment: Assortment) -> Material:
+    """What was known on the day of the cut: order lines, the catalogue, and what was looked at in the same visits."""
+    lines = joined.interactions.before(cut)
+    looks = looks_of(joined.sessions.where(starts < cut))
+    return Material(lines.where(lines.quantity > 0), assortment, looks)
+
+
 def _baskets(
-    lines: Lines, cut: int, k: int, segments: Mapping[str, Sequence[str]], seconds: dict[str, float]
+    joined: Joined,
+    persons: Sequence[str],
+    material: Material,
+    cut: int,
+    k: int,
+    segments: Mapping[str, Sequence[str]],
+    seconds: dict[str, float],
 ) -> Evaluation:
     _say("fitting the models of baskets")
-    before = lines.interactions.before(cut)
+    catalogue = joined.catalogue
     began = time.perf_counter()
-    trained = train(before, lines.catalogue, Settings(holdout_days=0))
+    trained = train(joined.interactions.before(cut), catalogue, Settings(holdout_days=0))
     seconds["blend"] = round(time.perf_counter() - began, 2)
-    cases = list(next_baskets(lines.interactions, since=cut))
+    cases = list(next_baskets(joined.interactions, since=cut))
+    asked = dict(recommenders(trained, material.lines))
+    for kind in (Complements, Bundles):
+        began = time.perf_counter()
+        asked[kind.name] = kind.fit(material)
+        seconds[kind.name] = round(time.perf_counter() - began, 2)
     _say(f"asking for {len(cases):,} baskets")
     return evaluate(
-        recommenders(trained, before),
+        asked,
         cases,
         leader=trained.blend.name,
-        seen=before.where(before.quantity > 0),
-        items=len(lines.catalogue),
-        segments=_places(segments, [lines.persons[case.person] for case in cases]),
+        seen=material.lines,
+        items=len(catalogue),
+        segments=_places(segments, [persons[case.person] for case in cases]),
         k=k,
         clock=time.perf_counter,
     )
+
+
+class Beside:
+    """A model of the row beside a product, asked what comes after the visit so far: it sees what was looked at."""
+
+    def __init__(self, model: AssortmentModel) -> None:
+        self._model = model
+
+    def recommend(
+        self, prefix: Int32, n: int, *, exclude: Int32 = NOTHING, allowed: Mask | None = None, review: bool = True
+    ) -> Scored:
+        """At most `n` items; a model of this kind names nothing that lies before the customer already."""
+        seen = prefix[::-1][:_LOOKED_AT]
+        left = exclude if review else np.concatenate((exclude, prefix))
+        visit = Visit.of(NOTHING, NOTHING, day=0, viewed=seen)
+        return self._model.best(visit, n=n, excluded=left, allowed=allowed)
+
+
+def _beside(material: Material, seconds: dict[str, float]) -> dict[str, Recommender]:
+    """What stands beside a product: alternatives learned from orders and looks, complements, and what is like it."""
+    found: dict[str, Recommender] = {}
+    for kind in (Alternatives, Complements, Similar):
+        began = time.perf_counter()
+        found[kind.name] = Beside(kind.fit(material))
+        seconds[kind.name] = round(time.perf_counter() - began, 2)
+    return found
 
 
 def _visits(
@@ -167,6 +222,7 @@ def _visits(
     k: int,
     seconds: dict[str, float],
     by_segment: Mapping[str, Collection[int]] | None = None,
+    beside: Mapping[str, Recommender] | None = None,
 ) -> dict[str, Evaluation]:
     """With re-views and, apart, for discovery."""
     if not len(sessions):
@@ -180,7 +236,7 @@ def _visits(
     names = [leader, *(name for name in NAMES if name not in (leader, SESSION_BLEND))]
     models: dict[str, Recommender] = {name: served.model(name) for name in names}
     seconds |= dict.fromkeys(names, spent)  # they are learned together
-    models |= baselines(share)
+    models |= {**(beside or {}), **baselines(share)}
     found: dict[str, Evaluation] = {}
     modes: tuple[Mode, ...] = ("review", "discovery")
     for mode in modes:

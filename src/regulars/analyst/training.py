@@ -69,7 +69,7 @@ def _train(work: Workbench) -> dict[str, Any]:
     # Before the lake is read: what is sealed meanwhile is told twice, once by the models and once by their delta.
     until = cast(int, work.state.meta(SEALED) or 0)
     lines, visits = read_lines(work), read_visits(work)
-    catalogue, interactions, sessions = _joined(lines, visits)
+    catalogue, interactions, sessions = joined_of(lines, visits)
     if not len(interactions) and not len(sessions):
         raise Rejected(
             "there is nothing to learn from: no order and no visit to two products of anybody who agrees; import "
@@ -85,7 +85,7 @@ def _train(work: Workbench) -> dict[str, Any]:
     step("visits")
     if len(sessions):
         trained = _with_sessions(trained, sessions, len(catalogue))
-    ranked = _ranked(work, trained, _Joined(catalogue, interactions, sessions), lines, visits, goods)
+    ranked = _ranked(work, trained, Joined(catalogue, interactions, sessions), lines, visits, goods)
     trained = msgspec.structs.replace(trained, until=until, ranked=ranked)
     step("saving")
     now = time.time_ns() // 1_000_000
@@ -151,13 +151,15 @@ def looks_of(sessions: Sessions) -> Looks | None:
     return Looks(sessions.of_event[looked].astype(np.int32), sessions.item[looked]) if looked.any() else None
 
 
-class _Joined(NamedTuple):
+class Joined(NamedTuple):
+    """Order lines and visits by the positions of one catalogue."""
+
     catalogue: Catalogue
     interactions: Interactions
     sessions: Sessions
 
 
-def _joined(lines: Lines, visits: Visits) -> _Joined:
+def joined_of(lines: Lines, visits: Visits) -> Joined:
     """Both by the positions of one catalogue; a visit to one product alone says nothing."""
     products = {
         product: catalogue.category_of(at)
@@ -169,7 +171,7 @@ def _joined(lines: Lines, visits: Visits) -> _Joined:
         lines.interactions, item=_moved(lines.interactions.item, lines.catalogue, whole)
     )
     sessions = msgspec.structs.replace(visits.sessions, item=_moved(visits.sessions.item, visits.catalogue, whole))
-    return _Joined(whole, interactions, sessions.where(sessions.lengths > 1))
+    return Joined(whole, interactions, sessions.where(sessions.lengths > 1))
 
 
 def _moved(items: Int32, before: Catalogue, now: Catalogue) -> Int32:
@@ -178,7 +180,7 @@ def _moved(items: Int32, before: Catalogue, now: Catalogue) -> Int32:
 
 
 def _ranked(
-    work: Workbench, trained: TrainedSet, joined: _Joined, lines: Lines, visits: Visits, goods: Mapping[str, Good]
+    work: Workbench, trained: TrainedSet, joined: Joined, lines: Lines, visits: Visits, goods: Mapping[str, Good]
 ) -> Ranked | None:
     """The order of all candidates, where a placement asks for it: models of before, and what came after."""
     asked = {name for one in work.definitions.placements for step in steps_of(one.recommend) for name, _ in step.models}
@@ -203,7 +205,7 @@ def _ranked(
         *visits_of(newest, catalogue, work.calendar.day(int(newest.end.max())) if len(newest) else 0),
     ]
     exposed = read_exposed(work, lines, visits.steps, visits.catalogue, since=begins)
-    return teach(before, happened, exposed)
+    return teach(before, happened, exposed, clock=time.thread_time)
 
 
 def _stock(work: Workbench, catalogue: Catalogue) -> Float64:

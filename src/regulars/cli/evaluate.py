@@ -93,7 +93,7 @@ def _show(report: Report, words: Words) -> None:
         console.print(_table(kind, found, words, report))
         for told, cases in ((found.by_activity, found.activity_cases), (found.by_segment, found.segment_cases)):
             if told:
-                console.print(_groups(found, told, cases, words))
+                console.print(_groups(found, told, cases, words, report))
     for kind, why in report.skipped.items():
         console.print(words("evaluation.skipped_text", kind=words.known(f"evaluation.kind.{kind}", kind), why=why))
 
@@ -117,7 +117,7 @@ def _table(kind: str, found: Evaluation, words: Words, report: Report) -> Table:
     return table
 
 
-def _groups(found: Evaluation, told: dict[str, Figures], cases: dict[str, int], words: Words) -> Table:
+def _groups(found: Evaluation, told: dict[str, Figures], cases: dict[str, int], words: Words, report: Report) -> Table:
     names = list(found.figures)
     if told is found.by_segment:
         by = words("evaluation.by_segment")
@@ -128,7 +128,8 @@ def _groups(found: Evaluation, told: dict[str, Figures], cases: dict[str, int], 
     for number, head in enumerate(heads):
         table.add_column(head, justify="right" if number else "left")
     for group, figures in told.items():
-        name = group if told is found.by_segment else level(group, words)
+        own = told is found.by_segment
+        name = words.of(report.segments.get(group, {}), group) if own else level(group, words)
         table.add_row(name, f"{cases[group]:,}", *(_figure(figures[one].get("hit_rate")) for one in names))
     return table
 

@@ -14,8 +14,9 @@ from regulars.core.calendar import Calendar
 from regulars.core.errors import RegularsError, Rejected
 from regulars.flow.models import current, earlier, recommend_folder, versions
 from regulars.flow.models import use as use_version
+from regulars.recommend.blend import Blend
 from regulars.recommend.evaluation import Evaluation
-from regulars.recommend.ranked.learned import RankerTold
+from regulars.recommend.ranked.learned import RANKER, RankerTold
 from regulars.recommend.store import Manifest, read_manifest
 from regulars.runtime.build import existing_folder
 from regulars.shop import load as load_shop
@@ -26,6 +27,7 @@ WHY = {
     "no_extra": "LightGBM is not installed (pip install 'regulars[ml]')",
     "too_few": "too little to learn from",
     "no_better": "not better than what was there",
+    "slow": "ordering takes too long",
 }
 
 
@@ -126,10 +128,17 @@ def _cells(manifest: Manifest, calendar: Calendar) -> tuple[str, ...]:
 
 
 def _ranker(told: RankerTold | None) -> str:
-    """What the learned order was learned from, and whether it serves."""
+    """What the learned order was learned from, whether it serves, and what was measured of it."""
     if told is None:
         return ""
-    return told.learned_from + ("" if told.serves else f", rests: {WHY[told.why]}")
+    found = told.learned_from + (", serves" if told.serves else f", rests: {WHY[told.why]}")
+    if RANKER in told.figures:
+        found += f"; NDCG@10 {told.figures[RANKER].mean:.3f}"
+    if (lead := told.lead.get(Blend.name)) is not None:
+        found += f", over the blend {lead.mean:+.3f} ({lead.low:+.3f}…{lead.high:+.3f})"
+    if told.cpu_ms is not None:
+        found += f"; {told.cpu_ms.p50:.1f} / {told.cpu_ms.p99:.1f} ms"
+    return found
 
 
 def _hits(evaluation: Evaluation | None) -> str:

@@ -62,7 +62,7 @@ class Part(NamedTuple):
 
 def page(report: Report, words: Words, formats: Formats) -> str:
     """The report as HTML."""
-    maker = _Maker(words, formats)
+    maker = _Maker(words, formats, report)
     span = words("evaluation.folder")
     if report.first_day is not None and report.cut_day is not None and report.last_day is not None:
         days = {"first": report.first_day, "cut": report.cut_day, "last": report.last_day}
@@ -86,9 +86,10 @@ def page(report: Report, words: Words, formats: Formats) -> str:
 class _Maker:
     """Makes parts in one language."""
 
-    def __init__(self, words: Words, formats: Formats) -> None:
+    def __init__(self, words: Words, formats: Formats, report: Report) -> None:
         self._words = words
         self._formats = formats
+        self._report = report
 
     def part(self, kind: str, found: Evaluation, seconds: Mapping[str, float]) -> Part:
         words, formats = self._words, self._formats
@@ -162,14 +163,17 @@ class _Maker:
         ):
             if told:
                 names = list(found.figures)
-                own = title == "by_segment"
-                rows = [
-                    self._group_row(name if own else level(name, self._words), told[name], cases[name], names)
-                    for name in told
-                ]
+                named = self._segment if title == "by_segment" else self._level
+                rows = [self._group_row(named(one), told[one], cases[one], names) for one in told]
                 heads = [self._words("evaluation.cases"), *map(self._title, names)]
                 groups.append(Group(self._words(f"evaluation.{title}"), heads, rows))
         return groups
+
+    def _segment(self, name: str) -> str:
+        return self._words.of(self._report.segments.get(name, {}), name)
+
+    def _level(self, name: str) -> str:
+        return level(name, self._words)
 
     def _group_row(self, group: str, figures: Figures, cases: int, names: list[str]) -> Line:
         told = [self._cell("hit_rate", figures[name].get("hit_rate")) for name in names]

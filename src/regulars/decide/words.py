@@ -13,6 +13,7 @@ STAFF_NOTES = frozenset(
         "ranker_rests.no_extra",
         "ranker_rests.too_few",
         "ranker_rests.no_better",
+        "ranker_rests.slow",
         "ranker_rests",
         "pin.lost",
         "pin.taken",
@@ -152,8 +153,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "de": "Es sind noch keine Empfehlungen trainiert",
     },
     "short.filtered": {
-        "en": "{count} of {asked} items: the others are not available or shown already",
-        "de": "{count} von {asked} Artikeln: die anderen sind nicht verfügbar oder schon zu sehen",
+        "en": "{count} of {asked} items: what else fits is unavailable, in the basket or shown elsewhere already",
+        "de": "{count} von {asked} Artikeln: der Rest ist nicht verfügbar, im Warenkorb oder schon anderswo zu sehen",
     },
     "short.nothing_sold": {
         "en": "{count} of {asked} items: the shop sold too few products to fill the row",
@@ -190,6 +191,10 @@ SENTENCES: dict[str, dict[str, str]] = {
     "ranker_rests.no_better": {
         "en": "The learned order rests: it was not better than what was there; the blend fills the row",
         "de": "Die gelernte Reihenfolge ruht: sie war nicht besser als das Vorhandene; die Mischung füllt die Reihe",
+    },
+    "ranker_rests.slow": {
+        "en": "The learned order rests: ordering took too long when it was trained; the blend fills the row",
+        "de": "Die gelernte Reihenfolge ruht: das Ordnen dauerte beim Training zu lange; die Mischung füllt die Reihe",
     },
     "no_margin": {
         "en": "No cost of any product is known: the row is chosen for clicks",

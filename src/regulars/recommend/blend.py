@@ -82,12 +82,12 @@ class Blend(ScoringModel):
         self.catalogue = catalogue
         self.models = models
         self.weights = weights  # one per feature, then the intercept
-        self._features = FeatureBuilder(catalogue, models)
-        self.quick = QuickBlend(catalogue, models, weights, self._features)
+        self.features = FeatureBuilder(catalogue, models)
+        self.quick = QuickBlend(catalogue, models, weights, self.features)
 
     def score(self, visit: Visit) -> Scored:
         """Candidates of all models with their chance to be in the next basket."""
-        items, rows = self._features.build(visit)
+        items, rows = self.features.build(visit)
         return Scored(items, 1 / (1 + np.exp(-(self.weights[:-1] @ rows + self.weights[-1]))))
 
     def row(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regulars.core.errors import Rejected
-from regulars.recommend.interactions import Float64, Int32, Int64
+from regulars.recommend.interactions import Float64, Int32, Int64, Mask
 
 #: Figures of one list, in the order in which people read them. Each is between 0 and 1 but `novelty`, in bits.
 METRICS = ("hit_rate", "mrr", "ndcg", "precision", "review_hit_rate", "discovery_hit_rate", "novelty")
@@ -71,11 +71,11 @@ def per_question(lists: Int32, questions: Sequence[Question], share: Float64 | N
         again[at] = np.isin(row, question.wanted[known])
     discount = 1 / np.log2(np.arange(k) + 2)
     best = np.concatenate(([0.0], np.cumsum(discount)))[np.minimum(wanted, k).astype(np.int64)]
-    shown = lists != EMPTY
+    shown, first = lists != EMPTY, first_places(hits)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
-            "hit_rate": hits.any(axis=1).astype(np.float64),
-            "mrr": np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0),
+            "hit_rate": (first > 0).astype(np.float64),
+            "mrr": reciprocal(first),
             "ndcg": (hits @ discount) / best,
             "precision": hits.sum(axis=1) / k,
             "review_hit_rate": np.where(old > 0, again.any(axis=1), np.nan),
@@ -85,6 +85,20 @@ def per_question(lists: Int32, questions: Sequence[Question], share: Float64 | N
             surprise = np.where(shown, -np.log2(np.maximum(share, 1e-9))[lists], 0.0)
             found["novelty"] = surprise.sum(axis=1) / shown.sum(axis=1)
     return found
+
+
+def first_places(hits: Mask) -> Int64:
+    """The place of the first hit in each row, from 1; 0 where a row has none.
+
+    >>> first_places(np.asarray([[False, True, True], [False, False, False]])).tolist()
+    [2, 0]
+    """
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0).astype(np.int64)
+
+
+def reciprocal(places: Int64) -> Float64:
+    """1 / place, and 0 for none: the mean is the mean reciprocal rank."""
+    return np.where(places > 0, 1 / np.maximum(places, 1), 0.0)
 
 
 def coverage(lists: Int32, items: int) -> float:

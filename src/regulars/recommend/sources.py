@@ -14,7 +14,7 @@ from regulars.recommend.interactions import Catalogue, Int32, Mask
 from regulars.recommend.model import NOTHING, Reason, ReasonCode, Reasons, ScoringModel, Shopper, visit_of
 from regulars.recommend.quick import Bought
 from regulars.recommend.ranked.learned import RANKER
-from regulars.recommend.ranked.signals import PARTS, Background, ItemFacts, Signaller, facts_of
+from regulars.recommend.ranked.signals import PARTS, Background, ItemFacts, facts_of
 from regulars.recommend.search import EXACT, SELLS_FROM, TOLD_FROM, Match, Search, matches, reranked
 from regulars.recommend.sessions import served
 from regulars.recommend.sessions.model import Evidence, SessionModel
@@ -263,10 +263,9 @@ class Sources:
         if order is None:
             return []
         leaving = {*hidden, *self.catalogue.encode(self._shopper.basket).tolist()}
-        found = Signaller(background_of(self._trained), self._facts()).build(self, hidden=leaving, allowed=allowed)
+        found, scores = order.rank(self, background_of(self._trained), self._facts(), leaving, allowed)
         if not len(found.items):
             return []
-        scores = order.scores(found.rows)
         scores = np.exp(scores - scores.max())  # above zero, as weights of a blend, factors and worths want them
         best = np.lexsort((found.items, -scores))[:n]
         self._parts.update(zip(found.items[best].tolist(), found.part[best].tolist(), strict=True))
@@ -330,8 +329,8 @@ def background_of(trained: TrainedSet) -> Background:
     models, newer = trained.models, trained.newer
     rate, surge = models.popular.rate, models.trending.surge
     if newer is None:
-        return Background(trained.catalogue.category, rate, surge)
-    return Background(newer.catalogue.category, newer.padded(rate), newer.padded(surge))
+        return Background(trained.catalogue.category, rate, surge, trained.blend)
+    return Background(newer.catalogue.category, newer.padded(rate), newer.padded(surge), trained.blend)
 
 
 def model_of(trained: TrainedSet, name: str) -> ScoringModel | None:

@@ -10,7 +10,7 @@ from regulars.recommend.assortment import Assortment
 from regulars.recommend.interactions import Interactions
 from regulars.recommend.model import ReasonCode, Shopper
 from regulars.recommend.ranked.examples import CLICKED, Exposed, Happened
-from regulars.recommend.ranked.learned import LEAST_EXPOSED, RANKER, Ranked
+from regulars.recommend.ranked.learned import LEAST_EXPOSED, LEAST_ROWS, RANKER, Ranked
 from regulars.recommend.ranked.signals import PARTS, SIGNALS, Signaller, facts_of
 from regulars.recommend.ranked.teaching import Before, baskets_since, teach, visits_of
 from regulars.recommend.sessions.data import Kind, Sessions
@@ -68,7 +68,7 @@ def simulated() -> Ranked:
 def test_an_order_learned_from_simulated_exposures_says_so_and_serves_because_it_is_better() -> None:
     told = simulated().told
     assert (told.serves, told.why, told.learned_from, told.exposed_rows) == (True, "", "simulated", 0)
-    assert told.rows > 500
+    assert told.rows > LEAST_ROWS
     assert told.lead["blend"].low > 0, "prices decide here, and the blend knows none"
     assert set(told.figures) == {RANKER, "all_parts", *PARTS}
 
@@ -138,7 +138,7 @@ def test_the_learned_order_fills_rows_with_the_evidence_of_the_models_and_where_
             assert why[-1].arguments == {"from": "simulated"}
             assert len(why) > 1, "a model named it, and says why"
         assert not {at for at, _ in best} & {at for at, _ in sources.best(RANKER, 8, {at for at, _ in best}, None)}
-    assert fitting[RANKER] > 1.2 * fitting["blend"], "more of each person's purse"
+    assert fitting[RANKER] > 1.1 * fitting["blend"], "more of each person's purse"
 
 
 @pytest.mark.parametrize("ranked", [None, "rests"])

@@ -5,17 +5,18 @@ that it stood in, and the probability with which the logging policy put it there
 of that probability (Horvitz and Thompson, 1952), clipped, so that what was rarely drawn speaks for all that were not
 drawn; of slots LightGBM learns the bias (position-debiased LambdaMART).
 
-Until a shop has exposures enough, they are simulated on its own purchases and visits: a row is drawn as the product
-draws one, and looked at and clicked as the position-based model says. Only what was bought or looked at next is fact.
+Until a shop has exposures enough, they are simulated on its own purchases and visits: as if every candidate had been
+shown and looked at once. What was bought or looked at next counts as clicked, and nothing else is made up. Simulated
+rows of ten with a reader who tires and errs were tried: what they leave out and what they invent cost more than the
+trees gain (`benchmarks/ranker.py`, `rows_of_ten`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-import msgspec
 import numpy as np
 
-from regulars.recommend.interactions import Float32, Float64, Int32, Int64
+from regulars.recommend.interactions import Float32, Float64, Int32
 from regulars.recommend.model import Shopper
 from regulars.recommend.ranked.signals import PARTS, Asks, Signaller, Signals
 
@@ -55,26 +56,6 @@ class Example(NamedTuple):
     slot: Int32
     gain: Int32
     propensity: Float64
-    facts: "Facts | None" = None  # of a simulated row: what is no simulation
-
-
-class Facts(NamedTuple):
-    """All candidates of a shopper, and what each was worth to the shopper afterwards."""
-
-    rows: Float32
-    gain: Int32
-
-
-class Simulation(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of the simulated exposures."""
-
-    items: int = 10  # of a row
-    explored: float = 0.3  # share of slots that are drawn from all candidates
-    fading: float = 0.5  # a slot is looked at with the probability slot^-fading
-    clicked: float = 0.9  # of wanted items that are looked at
-    noise: float = 0.02  # of other items that are looked at
-    draws: int = 4  # rows of one shopper
-    seed: int = 1
 
 
 def shown(exposed: Iterable[Exposed], signaller: Signaller, ask: AskFor) -> Iterator[Example]:
@@ -97,48 +78,17 @@ def shown(exposed: Iterable[Exposed], signaller: Signaller, ask: AskFor) -> Iter
         )
 
 
-def simulated(
-    happened: Iterable[Happened], signaller: Signaller, ask: AskFor, how: Simulation = Simulation()
-) -> Iterator[Example]:
-    """Rows as a shop of this data might have shown them, with the clicks that followed; a seed draws the same again."""
-    chance = np.random.default_rng(how.seed)
-    looked = np.arange(1, how.items + 1) ** -how.fading
+def simulated(happened: Iterable[Happened], signaller: Signaller, ask: AskFor) -> Iterator[Example]:
+    """All candidates of each shopper, with what came of them; of shoppers who wanted none there is nothing to learn."""
     for one in happened:
         asks = ask(one.shopper, one.day)
         whole = signaller.build(asks)
-        if len(whole.items) < how.items + 1:
-            continue
         find = asks.catalogue.position.get
         worth = {at: gain for item, gain in one.wanted.items() if (at := find(item)) is not None}
-        wanted = np.asarray([worth.get(at, 0) for at in whole.items.tolist()], np.int32)
-        if not wanted.any():
-            continue
-        facts: Facts | None = Facts(whole.rows, wanted)
-        order = np.argsort(-first_order(whole.rows), kind="stable")
-        for _ in range(how.draws):
-            row, propensity = _drawn(order, how, chance)
-            liked = wanted[row]
-            clicks = chance.random(how.items) < looked * np.where(liked > 0, how.clicked, how.noise)
-            gain = np.where(clicks, np.maximum(liked, CLICKED), 0).astype(np.int32)
-            if not gain.any():
-                continue
-            by_item = np.argsort(row, kind="stable")
-            places = row[by_item]
-            signals = Signals(whole.items[places], whole.rows[places], whole.part[places])
-            yield Example(one.owner, signals, by_item.astype(np.int32), gain[by_item], propensity[by_item], facts)
-            facts = None  # once for a shopper
-
-
-def _drawn(order: Int64, how: Simulation, chance: np.random.Generator) -> tuple[Int64, Float64]:
-    """Candidates by slot, and how likely each was to stand there."""
-    row, rest = order[: how.items].copy(), order[how.items :].tolist()
-    propensity = np.full(how.items, 1 - how.explored)
-    likely = how.explored / len(rest)
-    for slot in np.flatnonzero(chance.random(how.items) < how.explored).tolist():
-        if rest:
-            row[slot] = rest.pop(int(chance.integers(len(rest))))
-            propensity[slot] = likely
-    return row, propensity
+        gain = np.asarray([worth.get(at, 0) for at in whole.items.tolist()], np.int32)
+        if gain.any():
+            everywhere = np.zeros(len(gain), np.int32)
+            yield Example(one.owner, whole, everywhere, gain, np.ones(len(gain)))
 
 
 def first_order(rows: Float32) -> Float64:

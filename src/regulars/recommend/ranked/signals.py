@@ -1,7 +1,8 @@
 """Candidates of all models for one shopper, and what speaks for each: what the ranker learns from, and what it serves.
 
 Training and serving build the rows with this same code. A row holds, for each model, how strong the candidate is among
-that model's and at which place; then what the merchant knows of the item, and what ties the shopper to it.
+that model's and at which place; then what the merchant knows of the item, what ties the shopper to it, and what the
+blend's own models say of it one by one.
 """
 
 from collections.abc import Collection
@@ -10,7 +11,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from regulars.recommend.assortment import Assortment
+from regulars.recommend.blend import Blend
+from regulars.recommend.features import FEATURES
 from regulars.recommend.interactions import Catalogue, Float32, Float64, Int32, Mask
+from regulars.recommend.model import Scored, top
 from regulars.recommend.visit import Visit
 
 #: Models whose candidates are ranked; those that a set does not hold name nothing.
@@ -43,7 +47,11 @@ SIGNALS = (
     "price_to_usual",  # log of its price over the mean price of what the shopper bought or looked at
     "visit_length",  # the same for all candidates, as is the next: what other signals mean depends on it
     "history_length",
+    *(f"blend.{name}" for name in FEATURES),  # 0: the blend does not look at the item
+    "blend.chance",  # log odds of being in the next basket
 )
+#: Log odds of what the blend does not look at.
+NO_CHANCE = -12.0
 _AT = {name: place for place, name in enumerate(SIGNALS)}
 
 
@@ -93,21 +101,38 @@ class Background(NamedTuple):
     category: Int32
     rate: Float32  # of baskets per day
     surge: Float32
+    blend: Blend
+
+
+class _Blended(NamedTuple):
+    """What the blend says: (position, chance) of its best, and features with log odds of all that it looks at."""
+
+    best: list[tuple[int, float]]
+    items: Int32  # ascending
+    columns: Float64  # features, then log odds, by item
 
 
 class Signaller:
     """Builds rows of signals on the facts of one moment. It costs nothing to make: facts change every second."""
 
-    def __init__(self, background: Background, facts: ItemFacts) -> None:
+    def __init__(self, background: Background, facts: ItemFacts, parts: Collection[str] = PARTS) -> None:
+        """`parts` are those that are asked; the others name nothing."""
         self._background = background
         self._category = background.category
         self._facts = facts
+        self._parts = parts
 
     def build(
         self, asks: Asks, *, hidden: Collection[int] = (), allowed: Mask | None = None, also: Collection[int] = ()
     ) -> Signals:
         """The candidates of all parts and `also`, which are there whatever the parts name."""
-        named = [asks.best(part, EACH, hidden, allowed) for part in PARTS]
+        blended = self._blended(asks, hidden, allowed)
+        named = [
+            blended.best if part == Blend.name
+            # What a part does not know it does not name: nobody is asked who was of no use.
+            else asks.best(part, EACH, hidden, allowed) if part in self._parts else []
+            for part in PARTS
+        ]  # fmt: skip
         chosen = sorted({at for part in named for at, _ in part}.union(also))
         items = np.asarray(chosen, np.int32)
         rows = np.zeros((len(items), len(SIGNALS)), np.float32)
@@ -126,7 +151,23 @@ class Signaller:
             best[places] = np.maximum(best[places], rank)
         if len(items):
             self._fill(asks, items, rows)
+            _fill_blended(blended, items, rows)
         return Signals(items, rows, part_of)
+
+    def _blended(self, asks: Asks, hidden: Collection[int], allowed: Mask | None) -> _Blended:
+        """The blend with arrays, whoever it is: what is learned from its features is what is served."""
+        visit, blend = asks.visit, self._background.blend
+        items, columns = blend.features.build(visit)
+        odds = blend.weights[:-1] @ columns + blend.weights[-1]
+        excluded = np.fromiter(hidden, np.int32, len(hidden))
+        best = top(Scored(items, odds), EACH, np.concatenate((excluded, visit.basket)), allowed)
+        chances = 1 / (1 + np.exp(-best.scores))
+        order = np.argsort(items)
+        return _Blended(
+            list(zip(best.items.tolist(), chances.tolist(), strict=True)),
+            items[order],
+            np.vstack((columns, odds))[:, order],
+        )
 
     def _fill(self, asks: Asks, items: Int32, rows: Float32) -> None:
         self._fill_facts(items, rows)
@@ -168,6 +209,14 @@ class Signaller:
         )
         for place, column in enumerate(columns, len(_OF_PARTS)):
             rows[:, place] = column
+
+
+def _fill_blended(blended: _Blended, items: Int32, rows: Float32) -> None:
+    rows[:, -1] = NO_CHANCE
+    if len(blended.items):
+        places = np.minimum(np.searchsorted(blended.items, items), len(blended.items) - 1)
+        looked_at = blended.items[places] == items
+        rows[looked_at, -len(blended.columns) :] = blended.columns[:, places[looked_at]].T
 
 
 def facts_of(assortment: Assortment, day: int, stock: Float64 | None = None) -> ItemFacts:

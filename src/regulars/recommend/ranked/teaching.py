@@ -1,6 +1,6 @@
 """Teach the ranker: models of before, looked at for shoppers of after, and what these did."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -9,8 +9,8 @@ from regulars.recommend.assortment import Assortment
 from regulars.recommend.interactions import Catalogue, Float64, Int32, Interactions
 from regulars.recommend.material import Looks, Material
 from regulars.recommend.model import Shopper
-from regulars.recommend.ranked.examples import CLICKED, ORDERED, Exposed, Happened, Simulation, shown, simulated
-from regulars.recommend.ranked.learned import LEAST_EXPOSED, Ranked, learn
+from regulars.recommend.ranked.examples import CLICKED, ORDERED, Exposed, Happened, shown, simulated
+from regulars.recommend.ranked.learned import LEAST_EXPOSED, Order, Ranked, learn, timed
 from regulars.recommend.ranked.signals import Asks, Signaller, facts_of
 from regulars.recommend.registry import fit_all
 from regulars.recommend.sessions.data import Kind, Sessions
@@ -36,26 +36,42 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def teach(
-    before: Before, happened: Sequence[Happened], exposed: Sequence[Exposed], *, installed: bool | None = None
+    before: Before,
+    happened: Sequence[Happened],
+    exposed: Sequence[Exposed],
+    *,
+    installed: bool | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Ranked:
-    """From exposures where there are enough, else simulated ones. The same data teaches the same."""
+    """From exposures where there are enough, else simulated ones. The same data teaches the same.
+
+    `clock` gives seconds of the processor; without it nobody knows how long ordering takes.
+    """
     models = msgspec.structs.replace(
         before.trained,
         more=fit_all(Material(before.lines, before.assortment, before.looks)),
         sessions=Served.fit(before.sessions, len(before.assortment), least=_NEVER) if len(before.sessions) else None,
     )
     day = max((*(one.day for one in happened), *(one.day for one in exposed)), default=0)
-    signaller = Signaller(background_of(models), facts_of(before.assortment, day, before.stock))
+    background, facts = background_of(models), facts_of(before.assortment, day, before.stock)
+    signaller = Signaller(background, facts)
 
     def ask(shopper: Shopper, day: int) -> Asks:
         return Sources(models, shopper, day)
 
     real = list(shown(exposed[-MOST_CASES:], signaller, ask)) if len(exposed) >= LEAST_EXPOSED else []
     if len(real) >= LEAST_EXPOSED:
-        return learn(real, learned_from="exposures", exposed_rows=len(exposed), installed=installed)
-    how = Simulation()
-    examples = list(simulated(happened, signaller, ask, how))
-    return learn(examples, learned_from="simulated", exposed_rows=len(exposed), installed=installed, seed=how.seed)
+        ranked = learn(real, learned_from="exposures", exposed_rows=len(exposed), installed=installed)
+    else:
+        examples = list(simulated(happened, signaller, ask))
+        ranked = learn(examples, learned_from="simulated", exposed_rows=len(exposed), installed=installed)
+    if clock is None:
+        return ranked
+
+    def ordering(one: Happened | Exposed) -> Callable[[Order], object]:
+        return lambda order: order.rank(ask(one.shopper, one.day), background, facts, (), None)
+
+    return timed(ranked, [*map(ordering, happened), *map(ordering, exposed)], clock)
 
 
 def baskets_since(lines: Interactions, catalogue: Catalogue, since: int, *, seed: int = 1) -> Iterator[Happened]:

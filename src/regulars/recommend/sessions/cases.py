@@ -1,4 +1,7 @@
-"""Questions with known answers: a visit up to some event, and the product that came next."""
+"""Questions with known answers: a visit up to some event, and the product that came next.
+
+Where a list has it is counted as `regulars.recommend.measuring` counts everywhere: one harness, one definition.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,6 +10,7 @@ import msgspec
 import numpy as np
 
 from regulars.recommend.interactions import Int32, Int64
+from regulars.recommend.measuring import EMPTY, first_places, reciprocal
 from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.model import SessionModel
 
@@ -41,12 +45,11 @@ def cases_of(sessions: Sessions, most: int | None = None, *, seed: int = 1) -> l
 
 def ranks(model: SessionModel, cases: Sequence[Case], *, k: int = 20, review: bool = True) -> Int64:
     """The place of each target in the model's first `k`, from 1; 0 where it is not among them."""
-    result = np.zeros(len(cases), np.int64)
-    for number, (prefix, target) in enumerate(cases):
-        found = np.flatnonzero(model.recommend(prefix, k, review=review).items == target)
-        if len(found):
-            result[number] = found[0] + 1
-    return result
+    lists = np.full((len(cases), k), EMPTY, np.int32)
+    for number, (prefix, _) in enumerate(cases):
+        found = model.recommend(prefix, k, review=review).items
+        lists[number, : len(found)] = found
+    return first_places(lists == np.asarray([one.target for one in cases], np.int32)[:, None])
 
 
 def hits(ranks: Int64) -> Hits:
@@ -57,5 +60,4 @@ def hits(ranks: Int64) -> Hits:
     """
     if not len(ranks):
         return Hits(0.0, 0.0, 0)
-    found = ranks > 0
-    return Hits(float(found.mean()), float(np.sum(1 / ranks[found]) / len(ranks)), len(ranks))
+    return Hits(float((ranks > 0).mean()), float(reciprocal(ranks).mean()), len(ranks))

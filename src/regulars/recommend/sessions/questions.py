@@ -1,7 +1,7 @@
 """What visits ask: after each of its products, which one comes next? And what a session model has to beat."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -12,7 +12,6 @@ from regulars.recommend.interactions import Float64, Int32, Int64, Mask
 from regulars.recommend.measuring import Question
 from regulars.recommend.model import NOTHING, Scored, top
 from regulars.recommend.sessions.data import Sessions
-from regulars.recommend.sessions.model import SessionModel
 
 #: How far a visit has got: events before the question.
 LEVELS: Mapping[str, tuple[int, int]] = {"1": (1, 1), "2": (2, 2), "3-4": (3, 4), "5-9": (5, 9), "10+": (10, 1 << 31)}
@@ -84,7 +83,16 @@ class SeenLast:
 
 
 _KEPT = 500
-Recommender = SessionModel | MostViewed | SeenLast
+
+
+class Recommender(Protocol):
+    """What is asked which product comes next."""
+
+    def recommend(
+        self, prefix: Int32, n: int, *, exclude: Int32 = NOTHING, allowed: Mask | None = None, review: bool = True
+    ) -> Scored:
+        """At most `n` products, best first."""
+        ...
 
 
 def share_of_sessions(sessions: Sessions, items: int) -> Float64:
