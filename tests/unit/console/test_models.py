@@ -1,9 +1,16 @@
 """Versions of models in the console: what is told of them, who may switch, and how far a training is."""
 
+import io
 import os
 import time
 from pathlib import Path
 
+import msgspec
+import pytest
+from rich.console import Console
+
+from regulars.cli.models import table
+from regulars.core.calendar import Calendar
 from regulars.flow.models import (
     Progress,
     current,
@@ -14,6 +21,8 @@ from regulars.flow.models import (
     recommend_folder,
     writing,
 )
+from regulars.recommend.measuring import Interval, Latency
+from regulars.recommend.ranked.learned import FORM, Ranked, RankerTold, Why
 from regulars.recommend.store import save
 from tests.property.test_quick_blend import TRAINED
 from tests.unit.console.corner import Corner, send, token_in
@@ -94,3 +103,65 @@ def test_what_a_dead_training_left_behind_says_nothing(own_corner: Corner) -> No
     assert progress(models) is None
     (recommend_folder(models) / ".progress.json").write_text("{", encoding="utf-8")
     assert progress(models) is None
+
+
+RANKER = RankerTold(
+    serves=False, why="no_better", learned_from="simulated", rows=1778, clicks=2000, exposed_rows=0, form=FORM,
+    figures={"ranker": Interval(0.507, 0.477, 0.541), "blend": Interval(0.518, 0.487, 0.551)},
+    lead={"blend": Interval(-0.011, -0.021, -0.002)}, cpu_ms=Latency(1.9, 3.1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "told"),
+    [
+        (
+            "en",
+            "no_better",
+            (
+                "simulated exposures (1,778 rows",
+                "rests: not better",
+                "\N{MINUS SIGN}0.011 (\N{MINUS SIGN}0.021 to \N{MINUS SIGN}0.002)",
+            ),
+        ),
+        (
+            "de",
+            "no_better",
+            (
+                "simulierten Einblendungen (1.778 R",
+                "ruht: nicht besser",
+                "\N{MINUS SIGN}0,011 (\N{MINUS SIGN}0,021 bis \N{MINUS SIGN}0,002)",
+            ),
+        ),
+        ("en", "slow", ("rests: ordering takes too long", "Ordering takes 1.9 ms", "3.1 ms")),
+        ("de", "slow", ("ruht: das Ordnen dauert zu lange", "Das Ordnen dauert 1,9 ms", "3,1 ms")),
+    ],
+)
+def test_a_resting_order_is_told_with_what_was_measured(
+    own_corner: Corner, language: str, why: Why, told: tuple[str, ...]
+) -> None:
+    models = two_versions(own_corner)
+    ranked = Ranked(msgspec.structs.replace(RANKER, why=why), None)
+    save(msgspec.structs.replace(TRAINED, ranked=ranked), recommend_folder(models) / "v3", trained_at=3)
+    ada = own_corner.as_("ada")
+    if language == "de":
+        send(ada, "/console/models", "/console/language", language="de")
+    page = ada.get("/console/models").text
+    for part in told:
+        assert part in page
+
+
+def test_the_command_line_tells_an_orders_lead_and_time(own_corner: Corner) -> None:
+    models = two_versions(own_corner)
+    save(
+        msgspec.structs.replace(TRAINED, ranked=Ranked(RANKER, None)),
+        recommend_folder(models) / "v3",
+        trained_at=3,
+    )
+    console = Console(width=1000, record=True, file=io.StringIO())
+    console.print(table(models, Calendar("UTC")))
+    text = console.export_text()
+    assert (
+        "simulated, rests: not better than what was there; NDCG@10 0.507, over the blend -0.011 (-0.021…-0.002)" in text
+    )
+    assert "1.9 / 3.1 ms" in text

@@ -1,6 +1,7 @@
 """Figures of ranked lists are those counted by hand, and hold what any list must hold."""
 
 import math
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Int32
 from regulars.recommend.measuring import EMPTY, Question, coverage, intervals, per_question
+from regulars.recommend.model import Scored
+from regulars.recommend.sessions.cases import Case, hits, ranks
+from regulars.recommend.sessions.model import SessionModel
 
 ITEMS = 12
 SHARE = np.linspace(0.05, 0.6, ITEMS)
@@ -80,3 +84,25 @@ def test_questions_of_one_owner_do_not_make_an_interval_narrower(times: int) -> 
 def test_lists_and_questions_must_pair() -> None:
     with pytest.raises(Rejected, match="2 lists for 1 questions"):
         per_question(np.zeros((2, 1), np.int32), [Question(1, items(1), items())])
+
+
+@given(asked())
+def test_a_benchmark_counts_places_as_a_report_does(drawn: tuple[Int32, list[Question]]) -> None:
+    lists, questions = drawn
+    single = [Question(one.owner, one.wanted[:1], one.known) for one in questions]
+    cases = [Case(items(at), int(one.wanted[0])) for at, one in enumerate(single)]
+
+    class Answers:
+        """Gives the drawn lists, by the one item of the prefix."""
+
+        name = "answers"
+
+        def recommend(self, prefix: Int32, n: int, **_: Any) -> Scored:
+            row = lists[int(prefix[0])]
+            row = row[row != EMPTY]
+            return Scored(row, np.zeros(len(row)))
+
+    told = hits(ranks(cast(SessionModel, Answers()), cases, k=lists.shape[1]))
+    found = per_question(lists, single)
+    assert told.hit_rate == pytest.approx(found["hit_rate"].mean())
+    assert told.reciprocal_rank == pytest.approx(found["mrr"].mean())

@@ -1,4 +1,5 @@
 import functools
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -6,11 +7,23 @@ import numpy as np
 import pytest
 
 from regulars.core.merchandising import Step
+from regulars.decide.words import LANGUAGES, STAFF_NOTES, sentence
 from regulars.recommend.assortment import Assortment
-from regulars.recommend.interactions import Interactions
+from regulars.recommend.interactions import Interactions, Mask
+from regulars.recommend.measuring import Latency
 from regulars.recommend.model import ReasonCode, Shopper
 from regulars.recommend.ranked.examples import CLICKED, Exposed, Happened
-from regulars.recommend.ranked.learned import LEAST_EXPOSED, LEAST_ROWS, RANKER, Ranked
+from regulars.recommend.ranked.learned import (
+    FORM,
+    LEAST_EXPOSED,
+    LEAST_ROWS,
+    MOST_MS,
+    RANKER,
+    Order,
+    Ranked,
+    restore,
+    timed,
+)
 from regulars.recommend.ranked.signals import PARTS, SIGNALS, Signaller, facts_of
 from regulars.recommend.ranked.teaching import Before, baskets_since, teach, visits_of
 from regulars.recommend.sessions.data import Kind, Sessions
@@ -151,6 +164,57 @@ def test_a_resting_order_leaves_the_row_to_the_blend(ranked: str | None) -> None
     assert [step.models for step in steps] == [(("blend", 2.0), ("popular", 1.0))]
     assert note == ("ranker_rests.no_better" if ranked else "ranker_rests")
     assert sources.best(RANKER, 5, (), None) == []
+
+
+class Ticking:
+    """A clock on which everything takes as long as it says."""
+
+    def __init__(self, milliseconds: float) -> None:
+        self._now, self._step = 0.0, milliseconds / 1000
+
+    def __call__(self) -> float:
+        self._now += self._step
+        return self._now
+
+
+def test_an_order_that_takes_too_long_rests_and_the_blend_fills_the_row() -> None:
+    asked: list[Order] = []
+    quick = timed(simulated(), [asked.append] * 20, Ticking(MOST_MS - 0.1))
+    assert quick.told.serves
+    assert quick.told.cpu_ms == Latency(MOST_MS - 0.1, MOST_MS - 0.1)
+    assert len(asked) == 30, "ten to warm up"
+    slow = timed(simulated(), [asked.append] * 20, Ticking(MOST_MS + 0.1))
+    assert (slow.told.serves, slow.told.why) == (False, "slow")
+    sources = Sources(msgspec.structs.replace(trained(), ranked=slow), Shopper(), 200)
+    steps, note = sources.without_resting([Step(((RANKER, 1.0),))])
+    assert [step.models for step in steps] == [(("blend", 1.0),)]
+    assert note == "ranker_rests.slow"
+    for language in LANGUAGES:
+        assert sentence(note, {}, language) != note
+    assert note in STAFF_NOTES, "customers are not told how long we compute"
+
+
+def test_a_model_that_adds_nothing_is_not_asked() -> None:
+    parts = simulated().told.parts
+    assert "blend" in parts
+    assert not {"neighbours", "viewed_together"} & set(parts), "there were no visits"
+    asked: list[str] = []
+
+    class Listening(Sources):
+        def best(self, name: str, n: int, hidden: Collection[int], allowed: Mask | None) -> list[tuple[int, float]]:
+            asked.append(name)
+            return super().best(name, n, hidden, allowed)
+
+    sources = Listening(msgspec.structs.replace(trained(), ranked=simulated()), Shopper(), 200)
+    assert sources.best(RANKER, 5, (), None)
+    assert set(asked) == {RANKER, *parts} - {"blend"}, "the blend is looked at with its features, once"
+
+
+def test_an_order_learned_from_other_signals_rests() -> None:
+    ranked = simulated()
+    old = msgspec.structs.replace(ranked.told, form=FORM - 1)
+    assert restore(ranked.columns(), old).trees is None
+    assert restore(ranked.columns(), ranked.told).trees is not None
 
 
 def test_signals_say_how_the_shopper_knows_an_item() -> None:
