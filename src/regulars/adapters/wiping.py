@@ -11,10 +11,10 @@ import os
 import sqlite3
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from regulars.adapters.finding import Finder
+from regulars.adapters.finding import WHOLE, Finder, Share, stretch
 from regulars.adapters.sqlite import connect, translated
 from regulars.core.errors import Unavailable
 
@@ -22,12 +22,14 @@ from regulars.core.errors import Unavailable
 WAIT_SECONDS = 20.0
 #: First bytes of b-tree pages: inner and leaf pages of indexes and tables.
 _INNER, _LEAVES = (2, 5), (10, 13)
+_LEAF = 13  # of a table
 _ROUTE = 5  # the inner page of a table: of each child its page, 4 bytes, and the largest number of a row there
+_BESIDE_TEXT = 100  # what of a row is not text, at most: numbers and its header
 _HEADER_BYTES = 100  # of the file, on its first page
 
 
-def wipe_gaps(path: Path, patterns: Sequence[bytes], gone: Sequence[range] = ()) -> int:
-    """Empty the write-ahead log, and zero the unused part of every page where a pattern lies; how many pages.
+def wipe_gaps(path: Path, pages: Collection[int], gone: Sequence[range] = ()) -> int:
+    """Zero the unused part of these pages (`pages_with` finds them) and empty the write-ahead log; how many changed.
 
     `gone`: numbers of rows that went; where none of a range is in any table, pages do not tell of them either.
 
@@ -42,7 +44,7 @@ def wipe_gaps(path: Path, patterns: Sequence[bytes], gone: Sequence[range] = ())
         deadline = time.monotonic() + WAIT_SECONDS
         _checkpoint(connection, path, deadline)
         wiped = 0
-        while pages := _pages_with(path, patterns, size):
+        while pages:
             _begin(connection, deadline)
             # While nobody else writes, the rest of the write-ahead log is moved: what the file says is then the newest.
             busy, frames, moved = beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -60,6 +62,75 @@ def wipe_gaps(path: Path, patterns: Sequence[bytes], gone: Sequence[range] = ())
             break
         _checkpoint(connection, path, deadline)
         return wiped
+
+
+def empty_log(path: Path) -> None:
+    """Move the write-ahead log into the file, so that each page is where `pages_with` looks; waits as `wipe_gaps`."""
+    with translated(path), contextlib.closing(connect(path)) as connection:
+        _checkpoint(connection, path, time.monotonic() + WAIT_SECONDS)
+
+
+def pages_with(path: Path, patterns: Collection[bytes], share: Share = WHOLE) -> list[int]:
+    """Numbers (from 0) of the pages on which some pattern begins or ends: in this one of so many shares of the file."""
+    pages: set[int] = set()
+    if not _bytes(path):
+        return []
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        size = _page_bytes(data)
+        first, last = stretch(len(data), share, longest=max(map(len, patterns), default=1))
+        with memoryview(data) as whole, whole[first:last] as seen:
+            for found in Finder(patterns).find(seen):
+                at = first + found.place
+                pages |= {at // size, (at + len(found.pattern) - 1) // size}
+    return sorted(pages)
+
+
+def pages_of(data: mmap.mmap, pages: Iterable[int]) -> Iterator[bytes]:
+    """The bytes of these pages and of the one after each, where what begins on them may end."""
+    size = _page_bytes(data)
+    yield from (data[number * size : (number + 2) * size] for number in pages)
+
+
+def rows_on(path: Path, pages: Iterable[int]) -> set[int]:
+    """Numbers of the rows that lie on these pages, of whatever tables; rows by other keys have none."""
+    found: set[int] = set()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        size = _page_bytes(data)
+        for number in pages:
+            page = data[number * size : (number + 1) * size]
+            start = _HEADER_BYTES if number == 0 else 0
+            if page[start] != _LEAF:
+                continue
+            count = struct.unpack_from(">H", page, start + 3)[0]
+            for (cell,) in struct.iter_unpack(">H", page[start + 8 : start + 8 + 2 * count]):
+                _, at = _number_at(page, cell)  # the length of the row
+                found.add(_number_at(page, at)[0])
+    return found
+
+
+def longest_row(connection: sqlite3.Connection, *, numbered: bool) -> int:
+    """How long the texts of a row may be together so that it surely lies whole on one page; bytes."""
+    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    # https://www.sqlite.org/fileformat2.html#b_tree_pages: of rows by number, and of those by other keys.
+    return (page - 35 if numbered else (page - 12) * 64 // 255 - 23) - _BESIDE_TEXT
+
+
+def _number_at(page: bytes, at: int) -> tuple[int, int]:
+    """A variable-length integer of SQLite, and where it ends."""
+    value = 0
+    for place in range(at, at + 8):
+        value = value << 7 | page[place] & 0x7F
+        if page[place] < 0x80:
+            return value, place + 1
+    value = value << 8 | page[at + 8]
+    return value - (1 << 64) if value >> 63 else value, at + 9
+
+
+def _page_bytes(data: mmap.mmap) -> int:
+    """The size of a page, as the file's header says."""
+    # https://www.sqlite.org/fileformat2.html#the_database_header
+    size = int.from_bytes(data[16:18], "big")
+    return 65_536 if size == 1 else size
 
 
 def _begin(connection: sqlite3.Connection, deadline: float) -> None:
@@ -89,18 +160,7 @@ def _checkpoint(connection: sqlite3.Connection, path: Path, deadline: float) -> 
     connection.execute("PRAGMA busy_timeout = 10000")
 
 
-def _pages_with(path: Path, patterns: Sequence[bytes], size: int) -> set[int]:
-    """Numbers (from 0) of the pages on which some pattern begins or ends."""
-    pages: set[int] = set()
-    if not _bytes(path):
-        return pages
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for found in Finder(patterns).find(data):
-            pages |= {found.place // size, (found.place + len(found.pattern) - 1) // size}
-    return pages
-
-
-def _zero(path: Path, pages: set[int], size: int, gone: Sequence[range]) -> int:
+def _zero(path: Path, pages: Collection[int], size: int, gone: Sequence[range]) -> int:
     """Zero the unused part of b-tree pages and forget rows that are gone; the caller keeps every other writer out."""
     wiped = 0
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)

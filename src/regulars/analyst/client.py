@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import msgspec
 
@@ -115,12 +115,15 @@ class AnalystClient:
         """
         return self.ask("drop", {"drops": list(drops), "share": share}, Dropped, seconds=LONG_SECONDS)
 
-    def update_profiles(self, *, as_of: int, rebuild: bool = False, fold: bool = False) -> ProfilesWritten:
+    def update_profiles(
+        self, *, as_of: int, rebuild: bool = False, leave: Literal["replaced", "changed", "nothing"] = "replaced"
+    ) -> ProfilesWritten:
         """Bring the profile table up to date; list with `bookkeeping.profiles`.
 
-        `rebuild` reads every profile again; `fold` writes one file without the rows that are out of date (an erasure).
+        `rebuild` reads every profile again. `leave` says what its files may still hold that is not so any more: with
+        "changed" no row of a profile that is gone (an erasure), with "nothing" no older row of any.
         """
-        args = {"as_of": as_of, "rebuild": rebuild, "fold": fold}
+        args = {"as_of": as_of, "rebuild": rebuild, "leave": leave}
         return self.ask("update_profiles", args, ProfilesWritten, seconds=LONG_SECONDS)
 
     def sweep(self) -> list[str]:

@@ -2,16 +2,14 @@
 
 import contextlib
 import sqlite3
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from typing import Any, cast
 
 import msgspec
 
-from regulars.adapters.finding import Finder
+from regulars.adapters import wiping
+from regulars.adapters.finding import WHOLE, Finder, Share, stretch
 from regulars.adapters.log.appending import replace_bodies
-from regulars.adapters.wiping import wipe_gaps
 from regulars.analyst import search
 from regulars.analyst.work import Workbench
 from regulars.collect.blanking import blanked, readable
@@ -85,24 +83,30 @@ def mentions(work: Workbench, *, person: dict[str, Any]) -> list[tuple[str, list
     return found
 
 
-def naming(work: Workbench, *, keys: list[str], share: Sequence[int] = (0, 1)) -> list[int]:
-    """Numbers of other profiles whose facts name the person: of all, or of this one of so many shares of them."""
-    first, last = (at * _NUMBERS // share[1] for at in (share[0], share[0] + 1))
+def naming(work: Workbench, *, keys: list[str], share: Share = WHOLE) -> list[int]:
+    """Numbers of other profiles whose facts name the person: of all, or of this one of so many shares of them.
+
+    What the state's write-ahead log holds is looked at only once it is in the file (`empty_log`).
+    """
     finder = Finder(texts(keys))
-    own = {profile_number(key) for key in keys}
+    share = (share[0], share[1])
+    first, last = stretch(_NUMBERS, share)
+    path = work.data / "state.db"
+    # Most profiles name nobody: instead of reading them all, the file is searched as it lies, for pages whose rows may.
+    suspects = sorted(wiping.rows_on(path, wiping.pages_with(path, texts(keys), share)))
     found: set[int] = set()
-    path = (work.data / "state.db").absolute().as_uri()
-    with contextlib.closing(sqlite3.connect(f"{path}?mode=ro", uri=True)) as connection:
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        long = f"id >= {part_id(first, 0)} AND id <= {part_id(last - 1, 15)} AND length(data) > ?"
         for name in (tables.PART.name, tables.PART_B.name):
-            rows = connection.execute(
-                f"SELECT id, data FROM {name} WHERE id >= ? AND id <= ?",  # noqa: S608 - names of tables
-                (part_id(first, 0), part_id(last - 1, 15)),
-            )
-            while some := rows.fetchmany(_ROWS):
-                ends = list(accumulate(len(row[1]) + 1 for row in some))
-                data = b"\0".join(row[1] for row in some)
-                found |= {some[bisect_right(ends, hit.place)][0] >> 4 for hit in finder.find(data)}
-    return sorted(found - own)
+            asked = [(f"id IN ({', '.join(map(str, some))})", ()) for some in _pieces(suspects)]
+            for condition, bound in [*asked, (long, (wiping.longest_row(connection, numbered=True),))]:
+                rows = connection.execute(f"SELECT id, data FROM {name} WHERE {condition}", bound)  # noqa: S608 - numbers
+                found |= {row[0] >> 4 for row in rows if any(True for _ in finder.find(row[1]))}
+    return sorted(found - {profile_number(key) for key in keys})
+
+
+def _pieces(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (numbers[at : at + 500] for at in range(0, len(numbers), 500))
 
 
 def _came_back(work: Workbench, keys: Sequence[str]) -> set[int]:
@@ -261,12 +265,21 @@ def _written(key: str) -> tuple[bytes, ...]:
 # Files --------------------------------------------------------------------------------------------------------------
 
 
-def wipe(work: Workbench, *, keys: list[str]) -> dict[str, int]:
-    """Empty the write-ahead logs and overwrite what deleted rows left in pages; how many pages, by file."""
-    found = patterns(keys)
+def empty_log(work: Workbench) -> None:
+    """Move what the state's write-ahead log holds into the file, for `pages` to look at."""
+    wiping.empty_log(work.data / "state.db")
+
+
+def pages(work: Workbench, *, keys: list[str], share: Share = WHOLE) -> list[int]:
+    """The pages of the state, as it lies, that hold a form of the keys: of this one of so many shares of it."""
+    return wiping.pages_with(work.data / "state.db", patterns(keys), (share[0], share[1]))
+
+
+def wipe(work: Workbench, *, keys: list[str], pages: list[int]) -> dict[str, int]:
+    """Overwrite what deleted rows left in these pages, and empty the write-ahead log; how many pages, by file."""
     # All numbers of which the search would find the same bytes: a profile has sixteen.
     gone = [range(number >> 4 << 8, (number >> 4) + 1 << 8) for number in map(profile_number, keys)]
-    return {"state.db": wipe_gaps(work.data / "state.db", list(found), gone)}
+    return {"state.db": wiping.wipe_gaps(work.data / "state.db", pages, gone)}
 
 
 def prove(work: Workbench, *, keys: list[str]) -> dict[str, int]:
@@ -275,11 +288,16 @@ def prove(work: Workbench, *, keys: list[str]) -> dict[str, int]:
 
 
 def check(
-    work: Workbench, *, keys: list[str], files: search.Groups | None = None, share: Sequence[int] = (0, 1)
+    work: Workbench,
+    *,
+    keys: list[str],
+    files: search.Groups | None = None,
+    pages: list[int] | None = None,
+    share: Share = WHOLE,
 ) -> list[tuple[str, str]]:
     """Search the data folder, of the lake only row groups of `files`: the places that are left, with their stores.
 
-    `share`: of the files only this one of so many shares.
+    `pages`: of the state as it lies only these, since the others were looked at; `share`: this one of so many.
     """
-    hits = search.search([work.data], keys, lake=files, share=(share[0], share[1]))
+    hits = search.search([work.data], keys, lake=files, pages=pages, share=(share[0], share[1]))
     return [(hit.store, f"{hit.file}: {hit.form} ({hit.place})") for hit in hits]

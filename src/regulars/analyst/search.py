@@ -23,16 +23,15 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from regulars.adapters.finding import Finder
+from regulars.adapters.finding import WHOLE, Finder, Share, stretch
 from regulars.adapters.log.appending import FileLog
 from regulars.adapters.log.files import whole_bodies
 from regulars.adapters.log.frames import MAGIC, SUFFIX
+from regulars.adapters.wiping import longest_row, pages_of
 from regulars.core.log import EVENTS, NewRecord
 from regulars.core.record import part_id, profile_number
 from regulars.core.traces import patterns
 
-#: Rows with more text are read; shorter ones lie whole in a page of 4,096 bytes, where the raw search sees them. Bytes.
-LONG_ROW = 900
 #: Columns that hold bodies as they came, packed or with escapes; their tables are read whole.
 _BODIES = frozenset({"body"})
 #: Hits that are reported of one file; more say nothing new.
@@ -40,12 +39,15 @@ _MOST = 20
 _MOST_PLACES = 10_000  # looked at in one stretch of data
 #: Files that are searched side by side.
 THREADS = 2
+#: Types of Parquet in whose values nothing that is looked for has room, or stands as the number that it is.
+_TOO_SMALL = frozenset({"BOOLEAN", "INT32", "FLOAT", "DOUBLE"})
+#: Digits of the first number that no row of a database can have.
+_LONGEST_NUMBER = 20
 #: Begin of a folder with planted identifiers; the process that made it follows.
 _PLANTED = "planted-"
 
 
 _STATE = "state.db"
-_STATE_SUM = zlib.crc32(_STATE.encode())
 #: Files of a lake, by their names in it, with the row groups to be read; None: all of them.
 Groups = Mapping[str, Sequence[int] | None]
 
@@ -60,11 +62,18 @@ class Hit(NamedTuple):
 
 
 def search(
-    folders: Sequence[Path], keys: Sequence[str], *, lake: Groups | None = None, share: tuple[int, int] = (0, 1)
+    folders: Sequence[Path],
+    keys: Sequence[str],
+    *,
+    lake: Groups | None = None,
+    share: Share = WHOLE,
+    pages: Sequence[int] | None = None,
 ) -> list[Hit]:
     """Every place below the folders that holds an identifier in any form; of a lake only the row groups named.
 
-    `share`: of the files only those of this one of so many shares, numbered from 0.
+    `share`: of the files only those of this one of so many shares, numbered from 0; of the state, by far the largest,
+    a stretch of its bytes and some of its rows. `pages`: of the state as it lies only these, since somebody looked at
+    the whole file (`adapters.wiping.pages_with`).
     """
     forms = patterns(keys)
     finder = Finder(forms)
@@ -76,42 +85,41 @@ def search(
         return found
 
     with ThreadPoolExecutor(THREADS) as threads:  # they read and compare without the interpreter's lock
-        return [hit for hits in threads.map(searched, _tasks(folders, lake, share)) for hit in hits]
+        return [hit for hits in threads.map(searched, _tasks(folders, lake, share, pages)) for hit in hits]
 
 
 class _Task(NamedTuple):
-    """A file to be searched as it lies, decoded, or both; `groups`: only these row groups of it are decoded."""
+    """A file to be searched; `groups`: only these row groups of it are decoded, `pages`: only these lie raw."""
 
     path: Path
-    raw: bool = True
-    decoded: bool = True
+    share: Share = WHOLE  # of the file
     groups: Sequence[int] | None = None
+    pages: Sequence[int] | None = None
 
 
-def _tasks(folders: Sequence[Path], lake: Groups | None, share: tuple[int, int]) -> Iterator[_Task]:
+def _tasks(folders: Sequence[Path], lake: Groups | None, share: Share, pages: Sequence[int] | None) -> Iterator[_Task]:
     """What there is to search in a share."""
     for folder in folders:
-        for path, raw, decoded in sorted(_below(folder, *share)):
+        for path in sorted(_below(folder, share)):
             if not path.is_file() or path.name.endswith("-shm"):
                 continue
-            if lake is None or store_of(path) != "lake":
-                yield _Task(path, raw, decoded)
+            if path.name == _STATE:
+                mine = pages if pages is None or not share[0] else ()  # a few need not be shared out
+                yield _Task(path, share, pages=mine)
+            elif lake is None or store_of(path) != "lake":
+                yield _Task(path)
             elif (name := path.relative_to(folder / "lake").as_posix()) in lake:
-                yield _Task(path, raw, decoded, lake[name])
+                yield _Task(path, groups=lake[name])
 
 
-def _below(folder: Path, number: int, shares: int) -> Iterator[tuple[Path, bool, bool]]:
-    """The files in a folder and all folders in it, or the file itself, that a share searches raw, and decoded.
-
-    By their names. The state is the largest by far: it is in the first share, and what is decoded of it in the next.
-    """
+def _below(folder: Path, share: Share) -> Iterator[Path]:
+    """The files of a share in a folder and all folders in it, or the file itself; the state is in every share."""
+    number, shares = share
     found = os.walk(folder) if folder.is_dir() else [(str(folder.parent), [], [folder.name])]
     for place, _, names in found:
         for name in names:
-            its = (zlib.crc32(os.fsencode(name)) - _STATE_SUM) % shares
-            raw, decoded = its == number, (its + (name == _STATE)) % shares == number
-            if raw or decoded:
-                yield Path(place, name), raw, decoded
+            if name == _STATE or zlib.crc32(os.fsencode(name)) % shares == number:
+                yield Path(place, name)
 
 
 def sweep_planted(data: Path) -> None:
@@ -144,7 +152,7 @@ def _search_file(task: _Task, forms: dict[bytes, str], finder: Finder) -> Iterat
     path = task.path
     store = store_of(path)
     hits = 0
-    for place, data in _contents(task):
+    for place, data in _contents(task, forms):
         for pattern in sorted({one.pattern for one in islice(finder.find(data), _MOST_PLACES)}):
             yield Hit(store, str(path), forms[pattern], place)
             hits += 1
@@ -166,18 +174,22 @@ def store_of(path: Path) -> str:
     return "packed files" if path.suffix == ".gz" else "other files"
 
 
-def _contents(task: _Task) -> Iterator[tuple[str, Any]]:
+def _contents(task: _Task, forms: Mapping[bytes, str]) -> Iterator[tuple[str, Any]]:
     """What is to be searched of a file: its bytes, and what they mean."""
     path = task.path
     size = path.stat().st_size
     if not size:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        if task.raw:
-            yield "raw", raw
-        head = raw[:16] if task.decoded else b""
+        head = raw[:16]
+        if task.pages is None:
+            first, last = stretch(size, task.share, longest=max(map(len, forms)))
+            with memoryview(raw) as whole, whole[first:last] as seen:
+                yield "raw", seen
+        else:
+            yield "raw", b"\0".join(pages_of(raw, task.pages))
     if head.startswith(b"SQLite format 3\0"):
-        yield from _database(path)
+        yield from _database(path, task.share, forms)
     elif head.startswith(MAGIC):
         yield from _log_file(path)
     elif head.startswith(b"PAR1"):
@@ -188,10 +200,12 @@ def _contents(task: _Task) -> Iterator[tuple[str, Any]]:
 
 
 def _parquet(path: Path, groups: Sequence[int] | None) -> Iterator[tuple[str, bytes]]:
-    """The values of every column, unpacked, a row group at a time: of some row groups, or of all."""
+    """The values of every column that can hold an identifier, unpacked, a row group at a time: of some, or of all."""
     with pq.ParquetFile(path) as file:
+        kinds = [file.schema.column(at) for at in range(len(file.schema.names))]
+        columns = [one.path for one in kinds if one.physical_type not in _TOO_SMALL]
         for number in range(file.num_row_groups) if groups is None else groups:
-            table = file.read_row_group(number, use_threads=False)
+            table = file.read_row_group(number, columns, use_threads=False)
             buffers = (b for column in table.columns for chunk in column.chunks for b in chunk.buffers())
             yield f"row group {number}", b"\0".join(b.to_pybytes() for b in buffers if b is not None and b.size >= 5)
 
@@ -203,26 +217,46 @@ def _log_file(path: Path) -> Iterator[tuple[str, bytes]]:
         yield "bodies", b"\n".join(some)
 
 
-def _database(path: Path) -> Iterator[tuple[str, bytes]]:
+def _database(path: Path, share: Share, forms: Mapping[bytes, str]) -> Iterator[tuple[str, bytes]]:
     """Texts and blobs of rows that may lie in several pages, be packed or escaped: together by the thousand."""
+    number, shares = share
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
-        names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for name in names:
-            rows = connection.execute(f'SELECT * FROM "{name}"{_worth_reading(connection, name)}')  # noqa: S608 - names of tables
+        listed = "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+        for name, without_numbers in [(row[0].decode(), row[1]) for row in connection.execute(listed)]:
+            if not without_numbers:
+                among = _numbered(connection, name, share)
+            elif zlib.crc32(name.encode()) % shares == number:
+                among = "TRUE"
+            else:
+                continue
+            worth = _worth_reading(connection, name, forms, numbered=not without_numbers)
+            rows = connection.execute(f'SELECT * FROM "{name}" WHERE {among} AND ({worth})')  # noqa: S608 - names of tables
             while some := rows.fetchmany(1000):
                 yield f"table {name}", b"\n".join(_cell(cell) for row in some for cell in row)
 
 
-def _worth_reading(connection: sqlite3.Connection, name: str) -> str:
+def _numbered(connection: sqlite3.Connection, name: str, share: Share) -> str:
+    """Which rows of a table by number are in a share."""
+    least, most = connection.execute(f'SELECT min(rowid), max(rowid) FROM "{name}"').fetchone()  # noqa: S608
+    if least is None or share == WHOLE:
+        return "TRUE"
+    first, last = stretch(most - least + 1, share)
+    return f"rowid BETWEEN {least + first} AND {least + last - 1}"
+
+
+def _worth_reading(connection: sqlite3.Connection, name: str, forms: Mapping[bytes, str], *, numbered: bool) -> str:
     """Which rows of a table the raw search may not see whole."""
     columns = [(row[1].decode(), row[2].decode().upper()) for row in connection.execute(f'PRAGMA table_info("{name}")')]
     texts = [f'coalesce(length("{column}"), 0)' for column, kind in columns if kind != "INTEGER"]
-    packed = [f"substr(\"{column}\", 1, 2) = x'1f8b'" for column, kind in columns if kind == "BLOB"]
-    if not _BODIES.isdisjoint(column for column, _ in columns) or not texts:
-        return ""
-    long = f"{' + '.join(texts)} > {LONG_ROW}"
-    return f" WHERE {' OR '.join([long, *packed])}"
+    packed = [f"\"{column}\" >= x'1f8b' AND \"{column}\" < x'1f8c'" for column, kind in columns if kind == "BLOB"]
+    if not _BODIES.isdisjoint(column for column, _ in columns):
+        return "TRUE"
+    if not texts:
+        # Small numbers stand in fewer bytes than the raw search looks for.
+        wanted = ", ".join(str(int(form)) for form in forms if form.isdigit() and len(form) < _LONGEST_NUMBER)
+        return " OR ".join(f'"{column}" IN ({wanted})' for column, _ in columns)
+    return " OR ".join([f"{' + '.join(texts)} > {longest_row(connection, numbered=numbered)}", *packed])
 
 
 def _cell(found: Any) -> bytes:

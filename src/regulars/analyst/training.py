@@ -21,10 +21,13 @@ from regulars.flow.models import (
     STEPS,
     Progress,
     current,
+    forgotten,
+    note_forgotten,
     note_progress,
     point,
     prune,
     recommend_folder,
+    training,
     versions,
     writing,
 )
@@ -38,7 +41,7 @@ from regulars.recommend.ranked.teaching import Before, baskets_since, teach, vis
 from regulars.recommend.sessions.data import Kind, Sessions
 from regulars.recommend.sessions.questions import baselines, evaluate_next, next_items, share_of_sessions
 from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served, browsed
-from regulars.recommend.store import forget, save
+from regulars.recommend.store import forget, owners_of, save, without_visits
 from regulars.recommend.training import Settings, TrainedSet, train, without_lines
 
 #: The newest visits that session models are tried on: their share, how many are asked about, and from how many on.
@@ -50,7 +53,7 @@ _TAUGHT = 0.2
 def train_recommendations(work: Workbench) -> dict[str, Any]:
     """Train, evaluate on the last weeks and visits, save and let serve; the figures."""
     models = work.data / "models"
-    with writing(models, wait=False):
+    with training(models):
         try:
             return _train(work)
         finally:
@@ -91,9 +94,12 @@ def _train(work: Workbench) -> dict[str, Any]:
     now = time.time_ns() // 1_000_000
     name = f"v{now}"
     seconds = round(time.monotonic() - began, 1)
-    manifest = save(trained, recommend_folder(models) / name, trained_at=now, seconds=seconds)
-    point(models, name)
-    prune(models)
+    with writing(models):
+        # Who was erased, or withdrew, since the lake was read.
+        trained = without_visits(trained, forgotten(models, owners_of(trained)))
+        manifest = save(trained, recommend_folder(models) / name, trained_at=now, seconds=seconds)
+        point(models, name)
+        prune(models)
     return {
         "version": name,
         "lines": len(interactions),
@@ -110,9 +116,13 @@ def _train(work: Workbench) -> dict[str, Any]:
 
 
 def unlearn(work: Workbench, *, owners: list[int]) -> int:
-    """Take the visits of these owners out of every version that is kept; how many visits. Repeated it finds none."""
+    """Take the visits of these owners out of every version that is kept; how many visits. Repeated it finds none.
+
+    A training that runs is not waited for: it is told, and leaves them out before it saves.
+    """
     models = work.data / "models"
-    with writing(models, wait=False):
+    with writing(models):
+        note_forgotten(models, owners)
         gone = sum(forget(recommend_folder(models) / name, owners) for name in versions(models))
         serving = current(models)
         if gone and serving is not None:

@@ -14,7 +14,7 @@ from regulars.adapters.lake import compaction, duck
 from regulars.adapters.lake.files import Stale
 from regulars.adapters.lake.parquet import ParquetLake
 from regulars.adapters.lake.profile_rows import profile_columns
-from regulars.adapters.lake.profile_table import ProfileTable, chunks
+from regulars.adapters.lake.profile_table import Leave, ProfileTable, chunks
 from regulars.adapters.log.reading import FileLogReader
 from regulars.adapters.state.sqlite import SqliteStateReader
 from regulars.analyst.protocol import Compacted, ProfilesWritten, Sealed, Setup
@@ -145,15 +145,15 @@ class Workbench:
 
         return self._reading(lambda: self.lake.drop(mine(), drops))
 
-    def update_profiles(self, as_of: int, *, rebuild: bool, fold: bool) -> ProfilesWritten:
+    def update_profiles(self, as_of: int, *, rebuild: bool, leave: Leave) -> ProfilesWritten:
         """Write the profile table anew or what changed of it; again when a back-fill switched the records meanwhile."""
         while True:
             epoch = self.state.meta(EPOCH)
-            written = self._update_profiles(as_of, rebuild=rebuild, fold=fold)
+            written = self._update_profiles(as_of, rebuild=rebuild, leave=leave)
             if self.state.meta(EPOCH) == epoch:
                 return written
 
-    def _update_profiles(self, as_of: int, *, rebuild: bool, fold: bool) -> ProfilesWritten:
+    def _update_profiles(self, as_of: int, *, rebuild: bool, leave: Leave) -> ProfilesWritten:
         # The offset first: records may be newer than it, and are then among the changed ones of the next time.
         offset = int(str(self.state.meta(FOLDED) or 0))
         listed = self.listed(PROFILE_PART)
@@ -164,7 +164,7 @@ class Workbench:
             rows = self.state.select(CHANGED, below={"offset": offset + 1}, order=("offset",))
             changed = sorted({number for row in rows for number in unpack_profiles(cast(bytes, row[2]))})
             records = (self._hot(chunk) for chunk in chunks(changed))
-            parts = table.update(listed, records, as_of=as_of, offset=offset, fold=fold)
+            parts = table.update(listed, records, as_of=as_of, offset=offset, leave=leave)
         kept, old = {part.file for part in parts}, {part.file for part in listed}
         new = [part for part in parts if part.file not in old]
         return ProfilesWritten(new, sorted(old - kept), offset, sum(part.rows for part in new))

@@ -2,9 +2,10 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ KEPT = 3
 #: What a training does, in this order.
 STEPS = ("reading", "orders", "visits", "saving")
 _PROGRESS = ".progress.json"
+_FORGOTTEN = ".forgotten.json"
 
 
 def recommend_folder(models: Path) -> Path:
@@ -57,16 +59,68 @@ def prune(models: Path, *, keep: int = KEPT) -> list[str]:
 
 
 @contextlib.contextmanager
-def writing(models: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the models against others who write them; readers need nothing. Raises Unavailable without `wait`."""
-    folder = recommend_folder(models)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+def training(models: Path) -> Iterator[None]:
+    """Hold the models against other trainings; readers need nothing. Raises Unavailable while one runs."""
+    with _held(recommend_folder(models) / "lock", wait=False):
+        with writing(models):  # what was noted for a training that died; this one reads what there is now
+            (recommend_folder(models) / _FORGOTTEN).unlink(missing_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def writing(models: Path) -> Iterator[None]:
+    """Hold the files against others who write them, for as long as that takes; a training computes without it."""
+    with _held(recommend_folder(models) / "writing", wait=True):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, *, wait: bool) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Unavailable("models are being trained on this data; try again once that is through") from None
         yield
+
+
+class _Forgotten(msgspec.Struct):
+    """Whom a training that runs has to leave out: hashes that only tell whether an owner is meant."""
+
+    salt: str
+    hashes: list[str]
+
+    def hashed(self, owner: int) -> str:
+        """How an owner is named here."""
+        return hashlib.blake2b(owner.to_bytes(8, "big"), digest_size=16, salt=bytes.fromhex(self.salt)).hexdigest()
+
+
+def note_forgotten(models: Path, owners: Iterable[int]) -> None:
+    """Tell the training that runs, if any, to leave these owners out; while `writing` is held."""
+    with contextlib.suppress(Unavailable), _held(recommend_folder(models) / "lock", wait=False):
+        return
+    noted = _noted(models) or _Forgotten(os.urandom(16).hex(), [])
+    noted.hashes = sorted({*noted.hashes, *map(noted.hashed, owners)})
+    partial = recommend_folder(models) / f"{_FORGOTTEN}.partial"
+    partial.write_bytes(msgspec.json.encode(noted))
+    partial.replace(recommend_folder(models) / _FORGOTTEN)
+
+
+def forgotten(models: Path, owners: Iterable[int]) -> list[int]:
+    """Which of these owners were to be forgotten since the training that runs began; while `writing` is held."""
+    noted = _noted(models)
+    if noted is None:
+        return []
+    hashes = frozenset(noted.hashes)
+    return [owner for owner in owners if noted.hashed(owner) in hashes]
+
+
+def _noted(models: Path) -> _Forgotten | None:
+    try:
+        return msgspec.json.decode((recommend_folder(models) / _FORGOTTEN).read_bytes(), type=_Forgotten)
+    except FileNotFoundError:
+        return None
 
 
 def use(models: Path, version: str) -> str:
@@ -78,7 +132,7 @@ def use(models: Path, version: str) -> str:
     if version not in known:
         kept = ", ".join(known) or "none; train first with `regulars train`"
         raise Rejected(f"no version {version!r} is kept; there is {kept}", field="VERSION", expected=kept, got=version)
-    with writing(models, wait=False):
+    with training(models), writing(models):
         before = current(models) or ""
         load(recommend_folder(models) / version)  # what cannot be read must not serve
         point(models, version)

@@ -104,7 +104,7 @@ def forget(folder: Path, owners: Collection[int]) -> int:
     """
     manifest = read_manifest(folder)
     keys = np.asarray(sorted(owners), np.int64)
-    owned = [name for name in manifest.arrays if name.startswith(_SESSIONS) and name.endswith("neighbours.owner")]
+    owned = [name for name in manifest.arrays if name.startswith(_SESSIONS) and _of_owners(name)]
     if not any(np.isin(_read(folder / f"{name}.npy", memory_map=True), keys).any() for name in owned):
         return 0
     columns = {name: _read(folder / f"{name}.npy", memory_map=True) for name in manifest.arrays}
@@ -123,6 +123,26 @@ def forget(folder: Path, owners: Collection[int]) -> int:
     partial.rename(folder)
     shutil.rmtree(leaving)
     return gone
+
+
+def owners_of(trained: TrainedSet) -> list[int]:
+    """Whose visits the set holds."""
+    columns = {} if trained.sessions is None else trained.sessions.columns()
+    owned = [column for name, column in columns.items() if _of_owners(name)]
+    return np.unique(np.concatenate(owned)).tolist() if owned else []
+
+
+def without_visits(trained: TrainedSet, owners: Collection[int]) -> TrainedSet:
+    """A set that is not saved yet without the visits of these owners."""
+    if trained.sessions is None or not owners:
+        return trained
+    columns, gone = without_owners(trained.sessions.columns(), np.asarray(sorted(owners), np.int64))
+    left = Served.restore(columns) if gone < trained.sessions.visits else None
+    return msgspec.structs.replace(trained, sessions=left)
+
+
+def _of_owners(name: str) -> bool:
+    return name.endswith("neighbours.owner")
 
 
 def _partial(folder: Path) -> Path:

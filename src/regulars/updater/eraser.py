@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 import structlog
@@ -28,6 +28,8 @@ _STRETCHES = msgspec.msgpack.Decoder(list[Stretch])
 _BY_NAME = {table.name: table for table in tables.TABLES}
 #: What the child runs.
 _CHILD = "regulars.analyst.erasing"
+#: The store of the profile table, as the search names it.
+_TABLE = "profile table"
 #: Places that a certificate lists.
 _MOST_LEFT = 100
 #: Ask for changes on the thread that may write, and commit them.
@@ -115,6 +117,11 @@ class Eraser:
                 erasure.finished_at = time.time_ns() // 1_000_000
         return Changes()
 
+    def _swap(self, changes: Changes) -> None:
+        """Let other files be listed, and remove those that are not."""
+        self._commit(lambda: changes)
+        self._analyst.sweep()
+
     def _forgotten(self, erasure: Erasure) -> Changes:
         changes = Changes()
         for row in self._state.select(tables.ERASING, {"erasure": erasure.id}):
@@ -148,17 +155,18 @@ class Eraser:
         self._files[erasure.id] = dict(done.written)
         return bookkeeping.dropped(done)
 
-    def _profiles(self) -> Changes:
-        """The profile table without the row, in one file: what was replaced is in none."""
+    def _profiles(self, leave: Literal["changed", "nothing"] = "changed") -> Changes:
+        """The profile table without the row and the number of who is gone."""
         if not self._state.select(tables.MANIFEST, {"kind": "profile"}, limit=1):
             return Changes()
-        done = self._analyst.update_profiles(as_of=self._today(), fold=True)
+        done = self._analyst.update_profiles(as_of=self._today(), leave=leave)
         return bookkeeping.profiles(done, self._state)
 
     def _rows(self, erasure: Erasure, person: dict[str, Any]) -> Changes:
         gone = self._unlearn()
         if gone:  # repeated after a crash it finds none, and what it found first stands
             erasure.removed["visits_in_models"] = erasure.removed.get("visits_in_models", 0) + gone
+        self._analyst.run(f"{_CHILD}:empty_log", {}, type(None))
         numbers = sorted(self._in_shares("naming", {"keys": person["keys"]}, int))
         if numbers:
             self._commit(lambda: clean_facts(self._state, numbers, person["keys"]))
@@ -182,15 +190,22 @@ class Eraser:
         known = self._state.many(tables.IDENTIFIER, keys)
         erasure.came_back = bool(known)
         for _ in range(2):  # a page that was being written may need a second look
-            self._analyst.run(f"{_CHILD}:wipe", {"keys": keys}, dict[str, int])
             planted = self._analyst.run(f"{_CHILD}:prove", {"keys": keys}, dict[str, int])
-            left = self._in_shares("check", {"keys": keys, "files": self._files.get(erasure.id)}, tuple[str, str])
+            # Every page is looked at once the rows are gone; those with leavings of them again when these are wiped.
+            # No other can get some afterwards: SQLite copies rows from page to page, and what is left is no row.
+            self._analyst.run(f"{_CHILD}:empty_log", {}, type(None))
+            pages = sorted(set(self._in_shares("pages", {"keys": keys}, int)))
+            self._analyst.run(f"{_CHILD}:wipe", {"keys": keys, "pages": pages}, dict[str, int])
+            wanted = {"keys": keys, "files": self._files.get(erasure.id), "pages": pages}
+            left = self._in_shares("check", wanted, tuple[str, str])
             found = Counter(store for store, _ in left)
             stores = sorted({*planted, *found})
             erasure.checked = [Checked(store, planted.get(store, 0), found[store]) for store in stores]
             erasure.left = [] if erasure.came_back else [place for _, place in left][:_MOST_LEFT]
             if not erasure.left:
                 return
+            if found[_TABLE]:  # older rows of others, whose facts named the person until their records were cleaned
+                self._swap(self._profiles("nothing"))
 
     def _in_shares(self, work: str, arguments: dict[str, Any], each: type[T]) -> list[T]:
         """What the child's work finds in all shares."""

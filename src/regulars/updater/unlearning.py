@@ -26,7 +26,7 @@ class Unlearning:
         self._commit = commit
 
     def work(self) -> int:
-        """Carry out what waits; how many visits went. Raises Unavailable while models are being trained."""
+        """Carry out what waits; how many visits went. A training that runs leaves them out when it is through."""
         marks = [(cast(int, row[0]), cast(int, row[1])) for row in self._state.select(UNLEARNED)]
         if not marks:
             return 0

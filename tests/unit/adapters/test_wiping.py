@@ -9,7 +9,7 @@ from pathlib import Path
 
 from regulars.adapters.finding import Finder
 from regulars.adapters.state.sqlite import SqliteState
-from regulars.adapters.wiping import wipe_gaps
+from regulars.adapters.wiping import pages_with, wipe_gaps
 from regulars.core.record import part_id, profile_number
 from regulars.core.state import PART, Changes
 from regulars.core.traces import patterns
@@ -48,7 +48,7 @@ def test_copies_that_deleted_rows_left_in_pages_are_overwritten(tmp_path: Path) 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert wipe_gaps(path, left) > 0
+        assert wipe_gaps(path, pages_with(path, left)) > 0
     finally:
         stopping.set()
         writer.join()
@@ -69,7 +69,7 @@ def test_the_write_ahead_log_is_empty_afterwards(tmp_path: Path) -> None:
     changes = Changes()
     changes.put(PART, (1, b"somebody"))
     state.commit(changes)
-    assert wipe_gaps(tmp_path / "state.db", [b"not there"]) == 0
+    assert wipe_gaps(tmp_path / "state.db", []) == 0
     assert (tmp_path / "state.db-wal").stat().st_size == 0
     state.close()
 
@@ -103,7 +103,7 @@ def test_pages_that_lead_to_rows_forget_the_numbers_of_those_that_went(tmp_path:
 
     assert len(told()) > 20, "no page kept a number, so nothing is tested"
     ranges = [range(number >> 4 << 8, (number >> 4) + 1 << 8) for number in map(profile_number, gone)]
-    assert wipe_gaps(path, forms, ranges) > 0
+    assert wipe_gaps(path, pages_with(path, forms), ranges) > 0
     assert told() == set()
     kept = [part_id(profile_number(key), 0) for key in people if key not in gone or key in back]
     assert len(state.parts(kept)) == len(kept)

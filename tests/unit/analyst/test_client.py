@@ -111,7 +111,7 @@ def test_profiles_are_counted_as_they_were_at_the_last_update(folder: DataFolder
     with pytest.raises(Rejected, match="does not understand the question"):
         analyst.count(['"ordres" > 1'], as_of=12)
     # Folded: nothing of the profile that went is left in a file.
-    done = analyst.update_profiles(as_of=12, fold=True)
+    done = analyst.update_profiles(as_of=12, leave="nothing")
     folder.state.commit(bookkeeping.profiles(done, folder.state))
     analyst.sweep()
     assert analyst.count(["TRUE", '"orders" >= 5'], as_of=12) == [19, 16]

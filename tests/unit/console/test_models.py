@@ -19,7 +19,7 @@ from regulars.flow.models import (
     point,
     progress,
     recommend_folder,
-    writing,
+    training,
 )
 from regulars.recommend.measuring import Interval, Latency
 from regulars.recommend.ranked.learned import FORM, Ranked, RankerTold, Why
@@ -79,7 +79,7 @@ def test_only_an_administrator_switches_and_only_to_what_can_be_read(own_corner:
     (recommend_folder(models) / "v1" / "manifest.json").write_text("{", encoding="utf-8")
     assert "Cannot be read." in ada.get("/console/models").text
     assert send(ada, "/console/models", "/console/models/use", version="v1").status_code == 409
-    with writing(models):
+    with training(models):
         held = send(ada, "/console/models", "/console/models/use", version="v2")
         assert (held.status_code, "being trained" in held.text) == (409, True)
     assert current(models) == "v2"

@@ -71,20 +71,23 @@ class Folder:
         )
 
     def replace_groups(
-        self, part: PartFile, data: bytes, filters: Sequence[words.Filter], kept: Mapping[int, pa.Table],
+        self, part: PartFile, data: bytes, filters: Sequence[words.Filter] | None, kept: Mapping[int, pa.Table],
         encoding: Encoding,
     ) -> PartFile:  # fmt: skip
-        """A part, given as its bytes, with what is left of some of its row groups; the others stay. Call `settle`."""
-        noted = list(filters)
+        """A part, given as its bytes, with what is left of some of its row groups; the others stay. Call `settle`.
+
+        `filters`: of all its row groups; None where the part has none, nor offsets of its own.
+        """
+        noted = None if filters is None else list(filters)
         pieces: dict[int, bytes | None] = {}
         for number, table in kept.items():
             pieces[number] = _encoded(table, encoding) if table.num_rows else None
-            if table.num_rows:
+            if noted is not None and table.num_rows:
                 noted[number] = words.of(table, part.kind)
-        left = [one for number, one in enumerate(noted) if number not in kept or kept[number].num_rows]
-        new = splicing.spliced(data, pieces, words.written(left))
+        left = [one for number, one in enumerate(noted or ()) if number not in kept or kept[number].num_rows]
+        new = splicing.spliced(data, pieces, b"" if noted is None else words.written(left))
         found = pq.read_metadata(pa.BufferReader(new))
-        low, high = _offsets(found)
+        low, high = (part.first, part.last) if noted is None else _offsets(found)
         written = self._write_bytes(new, found.num_rows, _name(part.kind, part.day, part.until, part.bucket))
         return PartFile(
             written.name, part.kind, part.day, part.bucket, written.rows, written.bytes, written.checksum, low, high,

@@ -7,7 +7,7 @@ When the delta has grown to a tenth of the base, both become a new base.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import msgspec
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from regulars.adapters.lake.duck import parquet, translated
 from regulars.adapters.lake.files import Encoding, Folder
 from regulars.adapters.lake.profile_rows import ProfileColumn, own_columns, profile_rows, schema
+from regulars.adapters.lake.splicing import NotSpliceable
 from regulars.core.definitions import Preference
 from regulars.core.errors import Unavailable
 from regulars.core.lake import PROFILE_PART, PartFile
@@ -27,6 +28,9 @@ from regulars.core.record import Hot
 
 #: Buckets by which the manifest tells the two files apart.
 BASE, DELTA = 0, 1
+#: What files may still hold that is not so any more: whatever a delta hides; only rows of profiles that changed since,
+#: not of those that are gone; or nothing at all.
+Leave = Literal["replaced", "changed", "nothing"]
 #: Share of the base's rows from which the delta is folded into it.
 FOLD_SHARE = 0.1
 GROUP_ROWS = 122_880  # DuckDB's own size of a row group: one unit of work for a thread
@@ -67,24 +71,34 @@ class ProfileTable:
         *,
         as_of: int,
         offset: int,
-        fold: bool = False,
+        leave: Leave = "replaced",
     ) -> list[PartFile]:
         """The parts that make up the table once `records` (None: gone) have replaced what it says of them.
 
-        `fold` writes a new base at any size of the delta, so that no file holds what was replaced.
+        `leave`: what the files may still hold of before. With "changed" none has a row or a number of a profile that
+        is gone, which costs the row groups that had one; with "nothing" none has an older row of any, which costs all.
         """
         base, old = _one(listed, BASE), _one(listed, DELTA)
         if base is None:
             return self.build(records, as_of=as_of, offset=offset)
         fresh = [profile_rows(chunk, self._columns) for chunk in records if chunk]
-        if not fresh and not fold:
+        if not fresh and leave == "replaced":
             return [part for part in (base, old) if part]
         delta = pa.concat_tables([self._schema.empty_table(), *fresh])
         if old is not None:
             delta = pa.concat_tables([_hidden(self._read(old), delta), delta])
-        if not fold and delta.num_rows <= FOLD_SHARE * base.rows:
-            return [base, self._write(iter([delta]), DELTA, as_of, offset)]
-        return [self._write(self._folded(base, delta), BASE, as_of, offset)]
+        if leave == "nothing" or delta.num_rows > FOLD_SHARE * base.rows:
+            return [self._write(self._folded(base, delta), BASE, as_of, offset)]
+        if leave == "changed":
+            gone = delta.filter(delta.column("_gone"))
+            delta = delta.filter(pc.invert(delta.column("_gone")))
+            without = self._without(base, gone)
+            if without is None:
+                return [self._write(self._folded(base, pa.concat_tables([delta, gone])), BASE, as_of, offset)]
+            base = without
+            if not delta.num_rows:
+                return [base]
+        return [base, self._write(iter([delta]), DELTA, as_of, offset)]
 
     def profiles(self, listed: Sequence[PartFile]) -> list[int]:
         """The numbers of all profiles that the table knows."""
@@ -97,6 +111,29 @@ class ProfileTable:
             for batch in file.iter_batches(GROUP_ROWS):
                 yield _hidden(pa.Table.from_batches([batch]), delta)
         yield delta.filter(pc.invert(delta.column("_gone")))
+
+    def _without(self, base: PartFile, gone: pa.Table) -> PartFile | None:
+        """The base without the rows of profiles that are gone: only row groups that hold some are written again.
+
+        None when too little of it would be left.
+        """
+        if not gone.num_rows:
+            return base
+        numbers = gone.column("_profile").combine_chunks()
+        data = self._folder.path(base).read_bytes()
+        kept: dict[int, pa.Table] = {}
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            for number in range(file.num_row_groups):
+                if pc.any(pc.is_in(file.read_row_group(number, ["_profile"]).column(0), value_set=numbers)).as_py():
+                    kept[number] = _hidden(file.read_row_group(number).cast(self._schema), gone)
+        if not kept:
+            return base
+        try:
+            part = self._folder.replace_groups(base, data, None, kept, Encoding(GROUP_ROWS))
+        except NotSpliceable:
+            return None
+        self._folder.settle([part])
+        return part
 
     def _write(self, tables: Iterator[pa.Table], bucket: int, as_of: int, offset: int) -> PartFile:
         metadata = {"columns": self.fingerprint, "as_of": str(as_of), "offset": str(offset)}
@@ -242,13 +279,13 @@ def _hidden(rows: pa.Table, by: pa.Table) -> pa.Table:
 def _in_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Tables joined to about the size of a row group."""
     waiting: list[pa.Table] = []
-    rows = 0
+    rows = groups = 0
     for table in tables:
         waiting.append(table)
         rows += table.num_rows
         while rows >= GROUP_ROWS:
             joined = pa.concat_tables(waiting)
             yield joined.slice(0, GROUP_ROWS)
-            waiting, rows = [joined.slice(GROUP_ROWS)], rows - GROUP_ROWS
-    if waiting:
+            waiting, rows, groups = [joined.slice(GROUP_ROWS)], rows - GROUP_ROWS, groups + 1
+    if waiting and (rows or not groups):  # an empty row group behind others has no place in the file to be replaced at
         yield pa.concat_tables(waiting)

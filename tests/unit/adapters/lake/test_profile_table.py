@@ -6,13 +6,14 @@ from typing import Any
 
 import duckdb
 import hypothesis.strategies as st
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from regulars.adapters.lake import duck, profile_table
 from regulars.adapters.lake.files import Folder
 from regulars.adapters.lake.profile_rows import ProfileColumn, profile_columns
-from regulars.adapters.lake.profile_table import ProfileTable
+from regulars.adapters.lake.profile_table import Leave, ProfileTable
 from regulars.core.condition import Name, Schema, Type, compile_condition
 from regulars.core.definitions import Definitions, Shop, Trait
 from regulars.core.lake import PartFile
@@ -79,20 +80,30 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(batches=st.lists(st.tuples(PROFILES, st.booleans()), min_size=1, max_size=4), as_of=st.integers(105, 110))
+@given(
+    batches=st.lists(st.tuples(PROFILES, st.sampled_from(["replaced", "changed", "nothing"])), min_size=1, max_size=4),
+    as_of=st.integers(105, 110),
+    share=st.sampled_from([0.1, 100.0]),
+)
 def test_counts_equal_those_over_the_records(
     tmp_path_factory: pytest.TempPathFactory,
     connection: duckdb.DuckDBPyConnection,
-    batches: list[tuple[dict[int, Hot | None], bool]],
+    batches: list[tuple[dict[int, Hot | None], Leave]],
     as_of: int,
+    share: float,
 ) -> None:
     folder = Folder(tmp_path_factory.mktemp("lake"))
     table = ProfileTable(folder, COLUMNS)
     listed: list[PartFile] = []
     known: dict[int, Hot | None] = {}
-    for offset, (batch, fold) in enumerate(batches):
-        known |= batch
-        listed = table.update(listed, iter([batch]), as_of=as_of, offset=offset, fold=fold)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(profile_table, "GROUP_ROWS", 3)
+        patched.setattr(profile_table, "FOLD_SHARE", share)
+        for offset, (batch, leave) in enumerate(batches):
+            known |= batch
+            listed = table.update(listed, iter([batch]), as_of=as_of, offset=offset, leave=leave)
+            if leave != "replaced":
+                assert set(table.profiles(listed)) == {number for number, hot in known.items() if hot is not None}
     alive = [hot for hot in known.values() if hot is not None]
     rows = [row(hot, as_of=as_of) for hot in alive]
     found = table.count(connection, listed, [c.sql() for c in COMPILED] + ["TRUE"], as_of=as_of)
@@ -129,6 +140,22 @@ def test_a_delta_above_a_tenth_becomes_part_of_the_base(tmp_path: Path) -> None:
     assert [(part.bucket, part.rows) for part in small] == [(profile_table.BASE, 100), (profile_table.DELTA, 10)]
     large = table.update(small, iter([{10: hot(0), 11: None}]), as_of=100, offset=3)
     assert [(part.bucket, part.rows, part.last) for part in large] == [(profile_table.BASE, 99, 3)]
+
+
+def test_who_is_gone_leaves_the_base_by_one_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_table, "GROUP_ROWS", 20)
+    folder = Folder(tmp_path)
+    table = ProfileTable(folder, COLUMNS)
+    listed = table.build(iter([{n: hot(n) for n in range(100)}]), as_of=100, offset=1)
+    before = folder.path(listed[0]).read_bytes()
+    base, delta = table.update(listed, iter([{50: None, 7: hot(0)}]), as_of=101, offset=2, leave="changed")
+    assert (base.rows, base.first, delta.rows) == (99, 1, 1)
+    assert 50 not in table.profiles([base, delta])
+    assert table.fits([base, delta])
+    with pq.ParquetFile(folder.path(listed[0])) as file:
+        at = file.metadata.row_group(1).column(0).file_offset  # the second row group lies where it lay
+        end = file.metadata.row_group(2).column(0).dictionary_page_offset or at
+    assert folder.path(base).read_bytes()[at:end] == before[at:end]
 
 
 def test_other_columns_need_another_table(tmp_path: Path) -> None:
