@@ -275,3 +275,25 @@ def test_while_the_disk_is_waited_for_other_work_goes_on(state: State) -> None:
     state.commit(puts(MEMBERSHIP, ("regulars", 2, 0)), meta={FOLDED: 2}, meanwhile=iter(()))
     assert state.count(MEMBERSHIP) == {None: 2}
     assert state.meta(FOLDED) == 2
+
+
+def test_a_commit_takes_what_comes_before_it_piece_by_piece_and_whole_or_not_at_all(state: State) -> None:
+    changes = puts(MEMBERSHIP, ("regulars", 1, 0))
+
+    def pieces(*, fails: bool) -> Iterator[Changes]:
+        yield puts(MEMBERSHIP, ("regulars", 2, 0))
+        assert state.count(MEMBERSHIP)[None] >= 1  # it may be read meanwhile
+        many = state.many(MEMBERSHIP, [("regulars", number) for number in range(600)])
+        assert ("regulars", 1) not in many
+        if fails:
+            raise Unavailable("no more")
+        yield puts(MEMBERSHIP, ("regulars", 3, 0))
+        changes.put(MEMBERSHIP, ("regulars", 4, 0))
+
+    with pytest.raises(Unavailable, match="no more"):
+        state.commit(changes, meta={FOLDED: 1}, before=pieces(fails=True))
+    assert state.count(MEMBERSHIP) == {None: 0}
+    assert state.meta(FOLDED) is None
+    state.commit(changes, meta={FOLDED: 1}, before=pieces(fails=False))
+    assert [row[1] for row in state.select(MEMBERSHIP)] == [1, 2, 3, 4]
+    assert state.meta(FOLDED) == 1

@@ -73,10 +73,15 @@ class Watched(SqliteState):
     """A state that after every commit is whole by the definitions that it says it has."""
 
     def commit(
-        self, changes: Changes, *, meta: Mapping[str, object] | None = None, meanwhile: Iterable[object] = ()
+        self,
+        changes: Changes,
+        *,
+        meta: Mapping[str, object] | None = None,
+        before: Iterable[Changes] = (),
+        meanwhile: Iterable[object] = (),
     ) -> None:
         """Commit, and look at what everybody can see now."""
-        super().commit(changes, meta=meta, meanwhile=meanwhile)
+        super().commit(changes, meta=meta, before=before, meanwhile=meanwhile)
         assert_whole(self)
 
 

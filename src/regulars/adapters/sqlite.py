@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from regulars.core.errors import Rejected, Unavailable
@@ -157,7 +158,7 @@ class Checkpointer:
     which SQLite begins the write-ahead log anew: its file stays bounded under a load that never pauses.
     """
 
-    def __init__(self, path: Path, write_lock: threading.Lock, *, wal_bytes: int = WAL_BYTES) -> None:
+    def __init__(self, path: Path, write_lock: AbstractContextManager[bool], *, wal_bytes: int = WAL_BYTES) -> None:
         self._path = path
         self._write_lock = write_lock
         self._wal_bytes = wal_bytes

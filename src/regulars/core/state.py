@@ -243,9 +243,17 @@ class State(StateReader, Protocol):
     """The single writer's view."""
 
     def commit(
-        self, changes: Changes, *, meta: Mapping[str, object] | None = None, meanwhile: Iterable[object] = ()
+        self,
+        changes: Changes,
+        *,
+        meta: Mapping[str, object] | None = None,
+        before: Iterable[Changes] = (),
+        meanwhile: Iterable[object] = (),
     ) -> None:
         """Apply everything and the META values in one transaction, durable on return (fsync).
+
+        What `before` yields is applied first, each as it comes, in the same transaction; it may read this state, and
+        add to `changes` until it ends.
 
         While the disk is waited for, steps of `meanwhile` are taken, as many as fit. They must not touch this state,
         nor fail: the transaction may be through by then.

@@ -3,7 +3,7 @@
 They hold the ids of sources, names of the tracking plan and numbers, and nothing that a sender can choose.
 """
 
-from collections.abc import Iterable, MutableSequence
+from collections.abc import Iterable
 
 from regulars.core.event import Event
 from regulars.core.state import COUNTER, Changes, Row, StateReader
@@ -27,14 +27,15 @@ def note_came(events: Iterable[Event], engine: Engine, changes: Changes) -> None
         changes.add(CAME, day, source if source in listed else UNLISTED, count)
 
 
-def note_refused(event: Event, engine: Engine, codes: MutableSequence[int], changes: Changes) -> None:
-    """Mark an event as refused, with the reason, and count it."""
+def note_refused(event: Event, engine: Engine, changes: Changes) -> int:
+    """Count an event that is refused; the verdict on it, which says why."""
     code = engine.refusal(event)
-    codes[event.index] = code = REFUSED if code == ADMITTED else code
+    code = REFUSED if code == ADMITTED else code
     day = engine.calendar.day(event.time)
     source = event.source if event.source in engine.source_ids else UNLISTED
     changes.add("refused", day, event.name if engine.plans(event.name) else UNLISTED, 1)
     changes.add(SOURCE_REFUSED, day, f"{source}:{REASONS[code]}", 1)
+    return code
 
 
 def by_source(state: StateReader, *, since: int, until: int) -> list[tuple[int, str, int, dict[str, int]]]:

@@ -56,6 +56,7 @@ class Desk:
         self._asked: set[int] = set()
         self._open: dict[int, Working] = {}
         self._dropped: set[int] = set()
+        self._elsewhere: set[int] = set()  # put by another desk
         self._moves = Moves(state, changes, self.tables)
         self._revised: dict[int, list[Mapping[str, int]]] = {}
 
@@ -215,7 +216,12 @@ class Desk:
         return moved
 
     def store(self, offset: int) -> None:
-        """Put every profile on the desk into the changes."""
+        """Put every profile on the desk into the changes, and what follows from all of them."""
+        self.put_profiles()
+        self.conclude(offset)
+
+    def put_profiles(self) -> None:
+        """Put every profile on the desk into the changes: records, due days and counters."""
         changes, tables = self.changes, self.tables
         encode = self.engine.fold.encode
         for number, working in self._open.items():
@@ -237,11 +243,27 @@ class Desk:
             if PERSON in working.written and working.person is not None:
                 changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
 
+    def take(self, profiles: Iterable[int], moves: Mapping[str, Mapping[int, int]]) -> None:
+        """Profiles that another desk put, and the moves into and out of segments that it left to this one."""
+        self._elsewhere.update(profiles)
+        self._moves.take(moves)
+
+    def given(self) -> tuple[list[int], dict[str, dict[int, int]]]:
+        """What `take` of another desk wants of this one, once its profiles are put."""
+        return list(self._open), self._moves.waiting
+
+    def holds(self, number: int) -> bool:
+        """Whether the profile lies on the desk, or was taken off it."""
+        return number in self._open or number in self._dropped
+
+    def conclude(self, offset: int) -> None:
+        """What follows from all profiles together: withdrawals, moves between segments, the list of what changed."""
+        changes = self.changes
         if self._revised:
             now = {n: (self._revised[n], self._open[n].hot.consent) for n in self._revised if n in self._open}
             withdrawals.follow(now, self.engine, self._state, changes, offset=offset)
         self._moves.store()
-        changed = self._dropped.union(self._open)
+        changed = self._dropped.union(self._open, self._elsewhere)
         if changed:
             changes.put(CHANGED, (offset, min(changed), pack_profiles(changed)))
 

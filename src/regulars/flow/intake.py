@@ -20,9 +20,7 @@ from regulars.flow.counts import note_came, note_refused
 from regulars.flow.engine import Engine
 from regulars.flow.mended import waiting_mended
 from regulars.flow.on_products import upsert
-
-#: What became of each event of a record, why tokens verified nothing, by place, and what it says of clocks.
-_Decoded = tuple[list[Event | FailedEvent], dict[int, str], Said]
+from regulars.flow.shares import Decoded, decode
 
 
 class Codes:
@@ -49,19 +47,18 @@ class Intake:
         self._seen = seen
         self._tail = tail
         self.watcher = Watcher(engine)
-        self._decoded: dict[int, _Decoded] = {}  # ahead of time, by offset
+        self._decoded: dict[int, Decoded] = {}  # ahead of time, by offset
         #: What the records that were read last say about the clocks of devices, by offset.
         self.said: dict[int, Said] = {}
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be read soon."""
         if record.kind == kinds.EVENTS and record.offset not in self._decoded:
-            self._decoded[record.offset] = self._decode(record)
+            self._decoded[record.offset] = decode(record, self.engine)
 
-    def _decode(self, record: Record) -> _Decoded:
-        refused: dict[int, str] = {}
-        said = Said()
-        return self.engine.decoder.decode(record, refused, said=said), refused, said
+    def take_read(self, decoded: Mapping[int, Decoded]) -> None:
+        """Records, by offset, that somebody else has read."""
+        self._decoded.update(decoded)
 
     def read(self, records: Iterable[Record], changes: Changes, *, day: int) -> tuple[list[Event], dict[int, Codes]]:
         """The events, and the verdicts of each record; what else the records say goes into `changes`."""
@@ -74,7 +71,7 @@ class Intake:
         for record in records:
             if record.kind == kinds.EVENTS:
                 known = ahead.pop(record.offset, None)
-                results, refused, said = self._decode(record) if known is None else known
+                results, refused, said = decode(record, self.engine) if known is None else known
                 if said.sent:
                     self.said[record.offset] = said
                 for reason in refused.values():
@@ -170,7 +167,7 @@ class Intake:
         """
         if self.engine.refusal(event) == ADMITTED or self.engine.hear(event).statements:
             return False
-        note_refused(event, self.engine, verdicts[event.offset].codes, changes)
+        verdicts[event.offset].codes[event.index] = note_refused(event, self.engine, changes)
         return True
 
 

@@ -46,20 +46,26 @@ class Moves:
         self._state = state
         self._changes = changes
         self._tables = tables
-        self._moves: dict[str, dict[int, int]] = {}  # segment -> {profile: since}
+        self.waiting: dict[str, dict[int, int]] = {}  # segment -> {profile: since}
 
     def enter(self, segment: str, profile: int, since: int) -> None:
         """The profile is in the segment, since that time in ms."""
-        self._moves.setdefault(segment, {})[profile] = since
+        self.waiting.setdefault(segment, {})[profile] = since
 
     def leave(self, segment: str, profile: int) -> None:
         """The profile is not in the segment any more."""
-        self._moves.setdefault(segment, {})[profile] = _LEFT
+        self.waiting.setdefault(segment, {})[profile] = _LEFT
+
+    def take(self, moves: Mapping[str, Mapping[int, int]]) -> None:
+        """Moves of other profiles, as in `waiting`."""
+        for segment, profiles in moves.items():
+            self.waiting.setdefault(segment, {}).update(profiles)
 
     def store(self) -> None:
         """Note the moves, or put all of a segment in place when many wait."""
         table = self._tables.moved
-        for segment, moves in self._moves.items():
+        for segment, told in self.waiting.items():
+            moves = dict(sorted(told.items()))  # the same whoever folded them
             last = self._state.select(table, {"segment": segment}, order=("-seq",), limit=1)
             seq, data = (cast(int, last[0][1]), cast(bytes, last[0][2])) if last else (0, b"")
             if len(data) >= ROW_BYTES:
@@ -68,7 +74,7 @@ class Moves:
                 self._changes.put(table, (segment, seq, data + _packed(moves)))
             else:
                 self._put_in_place(segment, moves)
-        self._moves.clear()
+        self.waiting.clear()
 
     def _put_in_place(self, segment: str, moves: Mapping[int, int]) -> None:
         rows = self._state.select(self._tables.moved, {"segment": segment}, order=("seq",))

@@ -1,6 +1,6 @@
 """What a batch of log records does: decode, count once, say whose, check consent, fold, and store all or nothing."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import cast
 
@@ -19,36 +19,42 @@ from regulars.core.verdict import ADMITTED
 from regulars.flow import visits
 from regulars.flow.arrivals import note_order
 from regulars.flow.consents import hear, revise
-from regulars.flow.counts import note_refused
 from regulars.flow.desk import Desk, Working
 from regulars.flow.engine import Engine
-from regulars.flow.facts import TELLING, learn_facts, now_known, preferences_of
-from regulars.flow.generation import Tables
+from regulars.flow.facts import TELLING
+from regulars.flow.folding import Folder, Rules
+from regulars.flow.generation import B, Tables
 from regulars.flow.history import History
 from regulars.flow.intake import Codes, Intake
-from regulars.flow.machines import Judge
 from regulars.flow.mended import tell_mended
 from regulars.flow.on_decision import concerns, on_decisions
-from regulars.flow.people import Placed, anchor_of, apply_effects, place
+from regulars.flow.people import Placed, apply_effects, place
 from regulars.flow.refold import refold
+from regulars.flow.shares import Done, Entry
+from regulars.flow.sharing import WORTH_SHARING, Beside, Sharing
 from regulars.flow.shop_facts import ShopFacts
 from regulars.flow.timing import Clocks, note_machines
-from regulars.profile import consent, orders
+from regulars.profile import orders
+from regulars.profile.assignment import IdRow
 from regulars.profile.hearing import SPEAKING
 from regulars.profile.nobodys import nobodys
 from regulars.profile.orders import Change, Order
-from regulars.profile.statements import Statement
+from regulars.profile.statements import Said, Statement
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Folding(msgspec.Struct):
-    """A batch, folded: what to commit, and what becomes true once that is done."""
+    """A batch, folded: what to commit, and what becomes true once that is done.
+
+    Where `shares` is not None, it folds the rest of the batch while it is taken, and `changes` are whole after it.
+    """
 
     changes: Changes
     steps: list[Step]
     events: int = 0
     refolds: int = 0
+    shares: Iterator[Changes] | None = None
 
     def accept(self) -> None:
         """The changes are committed."""
@@ -67,25 +73,39 @@ class OnEvents:
         tail: TailIndex,
         history: History,
         tables: Tables | None = None,
+        beside: Beside | None = None,
     ) -> None:
+        """`beside` folds shares of large batches."""
         self.engine = engine
         self._state = state
         self._intake = Intake(engine, state, seen, tail)
         self._history = history
         self._facts = ShopFacts(state, engine.calendar.day)
-        self.judge = Judge(engine.definitions)
-        self.noting = visits.Noting(engine.definitions)
+        self.rules = Rules(engine)
         self._clocks = Clocks(state, engine.definitions.identity.device)
         self._tables = tables or Tables()
+        self._sharing = None if beside is None else Sharing(beside, self.rules, state)
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be folded soon."""
-        self._intake.look_ahead(record)
+        if self._sharing is None or not self._sharing.reads(record.offset):
+            self._intake.look_ahead(record)
 
-    def fold(self, records: Sequence[Record], *, day: int, late: Sequence[tuple[int, int]] = ()) -> Folding:
+    def begin(self, records: Sequence[Record], following: Sequence[Record]) -> None:
+        """Somebody else may read what will be folded next, while these records are folded."""
+        if self._sharing is None:
+            return
+        self._intake.take_read(self._sharing.gather())
+        if self._sharing.ready():
+            self._sharing.read_ahead(following, since=records[0].offset)
+
+    def fold(
+        self, records: Sequence[Record], *, day: int, late: Sequence[tuple[int, int]] = (), sharing: bool = False
+    ) -> Folding:
         """Everything that the records change; `day` is the shop's day by its clock.
 
-        `late` are earlier events (offset, index) that a back-fill admitted: the verdicts tell the sealer.
+        `late` are earlier events (offset, index) that a back-fill admitted: the verdicts tell the sealer. `sharing`:
+        more wait, so that a large batch is worth another process.
         """
         changes = Changes()
         events, verdicts = self._intake.read(records, changes, day=day)
@@ -94,30 +114,51 @@ class OnEvents:
         for step in steps:
             step.write(changes)
         folding = Folding(changes, list(steps), len(live))
-        last = records[-1].offset
-        seen: list[tuple[int, Event]] = []
-        pairs: list[tuple[Event, Event]] = []
-        if live:
-            pairs = list(zip(live, corrected := self._clocks.correct(live, self._intake.said, changes), strict=True))
-            live = self._facts.take(list(corrected), changes)
-        if live:
-            placed = place(live, self.engine, self._state, changes)
-            desk = Desk(self.engine, self._state, changes, self._tables)
-            batch = _Batch(self, desk, placed, live, verdicts, day)
-            batch.fold()
-            folding.refolds = batch.refolded
-            note_machines(batch.judged, changes)
-            visits.write(batch.steps, changes, offset=last)
-            self._intake.watcher.note_found(pairs, batch.judged, day=day, changes=changes)
-            desk.store(last)
-            seen = [
-                (number, event)
-                for event, number in zip(live, placed.numbers, strict=True)
-                if concerns(event)
-                and verdicts[event.offset].codes[event.index] == ADMITTED
-                and event.index not in batch.judged.get(event.offset, ())
-                and not is_machine(event)
-            ]
+        if not live:
+            self._conclude(records, [], verdicts, changes, late)
+            return folding
+        corrected = self._clocks.correct(live, self._intake.said, changes)
+        pairs = list(zip(live, corrected, strict=True))
+        live = self._facts.take(list(corrected), changes)
+        if not live:
+            self._conclude(records, [], verdicts, changes, late)
+            return folding
+        placed = place(live, self.engine, self._state, changes)
+        desk = Desk(self.engine, self._state, changes, self._tables)
+        shared = self._sharing if sharing and len(live) >= WORTH_SHARING else None
+        batch = _Batch(self, desk, placed, live, verdicts, day)
+        batch.fold(sharing=shared is not None and shared.ready())
+        folding.refolds = batch.refolded
+
+        def end() -> None:
+            batch.conclude(records[-1].offset)
+            self._intake.watcher.note_found(pairs, batch.folder.judged, day=day, changes=changes)
+            self._conclude(records, batch.seen(), verdicts, changes, late)
+
+        if shared is None or not batch.entries:
+            end()
+        else:
+            folding.shares = self._shares(batch, shared, end)
+        return folding
+
+    def _shares(self, batch: "_Batch", sharing: Sharing, end: Callable[[], None]) -> Iterator[Changes]:
+        """The rows of what others may fold of a batch, and then its end."""
+        name = "b" if self._tables == B else "a"
+        everything = bool(batch.placed.settlement)
+        yield from sharing.fold(batch.entries, generation=name, day=batch.day, everything=everything)
+        for done in sharing.done:
+            batch.take(done)
+        end()
+
+    def _conclude(
+        self,
+        records: Sequence[Record],
+        seen: Sequence[tuple[int, Event]],
+        verdicts: Mapping[int, Codes],
+        changes: Changes,
+        late: Sequence[tuple[int, int]],
+    ) -> None:
+        """What is told of a batch once its events are folded."""
         on_decisions(self.engine, self._state, changes, records, seen, self._tables.part)
         tell_mended(records, verdicts, changes)
         if verdicts:
@@ -125,8 +166,19 @@ class OnEvents:
             for told in late:
                 changes.delete(tables.LATE, told)
             listed = [verdict.frozen() for verdict in verdicts.values()]
-            changes.put(VERDICT, (records[0].offset, last, _encode(listed)))
-        return folding
+            changes.put(VERDICT, (records[0].offset, records[-1].offset, _encode(listed)))
+
+
+class _Grouped:
+    """The events of a batch by what they concern."""
+
+    def __init__(self) -> None:
+        self.events: dict[int, list[Event]] = {}  # by profile
+        self.wanted: dict[int, tuple[int, ...]] = {}  # parts of profiles that may be stored
+        self.concerned: set[int] = set()  # profiles of whom more is told than what they did
+        self.orders: dict[str, list[Event]] = {}
+        self.owner: dict[int, int] = {}  # profile by the identity of an order's event
+        self.statements: dict[int, list[Statement]] = {}
 
 
 class _Batch:
@@ -150,57 +202,100 @@ class _Batch:
         self.refolded = 0
         self._state = flow._state  # noqa: SLF001 - one unit in two classes
         self._history = flow._history  # noqa: SLF001
-        self._keys: dict[int, list[str]] | None = None
-        self._judge = flow.judge
-        self._noting = flow.noting
-        self.steps: list[visits.Step] = []  # of visits that models learn from
-        self.judged: dict[int, dict[int, Event]] = {}  # events of machines, by place
+        self._rows: dict[int, list[IdRow]] | None = None
+        self.folder = Folder(flow.rules, desk, self._named, day=day, everything=bool(placed.settlement))
+        #: Profiles that may be folded elsewhere: nothing but events concerns them.
+        self.entries: dict[int, Entry] = {}
 
-    def fold(self) -> None:
-        """Apply identity, consent and the events, in this order."""
-        by_profile: dict[int, list[Event]] = {}
+    def fold(self, *, sharing: bool) -> None:
+        """Apply identity, consent and the events, in this order; with `sharing` most profiles are left in `entries`."""
+        grouped = self._grouped()
+        self.desk.prefetch({n: parts for n, parts in grouped.wanted.items() if not sharing or n in grouped.concerned})
+        refolds = apply_effects(self.placed, self.desk, self._state, day=self.day)
+        for number, said in grouped.statements.items():
+            if said and self._hear(number, said, grouped.events[number]):
+                refolds.add(number)
+        lost = self._lost_orders(grouped.orders, grouped.owner)
+        told_anew = {order for ids in lost.values() for order in ids}
+        for number in refolds | lost.keys():
+            self._refold(number, without=told_anew)
+        changes = self._order_changes(grouped.orders, grouped.owner, told_anew)
+        for number, events in grouped.events.items():
+            if sharing and number not in grouped.concerned and number not in changes and not self.desk.holds(number):
+                keys, said = self._named(number)
+                if not said:
+                    self.entries[number] = Entry(number, keys, [*events], [])
+                    continue
+            self.folder.fold(number, events, changes.pop(number, ()))
+        for number, rest in changes.items():
+            self.folder.fold(number, [], rest)
+
+    def _grouped(self) -> "_Grouped":
+        """The events by what they concern."""
+        found = _Grouped()
+        by_profile, wanted, new = found.events, found.wanted, self.placed.new
         touched, limits = self.engine.fold.touched, self.engine.policy.limits
-        wanted: dict[int, tuple[int, ...]] = {}
-        owner: dict[int, int] = {}  # profile by the identity of an order's event
-        order_events: dict[str, list[Event]] = {}
-        statements: dict[int, list[Statement]] = {}
         for event, number in zip(self.events, self.placed.numbers, strict=True):
             mine = by_profile.get(number)
             if mine is None:
                 by_profile[number] = [event]
-                wanted[number] = touched(event.name)
+                if number not in new:
+                    wanted[number] = touched(event.name)
             else:
                 mine.append(event)
                 parts = touched(event.name)
-                if parts != wanted[number]:
+                if number not in new and parts != wanted[number]:
                     wanted[number] += parts
-            if event.name in ORDER_EVENTS and (event.source not in limits or not self.engine.refusal(event)):
-                order = orders.order_id(event)
-                if order is not None:
-                    owner[id(event)] = number
-                    order_events.setdefault(order, []).append(event)
-            if event.name == CONSENT or not SPEAKING.isdisjoint(event.context):
-                statements.setdefault(number, []).extend(hear(event, self.engine, self.desk.changes))
-        self.desk.prefetch({n: parts for n, parts in wanted.items() if n not in self.placed.new})
-        refolds = apply_effects(self.placed, self.desk, self._state, day=self.day)
-        for number, said in statements.items():
-            if said and self._hear(number, said, by_profile[number]):
-                refolds.add(number)
-        lost = self._lost_orders(order_events, owner)
-        told_anew = {order for ids in lost.values() for order in ids}
-        for number in refolds | lost.keys():
-            self._refold(number, without=told_anew)
-        changes = self._order_changes(order_events, owner, told_anew)
-        for number, events in by_profile.items():
-            self._fold_profile(number, events, changes.pop(number, ()))
-        for number, rest in changes.items():
-            self._fold_profile(number, [], rest)
+            name = event.name
+            if name in ORDER_EVENTS:
+                found.concerned.add(number)
+                if event.source not in limits or not self.engine.refusal(event):
+                    order = orders.order_id(event)
+                    if order is not None:
+                        found.owner[id(event)] = number
+                        found.orders.setdefault(order, []).append(event)
+            elif name in TELLING:
+                found.concerned.add(number)
+            if name == CONSENT or not SPEAKING.isdisjoint(event.context):
+                found.concerned.add(number)
+                found.statements.setdefault(number, []).extend(hear(event, self.engine, self.desk.changes))
+        return found
+
+    def take(self, done: Done) -> None:
+        """What became of a share."""
+        self.desk.take(done.profiles, done.moves)
+        for offset, index, code in done.refused:
+            self.folder.refused[offset, index] = code
+        for event in done.judged:
+            self.folder.judged.setdefault(event.offset, {})[event.index] = event
+        self.folder.steps += done.steps
+
+    def conclude(self, offset: int) -> None:
+        """Everything is folded."""
+        folder, changes = self.folder, self.desk.changes
+        for (at, index), code in folder.refused.items():
+            self.verdicts[at].codes[index] = code
+        note_machines(folder.judged, changes)
+        visits.write(folder.steps, changes, offset=offset)
+        self.desk.store(offset)
+
+    def seen(self) -> list[tuple[int, Event]]:
+        """The events that decisions learn from, with their profiles."""
+        judged = self.folder.judged
+        return [
+            (number, event)
+            for event, number in zip(self.events, self.placed.numbers, strict=True)
+            if concerns(event)
+            and self.verdicts[event.offset].codes[event.index] == ADMITTED
+            and event.index not in judged.get(event.offset, ())
+            and not is_machine(event)
+        ]
 
     # Consent ----------------------------------------------------------------------------------------------------
 
     def _hear(self, number: int, said: list[Statement], events: list[Event]) -> bool:
         """Take in what identifiers said; True when only the history can tell what the profile is now."""
-        working = self._open(number, events)
+        working = self.folder.open(number, events)
         person = self.desk.person(working)
         statements = self.engine.union(person.statements, said)
         if statements == person.statements:
@@ -213,85 +308,14 @@ class _Batch:
         """Bring the record in line with the statements; True when it must be read again from its history."""
         return revise(self.engine, self.desk, working, self.day)
 
-    # Folding ----------------------------------------------------------------------------------------------------
-
-    def _open(self, number: int, events: Sequence[Event]) -> Working:
-        working = self.desk.find(number)
-        if working is not None:
-            return working
-        first = min(event.time for event in events)
-        keys = self._keys_of(number)
-        anchor = anchor_of(number, keys) or events[0].subject
-        working = self.desk.open(number, anchor, time=first, day=self.day)
-        person = self.desk.person(working)
-        person.identifiers = sorted(keys)
-        working.written.add(PERSON)
-        if said := nobodys((self.placed.rows[key] for key in keys), self.engine.definitions.identity):
-            person.statements = list(said)
-            self.engine.agree(working.hot, said, self.day)
-        return working
-
-    def _keys_of(self, number: int) -> list[str]:
-        if self._keys is None:
-            self._keys = {}
-            for key, row in self.placed.rows.items():
-                self._keys.setdefault(row[1], []).append(key)
-        return self._keys.get(number, [])
-
-    def _fold_profile(self, number: int, events: list[Event], changes: Sequence[Change]) -> None:
-        working = self._open(number, events)
-        hot = working.hot
-        since = hot.consent
-        admitting = self.engine.admitting_purpose
-        limits = self.engine.policy.limits
-        add = self.desk.changes.add
-        day_of = self.engine.calendar.day
-        admitted = events
-        for event in events:
-            time, name = event.time, event.name
-            # Refused events are seen, too: a consent that comes late must find that there is something to read again.
-            if time < hot.first_seen:  # noqa: PLR1730 - a call of min costs more than the rest
-                hot.first_seen = time
-            if time > hot.last_seen:  # noqa: PLR1730
-                hot.last_seen = time
-            if event.source in limits:
-                allowed = self.engine.admits_event(event, since)
-            else:
-                allowed = consent.allows(since, admitting(name), time)
-            if allowed:
-                add("events", day_of(time), name, 1)
-            else:
-                note_refused(event, self.engine, self.verdicts[event.offset].codes, self.desk.changes)
-                admitted = []
-        if not admitted:
-            codes = self.verdicts
-            admitted = [event for event in events if codes[event.offset].codes[event.index] == ADMITTED]
-        if not admitted and not changes and not working.new:
-            return
-        admitted = self._judge.judge(hot, admitted, self.judged)
-        self._noting.steps(hot, admitted, self.steps)
-        if len(admitted) > 1:
-            admitted.sort(key=lambda event: (event.time, event.message_id))
-        parts: set[int] = set()
-        told = False
-        for name in {event.name for event in admitted}:
-            parts.update(self.engine.fold.touched(name))
-            if name in TELLING:
-                told |= self._learn_facts(working, admitted)
-        if changes:
-            parts.update(self.engine.fold.touched(ORDER_EVENTS[0]))
-        loaded = self.desk.load(working, parts)
-        result = self.engine.fold.fold(hot, loaded, admitted, changes, since=since, day=self.day)
-        self.desk.folded(working, result, day=self.day, everything=told or bool(self.placed.settlement))
-
-    def _learn_facts(self, working: Working, events: Iterable[Event]) -> bool:
-        """Declared facts: of each the last in (time, message id) stays. Whether a preference is another one now."""
-        person = self.desk.person(working)
-        before = preferences_of(working.hot.facts)
-        learn_facts(person.facts, events, self.engine.policy.origins, self.engine.unwanted)
-        working.hot.facts = now_known(person.facts)
-        working.written.add(PERSON)
-        return preferences_of(working.hot.facts) != before
+    def _named(self, number: int) -> tuple[list[str], list[Said]]:
+        """The identifiers of a profile that the batch knows, and what is said for those that tell nothing."""
+        if self._rows is None:
+            self._rows = {}
+            for row in self.placed.rows.values():
+                self._rows.setdefault(row[1], []).append(row)
+        rows = self._rows.get(number, [])
+        return [row[0] for row in rows], nobodys(rows, self.engine.definitions.identity)
 
     # Orders -----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The updater: the one writer. It folds the log's records in order, one transaction per batch, the offset included."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
@@ -22,6 +23,7 @@ from regulars.flow.on_tick import due_profiles, pass_time
 from regulars.flow.progress import REPLAY, Progress, progress_of
 from regulars.flow.replay import Replay
 from regulars.flow.retention import forget
+from regulars.flow.sharing import Beside
 
 #: How long a back-fill goes on after a batch of live records, and while there are none; seconds.
 BESIDE_SECONDS, IDLE_SECONDS = 0.05, 0.2
@@ -50,11 +52,14 @@ class Updater:
         *,
         sealed: Sealed = nothing_sealed,
         records: int = 400,
+        beside: Beside | None = None,
     ) -> None:
+        """`beside` folds shares of large batches while more wait."""
         self._log = log
         self._state = state
         self._sealed = sealed
         self._records = records
+        self._beside = beside
         self.seen = SeenIndex(self._page)
         self.seen.load(stored_runs(state, "seen"))
         self.tail = TailIndex(self._page)
@@ -136,23 +141,32 @@ class Updater:
     def _fold(self, records: list[Record], *, more: bool) -> None:
         """Fold a batch; `more`: others probably wait behind it."""
         late = [] if self.replaying else self._state.select(LATE, limit=LATE_EVENTS)
-        folding = self._on_events.fold(records, day=self.day(records[0]), late=cast(list[tuple[int, int]], late))
         last = records[-1].offset
-        self._commit(folding.changes, last, meanwhile=self._look_ahead(last) if more else ())
+        sharing = more and self._beside is not None and self._replay is None
+        if sharing:
+            self._on_events.begin(records, self._next(last))
+        folding = self._on_events.fold(
+            records, day=self.day(records[0]), late=cast(list[tuple[int, int]], late), sharing=sharing
+        )
+        ahead = self._look_ahead(last) if more else ()
+        self._commit(folding.changes, last, before=folding.shares or (), meanwhile=ahead)
         folding.accept()
         self.events += folding.events
 
-    def _look_ahead(self, offset: int) -> Iterator[object]:
-        """Read what follows and decode it, a record a step; a step fails later where it would fail now."""
+    def _next(self, offset: int) -> Sequence[Record]:
+        """What follows, as far as it may be read ahead: up to a record that may change the definitions."""
         if not self._following:
             try:
                 self._following = self._read(offset)
             except Unavailable:
-                return
+                return ()
+        return list(itertools.takewhile(lambda record: record.kind in _BATCHED, self._following))
+
+    def _look_ahead(self, offset: int) -> Iterator[object]:
+        """Read what follows and decode it, a record a step; a step fails later where it would fail now."""
+        following = self._next(offset)
         yield None
-        for record in self._following:
-            if record.kind not in _BATCHED:
-                return  # it may change the definitions
+        for record in following:
             self._on_events.look_ahead(record)
             yield None
 
@@ -199,9 +213,12 @@ class Updater:
         for effect in context.after:
             effect()
 
-    def _commit(self, changes: Changes, offset: int, *, meanwhile: Iterable[object] = ()) -> None:
+    def _commit(
+        self, changes: Changes, offset: int, *, before: Iterable[Changes] = (), meanwhile: Iterable[object] = ()
+    ) -> None:
         self._note(changes)
-        self._state.commit(changes, meta={FOLDED: offset, CLOCK: self.clock}, meanwhile=meanwhile)
+        meta = {FOLDED: offset, CLOCK: self.clock}
+        self._state.commit(changes, meta=meta, before=before, meanwhile=meanwhile)
         self.offset = offset
 
     def _note(self, changes: Changes) -> None:
@@ -255,7 +272,7 @@ class Updater:
         self.engine = engine
         self._tables = generation.tables(self._state)
         self.history = History(engine, self._state, self._log, self.tail, self._sealed)
-        self._on_events = OnEvents(engine, self._state, self.seen, self.tail, self.history, self._tables)
+        self._on_events = OnEvents(engine, self._state, self.seen, self.tail, self.history, self._tables, self._beside)
 
     def _go_on(self, seconds: float) -> None:
         replay = self._replay

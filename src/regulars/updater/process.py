@@ -18,6 +18,7 @@ from regulars.runtime.processes import end_with_parent, exit_code, logging_to_st
 from regulars.runtime.settings import from_argument
 from regulars.runtime.status import StatusFile
 from regulars.shop import load
+from regulars.updater.beside import Beside, processors
 from regulars.updater.keeper import Keeper
 from regulars.updater.trainer import Trainer
 
@@ -60,9 +61,10 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
     trainer = Trainer(
         settings.data, definitions, AnalystClient(settings.data, definitions, nice=19), hours=settings.train_hours
     )
+    beside = Beside(settings.data) if processors() > 1 else None
     keeper: Keeper | None = None
     try:
-        updater = Updater(definitions, log, state, sealed=histories.history)
+        updater = Updater(definitions, log, state, sealed=histories.history, beside=beside)
 
         def today() -> int:
             return updater.engine.calendar.day(updater.clock or time.time_ns() // 1_000_000)
@@ -75,8 +77,10 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
         # A batch makes no cycles but many thousand objects: with the usual thresholds a fifth of the time went into
         # searching them.
         gc.set_threshold(100_000, 50, 100)
-        _loop(updater, state, keeper, _Reporter(status), stopping, (histories, analyst))
+        _loop(updater, state, keeper, _Reporter(status), stopping, (histories, analyst), beside)
     finally:
+        if beside is not None:
+            beside.close()
         if keeper is not None:
             keeper.stop()
         trainer.stop()
@@ -92,6 +96,7 @@ def _loop(
     reporter: "_Reporter",
     stopping: threading.Event,
     analysts: Sequence[AnalystClient],
+    beside: Beside | None,
 ) -> None:
     pause = SHORTEST_PAUSE
     epoch = -1
@@ -111,6 +116,8 @@ def _loop(
         if folded or updater.busy:
             pause = SHORTEST_PAUSE
         else:
+            if beside is not None:
+                beside.rest()
             stopping.wait(pause)
             pause = min(pause * 1.2, LONGEST_PAUSE)
 

@@ -167,7 +167,7 @@ class SqliteState(_Reads):
     ) -> None:
         in_memory = str(path) == ":memory:"
         self._path: Path | str = ":memory:" if in_memory else Path(path)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what is committed piece by piece may read in between
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._connection = (
             sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=512)
@@ -187,13 +187,23 @@ class SqliteState(_Reads):
         self._checkpointer = Checkpointer(self._path, self._lock) if isinstance(self._path, Path) else None
 
     def commit(
-        self, changes: Changes, *, meta: Mapping[str, object] | None = None, meanwhile: Iterable[object] = ()
+        self,
+        changes: Changes,
+        *,
+        meta: Mapping[str, object] | None = None,
+        before: Iterable[Changes] = (),
+        meanwhile: Iterable[object] = (),
     ) -> None:
         """Apply everything and the META values in one transaction, durable on return (fsync)."""
+        size = 0
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                for some in before:
+                    _apply(self._connection, some, {})
+                    size += _wal_bytes(some)
                 _apply(self._connection, changes, meta or {})
+                size += _wal_bytes(changes)
                 self._finish(meanwhile)
             except BaseException as error:
                 if self._connection.in_transaction:
@@ -204,7 +214,7 @@ class SqliteState(_Reads):
                     raise explained(error, self._path) from error
                 raise
         if self._checkpointer:
-            self._checkpointer.wrote(_wal_bytes(changes))
+            self._checkpointer.wrote(size)
 
     def _finish(self, meanwhile: Iterable[object]) -> None:
         """COMMIT, which waits for the disk: beside it, steps of `meanwhile` until it is done."""
@@ -273,7 +283,10 @@ def _apply(connection: sqlite3.Connection, changes: Changes, meta: Mapping[str, 
 
 @contextlib.contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several statements that see one committed state."""
+    """Several statements that see one committed state; amid a commit, what it has written so far, too."""
+    if connection.in_transaction:
+        yield
+        return
     connection.execute("BEGIN")
     try:
         yield
