@@ -19,7 +19,6 @@ from regulars.profile import consent
 from regulars.profile.orders import Change
 from regulars.profile.statements import Said
 
-
 #: The identifiers of a profile, and what is said for those of them that tell nothing (`profile.nobodys`).
 Named = Callable[[int], tuple[Sequence[str], Sequence[Said]]]
 

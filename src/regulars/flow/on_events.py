@@ -222,8 +222,8 @@ class _Batch:
         changes = self._order_changes(grouped.orders, grouped.owner, told_anew)
         for number, events in grouped.events.items():
             if sharing and number not in grouped.concerned and number not in changes and not self.desk.holds(number):
-                keys, said = self._named(number)
-                if not said:
+                keys, nothing_told = self._named(number)
+                if not nothing_told:
                     self.entries[number] = Entry(number, keys, [*events], [])
                     continue
             self.folder.fold(number, events, changes.pop(number, ()))
