@@ -11,6 +11,7 @@ from regulars.analyst.work import Workbench
 from regulars.core.record import HOT, Hot, owner_key, part_id
 from regulars.core.state import IDENTIFIER, PRODUCT
 from regulars.flow.visits import GAP_MS, PURPOSE, not_learned_from
+from regulars.profile.policy import products_rank
 from regulars.recommend.interactions import Catalogue, Int32, Int64, Interactions
 from regulars.recommend.sessions.data import Sessions
 
@@ -68,6 +69,8 @@ def read_lines(work: Workbench) -> Lines:
             "currency": currency,
             "except_sources": not_learned_from(work.definitions.sources),
             "except_machines": True,
+            "browsers": [one.id for one in work.definitions.sources if one.kind == "browser"],
+            "ranks": {one.id: products_rank(one) for one in work.definitions.sources},
         },
     )
     lines = lines.filter(pc.and_(pc.is_valid(lines["product_id"]), pc.is_valid(lines["order_id"])))

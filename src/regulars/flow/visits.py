@@ -17,6 +17,7 @@ from regulars.core.machine import is_machine
 from regulars.core.record import Hot, owner_key
 from regulars.core.state import COUNTER, UNLEARNED, VISITED, Changes, StateReader, scan
 from regulars.profile.consent import allows
+from regulars.profile.listed_lines import is_line
 from regulars.recommend.interactions import Catalogue, Int32, Int64
 from regulars.recommend.sessions.data import Delta, Kind, Sessions
 
@@ -54,8 +55,7 @@ class Noting:
     def steps(self, hot: Hot, events: Iterable[Event], into: list[Step]) -> None:
         """Add what the events of one profile tell. They were admitted, and judged as machines' or people's."""
         for event in events if self._needed else ():
-            kind = _KINDS.get(event.name)
-            if kind is None or event.source in self._without or is_machine(event):
+            if kind_of(event) is None or event.source in self._without or is_machine(event):
                 continue
             if self._asked:
                 if not allows(hot.consent, PURPOSE, event.time):
@@ -65,9 +65,16 @@ class Noting:
             into += steps_of(event)
 
 
+def kind_of(event: Event) -> Kind | None:
+    """What it tells of a visit; None: nothing. One line of an order is bought as the lines of a whole one are."""
+    if event.name == "Order Updated" and is_line(event.properties):
+        return Kind.BUY
+    return _KINDS.get(event.name)
+
+
 def steps_of(event: Event) -> list[Step]:
     """The products of an event in the order in which it names them."""
-    kind = _KINDS.get(event.name)
+    kind = kind_of(event)
     if kind is None:
         return []
     owner = owner_key(event.subject)

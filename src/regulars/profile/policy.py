@@ -10,7 +10,7 @@ from typing import NamedTuple
 from regulars.core.definitions import CONTRACT, Definitions, Source
 from regulars.core.event import ALWAYS_KEPT, CONSENT, FIXED_PURPOSES, IDENTIFY, Event
 from regulars.core.verdict import ADMITTED, NO_OWN_CONSENT, NOT_OF_SOURCE
-from regulars.profile.best_source import BROWSER_RANK, GROUPS, ROLE_RANKS, USUAL_RANKS
+from regulars.profile.best_source import BROWSER_RANK, GROUPS, PRODUCTS, ROLE_RANKS, USUAL_RANKS
 from regulars.profile.hearing import Heard, hear
 from regulars.profile.orders import Order
 
@@ -152,6 +152,11 @@ def _ranks(source: Source) -> tuple[int, ...]:
     said: dict[str, int] = {str(group): rank for group, rank in source.ranks.items()}
     found = tuple(said.get(group, usual) for group in GROUPS)
     return () if found == USUAL_RANKS else found
+
+
+def products_rank(source: Source) -> int:
+    """How good a source's word is about what was ordered; the smallest is the best."""
+    return (_ranks(source) or USUAL_RANKS)[PRODUCTS]
 
 
 def _narrowed(since: Since, most: frozenset[str] | None) -> Since:

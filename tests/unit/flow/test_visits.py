@@ -1,11 +1,23 @@
 from pathlib import Path
 
 from regulars.adapters.state.sqlite import SqliteState
+from regulars.core.event import Event
 from regulars.core.record import owner_key
 from regulars.core.state import UNLEARNED, VISITED, Changes
-from regulars.flow.visits import GAP_MS, KEEP_MS, Step, Visits, forget_old, unlearn, unlearned, visits_of, write
+from regulars.flow.visits import (
+    GAP_MS,
+    KEEP_MS,
+    Step,
+    Visits,
+    forget_old,
+    steps_of,
+    unlearn,
+    unlearned,
+    visits_of,
+    write,
+)
 from regulars.recommend.interactions import Catalogue
-from regulars.recommend.sessions.data import Delta
+from regulars.recommend.sessions.data import Delta, Kind
 
 CATALOGUE = Catalogue.of((one, "") for one in ("tent", "mat", "pen"))
 ANA, BO = "user_id:ana", "user_id:bo"
@@ -123,3 +135,11 @@ def test_a_delta_from_rows_read_before_is_that_of_a_process_which_reads_them_all
     assert {first[-2], second[-2]} <= {owner_key(ANA), owner_key(BO)}
     assert first[:-2] == [1, 0] * 3, "places of another catalogue"
     assert second[:-2] == [0] * 3, "the mat is not in it"
+
+
+def test_an_order_that_is_told_line_by_line_is_bought_line_by_line() -> None:
+    said = {"order_id": "a", "one_by_one": True, "products": [{"product_id": "tea"}]}
+    line = Event("m", "web", "Order Updated", 5, 5, "anonymous_id:b", ("anonymous_id:b",), (), said, {}, {})
+    assert [step[1:] for step in steps_of(line)] == [(5, Kind.BUY, "tea")]
+    said.pop("one_by_one")
+    assert steps_of(line) == [], "what an update says of the whole was told before"

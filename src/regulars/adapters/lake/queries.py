@@ -4,7 +4,7 @@ Each takes the table of events and its arguments and gives a table. Amounts are 
 numbers. `since` and `until` are days, both inclusive; None leaves the range open.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ibis
@@ -17,6 +17,9 @@ from regulars.core.money import EXPONENTS
 
 COMPLETED, UPDATED, CANCELLED = "Order Completed", "Order Updated", "Order Cancelled"
 VIEWED, ADDED = "Product Viewed", "Product Added"
+#: The property of an event that tells one line of an order, and how good a source is that is not named
+#: (`profile.listed_lines`, `profile.best_source`).
+ONE_BY_ONE, USUAL_RANK = "one_by_one", 20
 
 
 @ibis.udf.scalar.builtin
@@ -72,31 +75,72 @@ def order_lines(
     until: int | None = None,
     except_sources: Sequence[str] = (),
     except_machines: bool = False,
+    browsers: Sequence[str] = (),
+    ranks: Mapping[str, int] | None = None,
 ) -> Table:
     """(subject, order_id, product_id, time, day, quantity, price): one row per line, each order id once.
 
-    The last "Order Completed" of an order id counts. `price` is that of one unit, NULL where it was not told;
-    `quantity` as `profile.orders` reads it: 1 where it was not told, at least 1 for goods sold by weight. Orders
-    of which one of `except_sources` told are left out, with `except_machines` also those that only machines told.
+    As the state has the order (`profile.orders`): the lines of the best source by `ranks` count (the smallest is the
+    best), and of one source the latest that tells any; lines that are told one by one are put together. Where a server
+    told of the order the word of `browsers` does not count. A cancelled order has no lines. Subject and time are those
+    of the first "Order Completed", or "Order Updated" if there is none.
+
+    `price` is that of one unit, NULL where it was not told; `quantity` 1 where it was not told, at least 1 for goods
+    sold by weight. Orders of which one of `except_sources` told are left out, with `except_machines` also those that
+    only machines told.
     """
-    placed = events.filter(events.name == COMPLETED)
-    placed = placed.mutate(order_id=_text(placed, "order_id"), spoken=_text(placed, "currency"))
-    named = placed.filter(placed.order_id.notnull())
+    spoken = events.filter(events.name.isin([COMPLETED, UPDATED, CANCELLED]))
+    spoken = spoken.mutate(order_id=_text(spoken, "order_id"), currency=_text(spoken, "currency"))
+    named = spoken.filter(spoken.order_id.notnull())
     if except_sources:
         limited = named.mutate(limited=named.source.isin(except_sources).any().over(group_by="order_id"))
         named = limited.filter(~limited.limited)
     if except_machines:
         named = _told_by_people(named, events)
-    latest = named.mutate(
-        rank=ibis.row_number().over(
-            group_by="order_id", order_by=[named.time.desc(), named.message_id.desc(), named.source]
-        )
+    if browsers:
+        public = named.mutate(public=named.source.isin(browsers))
+        ordered = (~public.public) & (public.name != CANCELLED)
+        served = public.mutate(served=ordered.any().over(group_by="order_id"))
+        named = served.filter(~served.served | ~served.public)
+    placed = named.mutate(
+        cancelled=(named.name == CANCELLED).any().over(group_by="order_id"),
+        single=(_text(named, ONE_BY_ONE) == "true").fill_null(False),
+        products=json_extract_string(named.properties, "$.products"),
     )
-    latest = _between(latest.filter(latest.rank == 0), since, until)
-    lines = latest.select(
-        "subject", "order_id", "time", "day", "spoken",
-        line=latest.properties.cast("json")["products"].array.unnest().cast("string"),
+    placed = placed.filter(~placed.cancelled)
+    begun = [placed.name != COMPLETED, placed.time, placed.message_id]
+    of_order: dict[str, Any] = {"group_by": "order_id", "order_by": begun}
+    placed = placed.mutate(
+        whose=placed.subject.first().over(**of_order),
+        began=placed.time.first().over(**of_order),
+        began_day=placed.day.first().over(**of_order),
+    )
+    told = placed.filter(placed.products.startswith("["))
+    usual = ibis.literal(USUAL_RANK, "int64")
+    best = told.source.cases(*((source, rank) for source, rank in ranks.items()), else_=USUAL_RANK) if ranks else usual
+    told = told.mutate(best=best)
+    order: list[Any] = [told.best, told.time.desc(), told.message_id.desc(), told.source]
+    by_word: dict[str, Any] = {"group_by": "order_id", "order_by": order}
+    told = told.mutate(
+        rank=ibis.row_number().over(**by_word),
+        teller=told.source.first().over(**by_word),
+        listed=told.single.first().over(**by_word),
+    )
+    told = told.filter((told.rank == 0) | (told.listed & told.single & (told.source == told.teller)))
+    lines = told.select(
+        "order_id", "currency", "single", "message_id",
+        subject="whose", time="began", day="began_day", said="time",
+        line=told.properties.cast("json")["products"].array.unnest().cast("string"),
     )  # fmt: skip
+    keys = {
+        f"key_{name}": ibis.ifelse(lines.single, _field(lines.line, name).fill_null(""), "")
+        for name in ("product_id", "sku", "id", "variant")
+    }
+    lines = lines.mutate(**keys)
+    # A line that is told again, of a page that was opened twice, is the same line.
+    latest = [lines.said.desc(), lines.message_id.desc()]
+    lines = lines.mutate(again=ibis.row_number().over(group_by=["order_id", *keys], order_by=latest))
+    lines = _between(lines.filter(~lines.single | (lines.again == 0)), since, until)
     quantity: Any = json_extract_string(lines.line, "$.quantity").try_cast("float64")
     read = lines.select(
         "subject",
@@ -108,7 +152,7 @@ def order_lines(
         none_left=(quantity <= 0).fill_null(False),
         price=_minor(
             json_extract_string(lines.line, "$.price").try_cast("float64"),
-            ibis.coalesce(lines.spoken, ibis.literal(currency)),
+            ibis.coalesce(lines.currency, ibis.literal(currency)),
         ),
     )
     kept = read.filter(read.product_id.notnull() & ~read.none_left).drop("none_left")
@@ -126,30 +170,35 @@ def product_events(
     """(subject, time, day, message_id, kind, product_id): what was viewed (kind 0), added (1), bought (2).
 
     One row per product of an order and per view or addition to a basket, those of `except_sources` left out,
-    with `except_machines` those of machines, too.
+    with `except_machines` those of machines, too. Of one subject a product of an order is bought once, whoever tells of
+    it and however often.
     """
-    done = _between(events.filter(events.name.isin([VIEWED, ADDED, COMPLETED])), since, until)
+    single_line = (events.name == UPDATED) & (_text(events, ONE_BY_ONE) == "true").fill_null(False)
+    done = _between(events.filter(events.name.isin([VIEWED, ADDED, COMPLETED]) | single_line), since, until)
     if except_sources:
         done = done.filter(~done.source.isin(except_sources))
     if except_machines:
         judged = _judged(done, events)
         done = judged.filter(~judged.by_machine)
-    one = done.filter(done.name != COMPLETED)
+    one = done.filter(done.name.isin([VIEWED, ADDED]))
     single = one.select(
         "subject", "time", "day", "message_id",
         kind=ibis.ifelse(one.name == VIEWED, 0, 1).cast("int64"),
         product_id=ibis.coalesce(*(_text(one, name) for name in ("product_id", "sku", "id"))),
     )  # fmt: skip
-    bought = done.filter(done.name == COMPLETED)
+    bought = done.filter(done.name.isin([COMPLETED, UPDATED]))
     lines = bought.select(
-        "subject", "time", "day", "message_id",
+        "subject", "time", "day", "message_id", order_id=_text(bought, "order_id"),
         line=bought.properties.cast("json")["products"].array.unnest().cast("string"),
     )  # fmt: skip
     several = lines.select(
-        "subject", "time", "day", "message_id",
+        "subject", "time", "day", "message_id", "order_id",
         kind=ibis.literal(2, "int64"),
         product_id=ibis.coalesce(*(_field(lines.line, name) for name in ("product_id", "sku", "id"))),
     )  # fmt: skip
+    product, first = ["subject", "order_id", "product_id"], [several.time, several.message_id]
+    several = several.mutate(by=several.message_id.first().over(group_by=product, order_by=first))
+    several = several.filter(several.order_id.isnull() | (several.by == several.message_id)).drop("by", "order_id")
     both = single.union(several)
     return both.filter(both.product_id.notnull()).order_by("subject", "time", "message_id", "product_id")
 
