@@ -101,7 +101,9 @@ class Neighbours(SessionModel):
         *,
         delta: Delta = Delta(),
         compiled: bool | None = None,
+        beside: "Neighbours | None" = None,
     ) -> None:
+        """`beside` is an index of the same sessions and delta: what does not depend on settings is taken from it."""
         read_only: Any = map(frozen, base)
         self.base = Base(*read_only)
         self.end = end
@@ -115,10 +117,14 @@ class Neighbours(SessionModel):
         self._best = best_way(fast=compiled)
         self._walked: Walked | None = None
         self._ends = frozen(end), frozen(delta.added.end)
-        self.late = _late(base, end, owner, settings, delta)
-        holding = self._holding()
-        self.items = len(holding)
-        self._tables = _tables(settings, holding, len(end) - int(self.late.gone.sum()) + len(delta.added))
+        if beside is None:
+            self.late = _late(base, end, owner, settings, delta)
+            self.holding = self._count_holding()
+        else:
+            weight = _weight(beside.late.start, delta.added.end, settings, _reference(end, delta))
+            self.late, self.holding = beside.late._replace(weight=weight), beside.holding
+        self.items = len(self.holding)
+        self._tables = _tables(settings, self.holding, len(end) - int(self.late.gone.sum()) + len(delta.added))
         sessions = len(base.weight) + len(self.late.weight)
         self._scratch = Scratch.of(sessions, self.items, settings.last * settings.newest)
 
@@ -177,7 +183,7 @@ class Neighbours(SessionModel):
             for visits, share, latest, matched, count in zip(*(column.tolist() for column in told), strict=True)
         ]
 
-    def _holding(self) -> Int64:
+    def _count_holding(self) -> Int64:
         """Sessions that hold each item, those gone left out."""
         items = max(len(self.base.posting_start), len(self.late.posting_start)) - 1
         holding = np.bincount(self.late.item, minlength=items)
@@ -190,11 +196,17 @@ class Neighbours(SessionModel):
         """The same sessions under other settings; the index is not built again."""
         newest = int(self.end[-1]) if len(self.end) else 0
         base = self.base._replace(weight=_weight(self.base.start, self.end, settings, newest))
-        return type(self)(base, self.end, self.owner, settings, delta=self.delta, compiled=self.compiled)
+        return type(self)(base, self.end, self.owner, settings, delta=self.delta, compiled=self.compiled, beside=self)
 
     def with_delta(self, delta: Delta) -> Self:
         """The same index with added sessions beside it and those of forgotten owners passed over."""
         return type(self)(self.base, self.end, self.owner, self.settings, delta=delta, compiled=self.compiled)
+
+    def with_delta_of(self, other: "Neighbours") -> Self:
+        """The same with the delta of an index of the same sessions, which has sorted it already."""
+        return type(self)(
+            self.base, self.end, self.owner, self.settings, delta=other.delta, compiled=self.compiled, beside=other
+        )
 
     def columns(self) -> Mapping[str, Column]:
         """The index, and what is needed to forget."""
@@ -253,19 +265,24 @@ def _late(base: Base, end: Int64, owner: Int64, settings: Neighbouring, delta: D
     added = delta.added
     items = max(len(base.posting_start) - 1, int(added.item.max()) + 1 if len(added.item) else 0)
     start, item, place = _index(added)
-    newest = int(end[-1]) if len(end) else int(added.end[-1]) if len(added) else 0
     gone = np.isin(owner, np.asarray(sorted(delta.forgotten), np.int64)) if delta.forgotten else np.zeros(0, np.bool_)
     before = np.searchsorted(end, added.end, side="right").astype(np.int64)
     return Late(
         start,
         item,
         place,
-        _weight(start, added.end, settings, newest),
+        _weight(start, added.end, settings, _reference(end, delta)),
         *_postings(start, item, place, items if len(added) else 0),
         (before << 24) + 1 + np.arange(len(added)),
         gone,
         bool(gone.any()),
     )
+
+
+def _reference(end: Int64, delta: Delta) -> int:
+    """The end of the newest session of the base, else of those added: ages are counted from it."""
+    added = delta.added.end
+    return int(end[-1]) if len(end) else int(added[-1]) if len(added) else 0
 
 
 def _tables(settings: Neighbouring, holding: Int64, sessions: int) -> Tables:

@@ -95,7 +95,7 @@ class Parts(NamedTuple):
     def with_delta(self, delta: Delta) -> Self:
         """The neighbours with a delta; figures, shares and the linear model stay as they were fitted."""
         neighbours = self.neighbours.with_delta(delta)
-        return self._replace(neighbours=neighbours, discovery=neighbours.with_settings(self.discovery.settings))
+        return self._replace(neighbours=neighbours, discovery=self.discovery.with_delta_of(neighbours))
 
     def columns(self) -> Mapping[str, Column]:
         """The arrays of all parts, by name."""

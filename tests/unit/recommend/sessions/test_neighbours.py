@@ -56,6 +56,19 @@ def test_base_and_delta_answer_like_a_fresh_fit(changed: Changed, how: Neighbour
         assert late.explain(prefix, 3) == fresh.explain(prefix, 3)
 
 
+@given(changes(), settings, settings, prefixes)
+def test_an_index_beside_another_answers_like_one_of_its_own(
+    changed: Changed, how: Neighbouring, other: Neighbouring, prefix: Int32
+) -> None:
+    one = Neighbours.fit(changed.base, ITEMS, how)
+    own = Neighbours.fit(changed.base, ITEMS, other).with_delta(changed.delta)
+    beside = one.with_settings(other).with_delta_of(one.with_delta(changed.delta))
+    after = one.with_delta(changed.delta).with_settings(other)
+    for found in (beside, after):
+        assert lists(found.recommend(prefix, ITEMS)) == lists(own.recommend(prefix, ITEMS))
+        assert found.evidence(prefix, [3, 0]) == own.evidence(prefix, [3, 0])
+
+
 @given(changes(), prefixes)
 def test_nothing_of_a_forgotten_owner_remains(changed: Changed, prefix: Int32) -> None:
     delta = changed.delta.then(Delta(forgotten=frozenset((1, 2, 3, 4))))
