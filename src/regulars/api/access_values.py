@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from regulars.api.access_words import CODES, DETAILS, WORDS
+from regulars.api.access_words import CODES, WORDS
+from regulars.api.detail_words import DETAILS
 from regulars.core.condition import Explanation, value_in_words
 from regulars.core.condition.words import expected_in_words
 from regulars.core.definitions import Definitions, Trait
@@ -118,7 +119,8 @@ class Speaker:
 
     def _detail(self, name: str) -> str:
         found = DETAILS.get(name)
-        return known(name, self.language) if found is None else found[self.language != "de"]
+        # A shop's own detail may have the title of the fact of that name.
+        return self.fact(name) if found is None else found[self.language != "de"]
 
     def _wish_title(self, name: str) -> str:
         one = self._wishes.get(name)
