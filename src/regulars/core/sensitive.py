@@ -8,9 +8,10 @@ import re
 from functools import lru_cache
 
 from regulars.core.definitions import Sensitive
+from regulars.core.disguise import undisguised
 
 #: Grows with the words: what records hold is built anew.
-EDITION = 4
+EDITION = 5
 _MOST_KNOWN = 20_000  # texts of which it is remembered
 _HEAD = 3  # letters with which listed words begin
 _KINDS = {
@@ -45,9 +46,16 @@ _TYPED = (
     "haemorrhoid* fußpilz* nagelpilz* scheidenpilz* herpes* chlamydi* nikotinersatz* rollator* hörgerät* hearing_aid* "
     "wechseljahr* menopaus* migräne* migraine* neurodermitis psoriasis* schuppenflechte* asthma* adhs adhd"
 )
+#: Fewer letters are found in pieces only where each stands by itself: "is lamp" is no faith, "h i v" is.
+_LEAST_IN_PIECES = 6
+#: After the listed beginning of a word in pieces, at most so many letters: "aller Generationen" tells of no allergy.
+_MOST_AFTER = 6
+#: Whose pieces are harmless words that stand side by side in a shop.
+_IN_PIECES_HARMLESS = frozenset("kinderwunsch hautfarbe burnout".split())  # noqa: SIM905 - words
 _DEPARTMENT = re.compile(
     r"\b(health|gesundheit\w*) (and |und )?(beauty|care|personal care|wellness|schönheit|pflege|körperpflege)\b"
 )
+_NEVER = re.compile(r"(?!)")
 _SEPARATORS = re.compile(r"[\W_]+")
 _HUMPS = re.compile(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ])")
 
@@ -72,8 +80,8 @@ class Detector:
     def __init__(self, own: Sensitive | None = None) -> None:
         shop = own or Sensitive()
         kinds = {**_BUILT_IN, "what the shop lists": " ".join(_word(word) for word in shop.words)}
-        self._kinds = [(kind, _pattern(words)) for kind, words in kinds.items() if words]
-        self._naming = _pattern(_NAMING)
+        self._kinds = [(kind, _pattern(words), _in_pieces(words)) for kind, words in kinds.items() if words]
+        self._naming, self._naming_in_pieces = _pattern(_NAMING), _in_pieces(_NAMING)
         self._naming_faith = _pattern(_NAMING_FAITH)
         self._typed = _pattern(_spelt(_TYPED))
         self._categories = tuple(_plain(category) for category in shop.categories)
@@ -87,9 +95,12 @@ class Detector:
 
     def category(self, text: str) -> str:
         """The kind of what a category path or a value tells of; "" when of nothing sensitive."""
+        return next((found for one in (text, *undisguised(text)) if (found := self._kind(one))), "")
+
+    def _kind(self, text: str) -> str:
         plain = _plain(text)
-        for kind, pattern in self._kinds:
-            if pattern.search(plain):
+        for kind, pattern, in_pieces in self._kinds:
+            if pattern.search(plain) or in_pieces.search(plain):
                 return kind
         listed = any(plain == own or plain.startswith(own + " ") for own in self._categories)
         return "what the shop lists" if listed else ""
@@ -100,10 +111,16 @@ class Detector:
         if found is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            low = text.casefold()
-            nothing = self._begins is not None and self._begins([low[at : at + _HEAD] for at in range(len(low) - 2)])
-            found = self._known[text] = not nothing and bool(self.category(text))
+            readings = (text, *undisguised(text))
+            found = self._known[text] = any(self._may_tell(one) and bool(self._kind(one)) for one in readings)
         return found
+
+    def _may_tell(self, text: str) -> bool:
+        """Whether something listed may begin in a text, in one piece or in several."""
+        low = text.casefold()
+        joined = _SEPARATORS.sub("", low)
+        heads = {one[at : at + _HEAD] for one in (low, joined) for at in range(len(one) - 2)}
+        return self._begins is None or not self._begins(heads)
 
     def unwanted_name(self, text: str) -> bool:
         """Whether `name` finds something."""
@@ -119,9 +136,11 @@ class Detector:
         found = self.category(text)
         if found:
             return found
-        if self._naming_faith.search(_plain(text)):
+        readings = [_plain(one) for one in (text, *undisguised(text))]
+        if any(self._naming_faith.search(one) for one in readings):
             return "faith"
-        return "health" if self._naming.search(_DEPARTMENT.sub(" ", _plain(text))) else ""
+        left = [_DEPARTMENT.sub(" ", one) for one in readings]
+        return "health" if any(self._naming.search(one) or self._naming_in_pieces.search(one) for one in left) else ""
 
     def typed(self, text: str) -> str:
         """The same of what somebody typed into a search: medicines and complaints tell of health there.
@@ -129,7 +148,8 @@ class Detector:
         >>> Detector().typed("Ibuprofen 400"), Detector().typed("shoes for diabetics"), Detector().typed("red shoes")
         ('health', 'health', '')
         """
-        return self.name(text) or ("health" if self._typed.search(_plain(text)) else "")
+        readings = (_plain(one) for one in (text, *undisguised(text)))
+        return self.name(text) or ("health" if any(self._typed.search(one) for one in readings) else "")
 
 
 @lru_cache(maxsize=16)
@@ -150,3 +170,18 @@ def _pattern(words: str) -> re.Pattern[str]:
     listed = sorted(words.split())
     forms = [re.escape(_plain(word.rstrip("*"))) + (r"\w*" if word.endswith("*") else "") for word in listed]
     return re.compile(rf"\b(?:{'|'.join(forms)})\b")
+
+
+def _in_pieces(words: str) -> re.Pattern[str]:
+    """The words with blanks between their letters: wherever somebody parted a long one, everywhere in a short one."""
+    forms = []
+    for word in sorted(words.split()):
+        stem = _plain(word.rstrip("*"))
+        if " " in stem or stem in _IN_PIECES_HARMLESS:
+            continue
+        long = len(stem) >= _LEAST_IN_PIECES
+        # Not in one piece, which `_pattern` looks for: somewhere among the letters is a blank.
+        spaced = (" ?" if long else " ").join(map(re.escape, stem))
+        apart = rf"(?!{re.escape(stem)})" if long else ""
+        forms.append(apart + spaced + (rf"\w{{0,{_MOST_AFTER}}}" if word.endswith("*") and long else ""))
+    return re.compile(rf"\b(?:{'|'.join(forms)})\b") if forms else _NEVER
