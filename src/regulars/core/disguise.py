@@ -12,6 +12,8 @@ _ALIKE = str.maketrans(
 #: Digits and signs that stand for letters inside a word; 1 for two of them.
 _DIGITS = str.maketrans("034579@$€!", "oeastgasei")
 _ONES = ("i", "l")
+#: A digit or sign beside a letter.
+_MIXED = re.compile(r"[^\W\d_][0-9@$€!]|[0-9@$€!][^\W\d_]")
 _WRITTEN = re.compile(r"[^\W_]*[0-9@$€!][\w@$€!]*")
 _KEPT = frozenset("äöüÄÖÜß")
 
@@ -25,7 +27,7 @@ def undisguised(text: str) -> list[str]:
     ['pregnant']
     """
     plain = text if text.isascii() else _latin(text)
-    readings = [plain, *(_spelled(plain, one) for one in _ONES)]
+    readings = [plain, *(_spelled(plain, one) for one in _ONES if _MIXED.search(plain))]
     return [one for one in dict.fromkeys(readings) if one != text]
 
 

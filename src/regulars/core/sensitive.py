@@ -85,6 +85,8 @@ class Detector:
         self._naming_faith = _pattern(_NAMING_FAITH)
         self._typed = _pattern(_spelt(_TYPED))
         self._categories = tuple(_plain(category) for category in shop.categories)
+        #: What is looked for in pieces.
+        self._stems = tuple({stem for words in (*kinds.values(), _NAMING) for stem, _ in _stems(words)})
         self._known: dict[str, bool] = {}
         self._known_names: dict[str, bool] = {}
         first = [_plain(form.rstrip("*")).partition(" ")[0] for form in " ".join(kinds.values()).split()]
@@ -99,8 +101,9 @@ class Detector:
 
     def _kind(self, text: str) -> str:
         plain = _plain(text)
+        apart = self._may_be_in_pieces(plain)
         for kind, pattern, in_pieces in self._kinds:
-            if pattern.search(plain) or in_pieces.search(plain):
+            if pattern.search(plain) or (apart and in_pieces.search(plain)):
                 return kind
         listed = any(plain == own or plain.startswith(own + " ") for own in self._categories)
         return "what the shop lists" if listed else ""
@@ -118,9 +121,20 @@ class Detector:
     def _may_tell(self, text: str) -> bool:
         """Whether something listed may begin in a text, in one piece or in several."""
         low = text.casefold()
+        if self._may_begin(low):
+            return True
         joined = _SEPARATORS.sub("", low)
-        heads = {one[at : at + _HEAD] for one in (low, joined) for at in range(len(one) - 2)}
-        return self._begins is None or not self._begins(heads)
+        return joined != low and self._may_begin(joined) and self._may_be_in_pieces(_plain(text))
+
+    def _may_begin(self, low: str) -> bool:
+        return self._begins is None or not self._begins([low[at : at + _HEAD] for at in range(len(low) - 2)])
+
+    def _may_be_in_pieces(self, plain: str) -> bool:
+        """Whether a plain text with blanks holds something listed once the blanks are left out."""
+        if " " not in plain:
+            return False
+        joined = plain.replace(" ", "")
+        return any(stem in joined for stem in self._stems)
 
     def unwanted_name(self, text: str) -> bool:
         """Whether `name` finds something."""
@@ -172,16 +186,20 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(forms)})\b")
 
 
+def _stems(words: str) -> list[tuple[str, bool]]:
+    """The words that may come in pieces, and whether other letters may follow."""
+    forms = [(_plain(word.rstrip("*")), word.endswith("*")) for word in sorted(words.split())]
+    return [(stem, more) for stem, more in forms if " " not in stem and stem not in _IN_PIECES_HARMLESS]
+
+
 def _in_pieces(words: str) -> re.Pattern[str]:
     """The words with blanks between their letters: wherever somebody parted a long one, everywhere in a short one."""
     forms = []
-    for word in sorted(words.split()):
-        stem = _plain(word.rstrip("*"))
-        if " " in stem or stem in _IN_PIECES_HARMLESS:
+    for stem, more in _stems(words):
+        if len(stem) < _LEAST_IN_PIECES:
+            forms.append(" ".join(map(re.escape, stem)))
             continue
-        long = len(stem) >= _LEAST_IN_PIECES
         # Not in one piece, which `_pattern` looks for: somewhere among the letters is a blank.
-        spaced = (" ?" if long else " ").join(map(re.escape, stem))
-        apart = rf"(?!{re.escape(stem)})" if long else ""
-        forms.append(apart + spaced + (rf"\w{{0,{_MOST_AFTER}}}" if word.endswith("*") and long else ""))
+        after = rf"\w{{0,{_MOST_AFTER}}}" if more else ""
+        forms.append(rf"(?!{re.escape(stem)})" + " ?".join(map(re.escape, stem)) + after)
     return re.compile(rf"\b(?:{'|'.join(forms)})\b") if forms else _NEVER
