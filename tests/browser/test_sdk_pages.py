@@ -207,11 +207,14 @@ def test_friction_is_reported_without_what_was_typed(shop: Shop, visitor: Callab
     page.select_option("select", "M")
     page.fill("input", "typed 4711")
     page.evaluate("regulars.paymentStarted({order_id: 'o1', provider: 'bank'})")
+    page.evaluate("regulars.paymentReturned({order_id: 'o1', provider: 'bank', outcome: 'failed'})")
     page.evaluate("document.querySelector('input').blur()")
     (broken,) = shop.named(known, "Script Failed")
     failed = shop.named(known, "Request Failed", count=2)
     (chosen,) = shop.named(known, "Product Option Chosen")
     assert len(shop.named(known, "Payment Started")) == 1
+    (returned,) = shop.named(known, "Payment Returned")
+    assert returned["properties"] == {"order_id": "o1", "provider": "bank", "outcome": "failed"}
     assert broken["properties"]["kind"] == "TypeError"
     said = sorted(
         (one["properties"]["status"], one["properties"]["method"], one["properties"]["path"]) for one in failed

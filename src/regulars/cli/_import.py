@@ -15,6 +15,8 @@ from regulars.importing.job import Told
 from regulars.importing.preview import Preview
 from regulars.runtime.processes import INPUT
 
+#: The kind that says what was on air when somebody called: it may come after the calls.
+PROGRAMME = "programme"
 #: Bad rows that are shown; seconds between two lines where nobody watches a bar.
 SHOWN, QUIET_SECONDS = 20, 10.0
 
@@ -93,6 +95,8 @@ def show_result(given: Given, result: Imported, gone: int | None) -> None:
     click.echo(f"{given.name}: {result.rows} rows, {result.calls} {noun} imported{earlier}, {bad}")
     if gone is not None:
         click.echo(f"{gone} products that the file does not name are inactive now")
+    if given.kind == PROGRAMME and result.calls:
+        click.echo("calls and orders of before have it on every page; traits take it in with `regulars replay --again`")
     _show_wrong(result.mistakes, result.bad)
     if result.kept and KINDS[given.kind].into == "events":
         click.echo(

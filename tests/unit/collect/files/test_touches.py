@@ -206,3 +206,19 @@ def test_a_damaged_file_of_a_watch_is_refused() -> None:
     for broken in (body[:-3], body[:40] + b"\xff" + body[41:], b"", b"nothing"):
         with pytest.raises(Rejected):
             list(fit(io.BytesIO(broken), "a.fit"))
+
+
+def test_a_reaction_of_an_author_whom_nobody_knows_is_of_nobody_and_keeps_no_words() -> None:
+    row = {"Plattform": "instagram", "platform": "instagram", "kind": "Comment", "post": "p9", "artikel": "kettle",
+           "comment": "my card is 4111 1111 1111 1111", "time": "2026-05-04 20:15:00"}  # fmt: skip
+    (unknown,) = told("social", row)
+    assert unknown["event"] == "Social Reaction Received"
+    assert unknown["properties"] == {
+        "network": "instagram", "reaction": "comment", "post_id": "p9", "product_id": "kettle",
+    }  # fmt: skip
+    (known,) = told("social", {**row, "user_id": "ana"})
+    assert known["userId"] == "ana"
+    assert "4111" not in known["properties"]["text"]
+    (bad,) = read("social", {"platform": "instagram", "time": "2026-05-04"})
+    assert isinstance(bad, BadRow)
+    assert bad.field == "reaction"
