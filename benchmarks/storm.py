@@ -8,8 +8,10 @@ The whole updater folds them, with a log and a state on disk, a state of its own
 - `merges`: cards, telephones and addresses of few values are named together in any order, until all hang together;
 - `chain`: everybody's telephone is named with their address, and that with the telephone of the next.
 
-Bounded means: the last tenth takes little longer than the first did, whatever came before. Each storm has a process
-of its own; its memory is the most that it had, a tenth of the events as they came included, less what it began with.
+Bounded means: the last tenth takes little longer than the first did, whatever came before, and the ledger has one row
+for each pair that was named together, however often it was (`links_per_pair`), followed or refused. Each storm has a
+process of its own; its memory is the most that it had, a tenth of the events as they came included, less what it began
+with.
 """
 
 import argparse
@@ -88,6 +90,7 @@ BUDGETS = {
     **{f"{name}_slower_at_the_end": "<= 3" for name in STORMS},
     **{f"{name}_memory_mb": "<= 400" for name in STORMS},
     **{f"{name}_largest_row_bytes": f"<= {LARGEST_ROW}" for name in STORMS},
+    **{f"{name}_links_per_pair": "<= 1" for name in STORMS},
 }
 
 
@@ -134,6 +137,7 @@ def storm(name: str, count: int) -> dict[str, float]:
             "identifiers_of_one": max(sizes.values()),
             "largest_row_bytes": max(len(bytes(row[3])) for row in rows),  # type: ignore[arg-type]
             "links_kept": len(links),
+            "links_per_pair": len(links) / max(1, len({(row[0], row[1]) for row in links})),
             "refused_share": refused / max(1, len(links)),
         }
         state.close()

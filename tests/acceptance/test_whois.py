@@ -107,6 +107,7 @@ def test_changed_rules_are_planned_and_applied_while_the_shop_is_open(
         printed = capsys.readouterr().out
         planned = msgspec.json.decode(printed[printed.index("{") :])
         assert planned["split"] >= 1
+        assert planned["stays"] == []
         assert run(["identity", "apply", shop, "--data", data]) == 0
         assert "identifiers settled by the edited rules" in capsys.readouterr().out
         assert len({told(product, f"email:whois3-{n}@example.org")["profile"] for n in (1, 2)}) == 2
@@ -115,7 +116,11 @@ def test_changed_rules_are_planned_and_applied_while_the_shop_is_open(
             (product.shop / "identity.toml").unlink()
         else:
             (product.shop / "identity.toml").write_text(before, encoding="utf-8")
+        capsys.readouterr()
         assert run(["identity", "apply", shop, "--data", data]) == 0
+        said = capsys.readouterr().out
+    assert "as before: two identifiers that were named together when both told nothing stay apart" in said
+    assert said.count("as before") == 1
     assert len({told(product, f"email:whois3-{n}@example.org")["profile"] for n in (1, 2)}) == 1
 
 

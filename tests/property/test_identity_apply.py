@@ -172,6 +172,25 @@ def test_what_cannot_be_applied_is_refused_and_changes_nothing() -> None:
     assert "begin again" in refused(shop, command({}))
 
 
+def test_a_device_that_was_shared_stays_nobodys_and_that_is_said() -> None:
+    """What passers-by did there would go to the next who logs in."""
+    shop = Shop("listed")
+    viewed = {"type": "track", "event": "Product Viewed", "anonymousId": "d1", "properties": {"product_id": "a"}}
+    times = [f"2023-11-1{day}T12:00:00.000Z" for day in (3, 4, 5)]
+    for number, (time, user) in enumerate(zip(times, ("ana", None, "ben"), strict=True)):
+        if number == 2:
+            assert plan(shop.state, RULES["listed"], RULES["usual"]).stays == ["shared"]
+            shop.tell([begin(RULES["usual"]), command({}), command({})])
+            progress = applying(shop.state)
+            assert progress is not None
+            assert (progress.done, progress.stays) == (True, ["shared"])
+        shop.tell(
+            [sent_from({**viewed, "messageId": f"m{number}", "timestamp": time} | ({"userId": user} if user else {}))]
+        )
+    numbers = {str(row[0]): row[1] for row in shop.state.select(tables.IDENTIFIER)}
+    assert len({*numbers.values()}) == len(numbers) == 3
+
+
 def test_what_rules_of_before_settled_is_known_until_others_are_applied() -> None:
     shop = Shop("usual")
     shop.tell([record([{"type": "identify", "messageId": "1", "userId": "ana", "traits": {"email": "x@example.org"}}])])

@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regulars.adapters.log.memory import MemoryLog
+from regulars.adapters.state.sqlite import SqliteState
 from regulars.collect.call import Call, Context, ExternalId
 from regulars.collect.identifiers import MAX_IDENTIFIERS, Identifiers
 from regulars.collect.segment import Decoder
+from regulars.core import state as tables
 from regulars.core.definitions import Definitions, Shop, Source
 from regulars.core.event import Event, FailedEvent
 from regulars.core.identifier import usable
 from regulars.core.identity_types import Identity
-from regulars.core.log import EVENTS, Record
+from regulars.core.log import EVENTS, NewRecord, Record
+from regulars.flow.updater import Updater
 from regulars.profile import evidence as evidence_module
+from regulars.profile import settlement as settlement_module
 from regulars.profile.assignment import IdRow, assign, holders_of, keys_of
 from regulars.profile.evidence import Facts
 from regulars.profile.identity import BURNED_KEY, CONFLICT, LIMIT, SHARED_DEVICE, TOO_MANY
@@ -136,6 +141,22 @@ def test_a_storm_of_merges_among_few_keys_stays_within_the_limits() -> None:
     assert max(shop.looked_at) <= 20 * PER_PERSON
     assert max(shop.rounds) <= MAX_STEPS + 3
     assert set(shop.refused.values()) <= {LIMIT, TOO_MANY, BURNED_KEY}
+
+
+def test_what_is_not_looked_into_is_told_once_for_each_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same two again and again, beyond the bounds of work, add nothing to the ledger."""
+    monkeypatch.setattr(settlement_module, "REACH", 0)
+    log, state = MemoryLog(), SqliteState(":memory:")
+    source = Source(id="till", kind="server")
+    updater = Updater(Definitions(shop=Shop(name="x"), sources=(source,), strict_plan=False), log, state)
+    for n in range(30):
+        named = {"userId": f"u{n % 3}", "traits": {"phone": "+49170123456"}}
+        body = {"type": "identify", "messageId": f"m{n}", **named}
+        log.append([NewRecord(EVENTS, "till", "batch", 1_750_000_000_000 + n, json.dumps({"batch": [body]}).encode())])
+        updater.run()
+    rows = state.select(tables.LINK)
+    assert {str(row[6]) for row in rows} == {f"refused:{TOO_MANY}"}
+    assert len(rows) == 3
 
 
 def decoded(body: object) -> Event | FailedEvent:

@@ -16,16 +16,11 @@ from regulars.flow import generation
 from regulars.flow.identity_apply import settled_by
 from regulars.flow.identity_plan import Plan, plan
 from regulars.profile.reasons import reason_in_words
+from regulars.profile.rule_changes import in_words
 from regulars.runtime.build import existing_folder, read_state
 from regulars.shop import load
 
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-
-
-_AS_BEFORE = (
-    "as before, because what they were is not kept: devices that were shared, events of values that are blocked now, "
-    "pairs named when both identified nobody, links chosen by other priorities (docs/explanation/identity.md)"
-)
 
 
 @click.command("plan")
@@ -74,9 +69,15 @@ def apply(*, shop: Path, data: Path | None) -> None:
             bar.update(task, completed=told["looked"], total=max(told["total"], told["looked"]))
     click.echo(f"{told['looked']} identifiers settled by the edited rules; {told['changed']} groups of them changed")
     click.echo(f"{told['refolded']} profiles folded anew")
-    click.echo(_AS_BEFORE)
+    for line in _stays(told["stays"]):
+        click.echo(line)
     if told["skipped"]:
         click.echo(f"not looked into: {told['skipped']} identifiers that hang together by thousands")
+
+
+def _stays(codes: list[str]) -> list[str]:
+    """What of the changed rules cannot be applied to the past, and why."""
+    return [f"as before: {in_words(code)}" for code in codes]
 
 
 def _text(found: Plan) -> str:
@@ -91,6 +92,7 @@ def _text(found: Plan) -> str:
         f"links that would be refused: {count}. {reason_in_words(reason)}"
         for reason, count in sorted(found.refused.items())
     ]
+    lines += _stays(found.stays)
     if found.skipped:
         lines.append(f"not looked into: {found.skipped} identifiers that hang together by thousands")
     for one in found.examples:

@@ -5,10 +5,8 @@ stretch of identifiers by them, in the order of their keys, with the profiles th
 in the state, so that after a crash the next command goes on where the last one was committed. What a stretch changes is
 what `identity_plan` said.
 
-The ledger and the rows of identifiers hold all evidence on limits, sizes, shared devices and blocked values.
-What they do not hold is not made up: a device that was shared stays nobody's, because its logins were not kept, an
-event whose subject is blocked now stays with that value, which stands alone, two identifiers that were named together
-when both identified nobody stay apart, and links stay between the identifiers that the priorities of then chose.
+The ledger and the rows of identifiers hold all evidence on limits, sizes, shared devices and blocked values. What they
+do not hold is not made up; `profile.rule_changes` says which of a change stays as it was, and why.
 """
 
 import base64
@@ -32,6 +30,7 @@ from regulars.profile.assignment import Assignment, IdRow
 from regulars.profile.evidence import Facts
 from regulars.profile.identity import burned_keys
 from regulars.profile.links import Link, holding_in, is_burned, ties_in
+from regulars.profile.rule_changes import stays
 from regulars.profile.settlement import Settlement, reached_from, settle, wanted
 
 APPLY = "identity_apply"  # META: Applying
@@ -51,6 +50,7 @@ class Applying(msgspec.Struct, kw_only=True):
     changed: int = 0  # clusters of identifiers that came out otherwise
     refolded: int = 0  # profiles folded anew
     skipped: int = 0  # identifiers in clusters that are too large to be looked into
+    stays: list[str] = []  # what is left as it was although the rules changed: codes of `profile.rule_changes`
 
 
 def applying(reader: StateReader) -> Applying | None:
@@ -98,7 +98,8 @@ def _begin(encoded: object, context: Context) -> Applying:
     known, rules = applying(context.state), digest(edited)
     if known is not None and known.rules == rules and not known.done:
         return known
-    return Applying(rules=rules, total=context.state.count(IDENTIFIER).get(None, 0))
+    total = context.state.count(IDENTIFIER).get(None, 0)
+    return Applying(rules=rules, total=total, stays=list(stays(before, edited)))
 
 
 def digest(identity: Identity) -> str:
@@ -237,7 +238,7 @@ class _Stretch:
             for link in settlement.links:  # how a link is told may change although nobody moves
                 self.changes.put(LINK, msgspec.structs.astuple(link))
             return
-        store_settlement(settlement, self.changes)
+        store_settlement(settlement, self.changes, self.state)
         placed = Placed([], {**{k: r for k, r in facts.rows.items() if r}, **settlement.puts}, set(), settlement)
         self.refolds |= apply_effects(placed, self.desk, self.state, day=self.context.day)
         self.pending.update(settlement.puts)

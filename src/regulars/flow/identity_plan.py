@@ -12,6 +12,7 @@ from regulars.core.state import IDENTIFIER, LINK, StateReader
 from regulars.profile.assignment import IdRow
 from regulars.profile.identity import Resolution, resolve
 from regulars.profile.links import SHARED, Link, links_in
+from regulars.profile.rule_changes import stays
 
 #: What more identifiers than this hang together by is not looked into: burned keys and mistakes of some system.
 MOST_KEYS = 2_000
@@ -42,13 +43,14 @@ class Plan(msgspec.Struct, kw_only=True):
     refused: dict[str, int] = {}  # links that count now and would be refused, by reason
     skipped: int = 0  # identifiers in clusters that are too large to be looked into
     examples: list[Example] = []  # the largest
+    stays: list[str] = []  # what is left as it was although the rules changed: codes of `profile.rule_changes`
 
 
 def plan(
     state: StateReader, serving: Identity, edited: Identity, progress: Callable[[int], None] = lambda _: None
 ) -> Plan:
     """Compare who is who by both rules, cluster by cluster; `progress` is told how many identifiers were looked at."""
-    found = Plan(refused={}, examples=[])
+    found = Plan(refused={}, examples=[], stays=list(stays(serving, edited)))
     large: set[str] = set()
     for row in _identifiers(state):
         key = row[0]

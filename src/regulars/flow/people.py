@@ -55,7 +55,7 @@ def place(events: Sequence[Event], engine: Engine, state: StateReader, changes: 
         note_events(events, rows, identity, day, changes)
         return Placed(cast(list[int], assignment.profiles), rows, assignment.new)
     settlement = _settle(events, rows, assignment, (), engine, state)
-    store_settlement(settlement, changes)
+    store_settlement(settlement, changes, state)
     hour = engine.calendar.local(max(event.received_at for event in events)).hour
     note_settled(settlement, settlement.puts, rows, hour=hour, day=day, changes=changes)
     rows.update(assignment.puts)
@@ -71,13 +71,16 @@ def resettle(links: Sequence[Link], engine: Engine, state: StateReader, changes:
     rows = identifier_rows(state, keys)
     assignment = Assignment([], [], {}, set())
     settlement = _settle((), rows, assignment, links, engine, state)
-    store_settlement(settlement, changes)
+    store_settlement(settlement, changes, state)
     rows.update(settlement.puts)
     return Placed([], rows, set(), settlement)
 
 
-def store_settlement(settlement: Settlement, changes: Changes) -> None:
+def store_settlement(settlement: Settlement, changes: Changes, state: StateReader) -> None:
     """Rows of identifiers, of the ledger of links, and of redirects."""
+    for link in settlement.turned_away:
+        if not state.select(LINK, {"a": link.a, "b": link.b}, limit=1):
+            changes.put(LINK, msgspec.structs.astuple(link))
     for row in settlement.puts.values():
         changes.put(IDENTIFIER, row)
     for link in settlement.links_replaced:

@@ -54,7 +54,8 @@ class Settlement(Effects, kw_only=True):
     puts: dict[str, IdRow]
     links: list[Link]  # rows of the ledger to put
     links_replaced: list[Link]  # rows of the ledger to delete: an earlier evidence took their place
-    refused: list[Link]  # those of `links` that were not followed
+    refused: list[Link]  # those of `links` that were not followed, and of `turned_away`
+    turned_away: list[Link]  # links that were not looked into: a row of the ledger for each pair that has none
 
 
 def wanted(facts: Facts, events: Sequence[Event], given: Iterable[Link], identity: Identity) -> Want | None:
@@ -156,14 +157,16 @@ def settle(facts: Facts, events: Sequence[Event], given: Iterable[Link], identit
         for key, row in after.items()
         if is_burned(row[3]) is not is_burned(facts.owners(key)) and is_person(key, identity)
     }
-    links, refused, replaced = _ledger(facts, evidence, book)
+    links, replaced = _ledger(facts, evidence, book)
+    away = _turned_away((*book.turned_away, *evidence.turned_away))
     settlement = Settlement(
         **msgspec.structs.asdict(effects),
         profiles=facts.assignment.profiles[:],
         puts={key: row for key, row in after.items() if row != facts.rows[key]},
         links=links,
         links_replaced=replaced,
-        refused=refused,
+        refused=[*(link for link in links if link.status.startswith("refused:")), *away],
+        turned_away=away,
     )
     _place_events(settlement, facts, events, after, (numbers, evidence.devices))
     return settlement
@@ -283,8 +286,16 @@ def _numbers_of(facts: Facts, after: Mapping[str, IdRow]) -> dict[str, int]:
     return numbers
 
 
-def _ledger(facts: Facts, evidence: Evidence, book: _Ties) -> tuple[list[Link], list[Link], list[Link]]:
-    """The rows to put, those of them that are refused, and the rows that they replace."""
+def _turned_away(links: Iterable[Link]) -> list[Link]:
+    """Of each pair the first: whoever sends the same two again and again adds nothing to the ledger."""
+    first: dict[Pair, Link] = {}
+    for link in sorted(links, key=lambda link: (link.time, link.message_id)):
+        first.setdefault((link.a, link.b), msgspec.structs.replace(link, status=f"refused:{TOO_MANY}"))
+    return list(first.values())
+
+
+def _ledger(facts: Facts, evidence: Evidence, book: _Ties) -> tuple[list[Link], list[Link]]:
+    """The rows to put, and the rows that they replace."""
     links: list[Link] = [link for link in evidence.given if link.status in COMMANDED]
     replaced: list[Link] = []
     for pair, tie in book.ties.items():
@@ -292,8 +303,6 @@ def _ledger(facts: Facts, evidence: Evidence, book: _Ties) -> tuple[list[Link], 
         before, after = _told(pair, old), _told(pair, tie)
         links += [link for place, link in after.items() if before.get(place) != link]
         replaced += [link for place, link in before.items() if place not in after]
-    away = (*book.turned_away, *evidence.turned_away)
-    links.extend(msgspec.structs.replace(link, status=f"refused:{TOO_MANY}") for link in away)
     for device, logins in evidence.logins.items():
         if is_burned(facts.owners(device)):
             continue
@@ -308,7 +317,7 @@ def _ledger(facts: Facts, evidence: Evidence, book: _Ties) -> tuple[list[Link], 
             ):
                 known.add(link.a)
                 links.append(msgspec.structs.replace(link, status=status))
-    return links, [link for link in links if link.status.startswith("refused:")], replaced
+    return links, replaced
 
 
 def _told(pair: Pair, tie: Tie | None) -> dict[tuple[int, str], Link]:
