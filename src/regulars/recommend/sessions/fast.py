@@ -254,27 +254,25 @@ def evidence(
     strength = np.zeros((len(items), wide))
     common = np.zeros((len(items), wide), np.bool_)
     first = note(items, own, scratch)
-    asked = np.empty(len(items), np.int64)
-    shared = np.empty(wide, np.int64)
-    total = 0.0
-    for at in range(kept):
-        worth = scratch.worth[at]
-        total += worth
-        wanted, theirs = split(at, base, late, scratch, asked, shared)
-        if not wanted:
-            continue
-        session = scratch.touched[at]
-        ended = late_end[session - sessions] if session >= sessions else end[session]
-        for one in asked[:wanted]:
-            visits[one] += 1
-            share[one] += worth
-            latest[one] = max(latest[one], ended)
-            for other in shared[:theirs]:
-                if own[other] != items[one]:
-                    strength[one, other] += worth
-                    common[one, other] = True
+    start, places = hits(kept, base, late, scratch)
     unmark(items, scratch)
     unmark(own, scratch)
+    total = 0.0
+    for at in range(kept):
+        worth, session = scratch.worth[at], scratch.touched[at]
+        total += worth
+        for hit in range(start[at], start[at + 1]):
+            one = (places[hit] & 0xFFFF) - 1
+            if one < 0:
+                continue
+            visits[one] += 1
+            share[one] += worth
+            latest[one] = max(latest[one], late_end[session - sessions] if session >= sessions else end[session])
+            for also in range(start[at], start[at + 1]):
+                other = (places[also] >> 16) - 1
+                if other >= 0 and own[other] != items[one]:
+                    strength[one, other] += worth
+                    common[one, other] = True
     total = max(total, 1e-300)
     matched = np.empty((len(items), wide), np.int32)
     found = np.zeros(len(items), np.int64)
@@ -293,22 +291,23 @@ def evidence(
 
 
 @njit(cache=True)
-def split(at: int, base: Base, late: Late, scratch: Scratch, asked: Int64, shared: Int64) -> tuple[int, int]:
-    """Write which of the items a neighbour holds that are asked for, and which of the visit; how many of each."""
+def hits(kept: int, base: Base, late: Late, scratch: Scratch) -> tuple[Int64, Int32]:
+    """What is marked of that which the neighbours hold, one after the other: where each begins, and the marks."""
     more = len(base.item)
-    wanted, theirs = 0, 0
-    for event in range(scratch.begin[at], scratch.stop[at]):
-        item = late.item[event - more] if event >= more else base.item[event]
-        if not scratch.mark[item]:
-            continue
-        place = scratch.first[item]
-        if place & 0xFFFF:
-            asked[wanted] = (place & 0xFFFF) - 1
-            wanted += 1
-        if place >> 16:
-            shared[theirs] = (place >> 16) - 1
-            theirs += 1
-    return wanted, theirs
+    start = np.zeros(kept + 1, np.int64)
+    size = 0
+    for at in range(kept):
+        size += scratch.stop[at] - scratch.begin[at]
+    places = np.empty(size, np.int32)
+    count = 0
+    for at in range(kept):
+        for event in range(scratch.begin[at], scratch.stop[at]):
+            item = late.item[event - more] if event >= more else base.item[event]
+            if scratch.mark[item]:
+                places[count] = scratch.first[item]
+                count += 1
+        start[at + 1] = count
+    return start, places
 
 
 @njit(cache=True)
