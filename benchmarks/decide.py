@@ -154,25 +154,32 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="shorter loads, under 50 s once the fixture is built")
-    quick = bool(parser.parse_args().quick)
-    seconds = 8.0 if quick else 30.0
+    parser.add_argument("--only", help="some of alone (which brings with_events along), training, " + ", ".join(ROWS))
+    asked = parser.parse_args()
+    seconds = 8.0 if asked.quick else 30.0
+    only = asked.only.split(",") if asked.only else ["alone", *ROWS, "training"]
     made = fixture()
     models = models_of(made)
+    figures: dict[str, float] = {}
     with made.copied() as data:
         served_with(data, models)
-        with Product(made.shop, data, key=KEY) as served:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                figures = runner.run(measure(served, seconds))
-            figures |= record_sizes(data / "log")
-            memory = served.memory()
-            figures["gateway_memory_mb"] = memory["gateway"] / 1e6
-            figures["updater_memory_mb"] = memory["updater"] / 1e6
+        if "alone" in only:
+            with Product(made.shop, data, key=KEY) as served:
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    figures |= runner.run(measure(served, seconds))
+                figures |= record_sizes(data / "log")
+                memory = served.memory()
+                figures["gateway_memory_mb"] = memory["gateway"] / 1e6
+                figures["updater_memory_mb"] = memory["updater"] / 1e6
         for name, (recommend, rules, riding) in ROWS.items():
-            with Product(ready(made, f"shop-{name}", recommend, rules), data, key=KEY) as served:
-                figures |= alone(name, served, seconds, riding)
-        with Product(made.shop, data, key=KEY) as served, training():
-            figures |= alone("training", served, seconds, 0)
-    return 0 if emit("decide", figures, BUDGETS) or quick else 1
+            if name in only:
+                with Product(ready(made, f"shop-{name}", recommend, rules), data, key=KEY) as served:
+                    figures |= alone(name, served, seconds, riding)
+        if "training" in only:
+            with Product(made.shop, data, key=KEY) as served, training():
+                figures |= alone("training", served, seconds, 0)
+    budgets = {key: what for key, what in BUDGETS.items() if key in figures}
+    return 0 if emit("decide", figures, budgets) or asked.quick else 1
 
 
 def alone(name: str, served: Product, seconds: float, riding: int) -> dict[str, float]:
