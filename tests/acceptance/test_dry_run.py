@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,15 @@ def test_margins_are_told_to_keys_with_the_scope_alone(shop: Product) -> None:
             assert other.post("/v1/rules/dry-run", json={"rule": "no_socks"}).status_code == 403
     with httpx.Client(base_url=shop.address) as nobody:
         assert nobody.post("/v1/rules/dry-run", json={"rule": "no_socks"}).status_code == 401
+
+
+def test_one_dry_run_at_a_time_and_the_others_are_told_to_ask_again(shop: Product) -> None:
+    with ThreadPoolExecutor(6) as callers:
+        answers = list(callers.map(lambda _: dry_run(shop, rule="no_socks"), range(6)))
+    refused = [one for one in answers if one.status_code == 503]
+    assert refused, [one.status_code for one in answers]
+    assert {one.status_code for one in answers} == {200, 503}
+    for one in refused:
+        assert one.headers["content-type"].startswith("application/problem+json")
+        assert "another dry run is on its way; ask again" in one.json()["detail"]
+    assert dry_run(shop, rule="no_socks").status_code == 200, "and then it is free again"

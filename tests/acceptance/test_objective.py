@@ -24,7 +24,12 @@ review = false
 purpose = "personalisation"
 """
 ALONE = {"REGULARS_SEAL_SECONDS": "1", "REGULARS_TRAIN_HOURS": "0"}
-ROWS = (("looks", "neighbours", "click"), ("orders", "neighbours", "order"), ("sold", "popular", "order"))
+ROWS = (
+    ("looks", "neighbours", "click"),
+    ("orders", "neighbours", "order"),
+    ("sold", "popular", "order"),
+    ("margins", "neighbours", "margin"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     (folder / "placements.toml").write_text("".join(ROW.format(*one) for one in ROWS), encoding="utf-8")
     with Product(folder, root / "data", environment=ALONE, key=SERVER_KEY) as product:
         ids = ("camera", "poster", "strap")
-        items = [{"id": one, "title": one, "category": ["Photo"]} for one in ids]
+        prices = {"camera": 300, "poster": 30, "strap": 20}  # a poster earns more than a strap, if anybody buys it
+        items = [
+            {"id": one, "title": one, "category": ["Photo"], "price": prices[one], "cost": prices[one] / 2}
+            for one in ids
+        ]
         product.http.post("/v1/catalog/items", json=items).raise_for_status()
         begin = time.time() - 86_400
         calls: list[dict[str, Any]] = []
@@ -82,6 +91,10 @@ def test_what_is_looked_at_leads_for_clicks_and_what_is_bought_for_orders(shop: 
         time.sleep(0.2)
     assert row(shop, "looks") == ["poster", "strap"]
     assert row(shop, "orders") == ["strap", "poster"]
+
+
+def test_margins_are_earned_by_orders_not_by_looks(shop: Product) -> None:
+    assert row(shop, "margins") == ["strap", "poster"]
 
 
 def test_a_model_that_learns_from_orders_says_the_same_for_both(shop: Product) -> None:

@@ -105,8 +105,10 @@ def ask(product: Product, person: int) -> dict[str, Any]:
 
 
 def of_own_purse(person: int, row: dict[str, Any]) -> float:
-    prices = [PRICES[one["id"]] for one in row["items"]]
-    return sum(price == (300, 3_000)[person % 2] for price in prices) / len(prices)
+    """The share of the first two that the order placed; behind what somebody may buy next, nothing is foretold."""
+    placed = [one["id"] for one in row["items"] if one["reasons"][-1]["code"] == "ranked"]
+    prices = [PRICES[one] for one in placed[:2]]
+    return sum(price == (300, 3_000)[person % 2] for price in prices) / max(len(prices), 1)
 
 
 def test_the_order_is_learned_from_simulated_exposures_and_labelled_so_everywhere(shop: Product) -> None:
@@ -117,7 +119,7 @@ def test_the_order_is_learned_from_simulated_exposures_and_labelled_so_everywher
     assert listed["ranker"] == told
     assert "simulated" in run(shop, "models list").stdout
     rows = [ask(shop, person) for person in range(40)]
-    assert sum(of_own_purse(person, row) for person, row in enumerate(rows)) / 40 > 0.58, "without prices it is half"
+    assert sum(of_own_purse(person, row) for person, row in enumerate(rows)) / 40 > 0.75, "without prices it is half"
     reasons = [one["reasons"] for row in rows for one in row["items"]]
     ranked = [why for why in reasons if why[-1]["code"] == "ranked"]
     assert len(ranked) > len(reasons) / 2, "the others are drawn to be explored"

@@ -119,7 +119,7 @@ class Filling:
             notes += [("no_margin", {})] if worth is None else []
         if standing is not None and place.explore and moment.explores:
             wanted = wanted._replace(drawing=_drawing(place, standing, moment.seed))
-        links = _links(sources, steps, judge, wanted, for_orders=place.objective == "order")
+        links = _links(sources, steps, judge, wanted, for_orders=place.objective == "order" or wanted.worth is not None)
         row = cut(links, wanted) if judge is None else arrange(links, judge, wanted)
         ids = trained.known.ids if goods is None else goods.ids
         evidence = _evidence(row.placed, names, sources, judge)

@@ -107,6 +107,22 @@ def test_what_a_letter_decided_is_not_shown_on_the_home_page_nor_in_the_next_let
     assert set(letter) & set(later), "after the rule's days they may come again"
 
 
+def test_letter_and_insert_of_one_call_differ_without_consent_and_no_record_of_the_person_is_used(
+    tmp_path: Path,
+) -> None:
+    insert = Placement(
+        id="home", channel="post", offers=False, recommend="blend", items=4, purpose="personalisation", counts="decided"
+    )
+    shop = Corner(tmp_path, home=insert)
+    shop.buy("p3", "p7")
+    both = shop.ask("letter", "home", user_id="ana")
+    assert len(shop.row(both, 1)) == 4
+    assert not set(shop.row(both, 0)) & set(shop.row(both, 1)), "what stands on one job needs no profile"
+    alone = shop.row(shop.ask("home", user_id="ana"))
+    assert alone == shop.row(shop.ask("home", user_id="ana")), "what an earlier job printed is not looked up"
+    assert alone == shop.row(shop.ask("home", user_id="nobody-knows")), "it is everybody's row"
+
+
 def test_a_row_of_the_web_shop_counts_once_it_was_seen(shop: Corner) -> None:
     shop.buy("p3", "p7")
     first = shop.ask("home", user_id="ana")
