@@ -24,6 +24,10 @@ _PARAMETER = re.compile(
     r"(?P<value>[^&#]*)",
     re.IGNORECASE,
 )
+#: Where the words stand in the path: /search/red+shoes, /de/suche/rote-schuhe/2.
+_PATH = re.compile(
+    r"(?P<name>/(?:search|search[-_]?results?|suche|suchergebnis(?:se)?)/)(?P<value>[^/?#]+)", re.IGNORECASE
+)
 
 
 class Searches:
@@ -68,7 +72,7 @@ class Searches:
         found = False
         for key in _ADDRESSES:
             value = said.get(key)
-            if isinstance(value, str) and _PARAMETER.search(value):
+            if isinstance(value, str) and (_PARAMETER.search(value) or _PATH.search(value)):
                 said[key], left_out = self._address(value)
                 found = found or left_out
         return found
@@ -83,8 +87,9 @@ class Searches:
             left_out = left_out or kept is None
             return part[0] if kept == text else part["name"] + quote_plus(kept or "")
 
-        return _PARAMETER.sub(cleaned, address), left_out
+        return _PATH.sub(cleaned, _PARAMETER.sub(cleaned, address)), left_out
 
 
 def _has_address(said: dict[str, Any]) -> bool:
-    return any(isinstance(value := said.get(key), str) and "=" in value for key in _ADDRESSES)
+    values = (said.get(key) for key in _ADDRESSES)
+    return any(isinstance(value, str) and ("=" in value or _PATH.search(value)) for value in values)

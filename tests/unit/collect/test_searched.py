@@ -78,3 +78,14 @@ def test_cleaning_twice_changes_nothing_more(query: str) -> None:
     once = cleaned(query, url=f"https://shop.example/?q={query}")
     again = SEARCHES.clean(SEARCHED, *once)
     assert again == once or once[0]["query"] is None
+
+
+@pytest.mark.parametrize("place", ["/search/{}", "/de/suche/{}/2", "/SEARCH-RESULTS/{}?page=2"])
+def test_words_in_the_path_of_a_search_are_kept_no_more_than_those_behind_it(place: str) -> None:
+    for words in ("ada%40shop.example", "schwangerschaftstest", "0170-1234567"):
+        url = "https://shop.example" + place.format(words)
+        page = {"url": url, "path": place.format(words), "referrer": url}
+        told = SEARCHES.clean("Page Viewed", {"url": url}, {"page": page})
+        assert words not in msgspec.json.encode(told).decode()
+    plain = {"page": {"url": "https://shop.example" + place.format("rote-schuhe"), "path": "/research/7"}}
+    assert SEARCHES.clean("Page Viewed", {}, plain) == ({}, plain)
