@@ -22,6 +22,9 @@ from regulars.profile.identity import burned_keys, resolve
 from regulars.profile.links import MAX_PEOPLE, is_burned
 from tests.property.test_flow import DAY, ENGINE, picture
 from tests.property.test_identity import Shop, all_links, arrive, check, histories, make_event, seen
+from tests.property.test_identity_apply import RULES, begin
+from tests.property.test_identity_apply import Shop as Applied
+from tests.property.test_identity_apply import command as apply
 from tests.property.test_unlink import CLOCK, command, mails, quick, record
 
 IDENTITY = Identity()
@@ -147,3 +150,25 @@ def test_the_card_of_the_till_takes_no_orders_from_customers_and_gets_nothing() 
     again = hot_of(state, numbers["loyalty_card:till"])
     assert again is not None
     assert "analytics" not in again.consent
+
+
+def test_what_an_older_version_took_for_somebody_is_used_for_nothing_once_rules_are_applied() -> None:
+    """Records that were folded before burned identifiers were restricted."""
+    shop = Applied("usual")
+    till = {"context": {"externalIds": [{"type": "loyalty_card", "id": "till"}]}}
+    order = {"type": "track", "event": "Order Completed", "timestamp": "2023-11-16T12:00:00.000Z"}
+    calls = [{**order, "messageId": f"m{n}", "userId": f"u{n}", **till} for n in range(MAX_PEOPLE + 1)]
+    with (
+        patch("regulars.flow.on_events.nobodys", return_value=[]),
+        patch("regulars.flow.refold.nobodys", return_value=[]),
+    ):
+        shop.tell([record([{**order, "messageId": "m", "properties": {"order_id": "o", "total": 1}, **till}])])
+        shop.tell([record(calls)])
+    number = int(str(shop.state.select(tables.IDENTIFIER, {"key": "loyalty_card:till"})[0][1]))
+    before = hot_of(shop.state, number)
+    assert before is not None
+    assert not before.restricted
+    shop.tell([begin(RULES["usual"]), apply({}), apply({})])
+    after = hot_of(shop.state, number)
+    assert after is not None
+    assert after.restricted

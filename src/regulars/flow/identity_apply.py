@@ -153,6 +153,8 @@ class _Stretch:
                 if not self._cluster(row):
                     break  # it touches what this command has changed already
                 settles += 1
+            if is_burned(row[3]) and is_person(row[0], self.identity):
+                self._restrict(row[1])
             self.progress.cursor = row[0]
             self.progress.looked += 1
         else:
@@ -161,6 +163,11 @@ class _Stretch:
         self.progress.refolded += len(self.refolds)
         self.desk.store(self.context.record.offset)
         return through
+
+    def _restrict(self, number: int) -> None:
+        """Fold nobody's profile anew where an older version took it for somebody's."""
+        if number not in self.touched and (known := self.desk.find(number)) is not None and not known.hot.restricted:
+            self.refolds.add(number)
 
     def _concerned(self, row: IdRow) -> bool:
         """Whether the rules may say something else of it: it has evidence, or must not have any."""
