@@ -4,7 +4,7 @@ Nobody is in it: ids of sources, names of the tracking plan and numbers, in a bo
 the hour in which it happened, so that an import fills the history; what is older than `KEEP_DAYS` is not counted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from regulars.collect.findings import Arrivals, Counts
@@ -161,11 +161,8 @@ class Watcher:
         known = name if self._knows(name) else UNLISTED
         changes.add(ARRIVED, hour // 24, _key(hour, source, known), sign * len(properties))
         if hour // 24 > day - KEEP_DETAIL_DAYS:
-            for field in self._fields.get(name, ()):
-                missing = [one.get(field) for one in properties]
-                empty = sum(not value and value in _EMPTY for value in missing)
-                if empty:
-                    changes.add(EMPTY, hour // 24, _key(hour, source, name, field), sign * empty)
+            for field, empty in _empty_of(self._fields.get(name, ()), properties).items():
+                changes.add(EMPTY, hour // 24, _key(hour, source, name, field), sign * empty)
         for goal, test in self._goals.get(name, ()):
             met = sum(test(one) for one in properties)
             if met:
@@ -176,6 +173,27 @@ class Watcher:
 
     def _listed(self, source: str) -> str:
         return source if source in self._sources else UNLISTED
+
+
+def _empty_of(fields: Collection[str], properties: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """In how many events each of the fields is missing or empty; where it is in none, not at all.
+
+    >>> _empty_of(["size", "price"], [{"price": 0}, {"size": "", "price": 5}])
+    {'size': 2}
+    """
+    shapes: dict[tuple[str, ...], int] = {}  # most events of a name have the same fields
+    found: dict[str, int] = {}
+    for one in properties:
+        shape = tuple(one)
+        shapes[shape] = shapes.get(shape, 0) + 1
+        if not all(one.values()):
+            for field, value in one.items():
+                if not value and field in fields and value in _EMPTY:
+                    found[field] = found.get(field, 0) + 1
+    for shape, count in shapes.items():
+        for field in set(fields).difference(shape):
+            found[field] = found.get(field, 0) + count
+    return found
 
 
 def fields_of(event: EventType) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class OnEvents:
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be folded soon."""
-        if self._sharing is None or not self._sharing.reads(record.offset):
+        if self._sharing is None or not (self._sharing.unpack() or self._sharing.reads(record.offset)):
             self._intake.look_ahead(record)
 
     def begin(self, records: Sequence[Record], following: Sequence[Record]) -> None:

@@ -67,6 +67,7 @@ class Sharing:
         self._to_read: list[tuple[int, list[Record]]] = []  # since, records
         self._reading: dict[int, list[Record]] = {}  # what is read beside, by number
         self._folding: dict[int, int] = {}  # number -> place of a share in its batch
+        self._unpacked_later: list[tuple[list[Record], bytes]] = []  # what was read, as it came
         self._read: dict[int, Decoded] = {}  # by offset, of the batch to come
         self._known: dict[int, Decoded] = {}  # by offset, what the other process has, too
         self._done: dict[int, Done] = {}  # by place
@@ -97,7 +98,8 @@ class Sharing:
 
     def reads(self, offset: int) -> bool:
         """Whether the record was read, or is being read."""
-        return offset in self._read or any(one[0].offset <= offset <= one[-1].offset for one in self._reading.values())
+        pieces = (*self._reading.values(), *(records for records, _ in self._unpacked_later))
+        return offset in self._read or any(one[0].offset <= offset <= one[-1].offset for one in pieces)
 
     def gather(self) -> dict[int, Decoded]:
         """The records that were handed over and read; what is not read yet is read here, from the end."""
@@ -107,8 +109,19 @@ class Sharing:
                 continue
             for record in self._reading.pop(max(self._reading)):
                 self._read[record.offset] = decode(record, self._rules.engine)
+        while self.unpack():
+            pass
         found, self._read = self._read, {}
         return found
+
+    def unpack(self) -> bool:
+        """Take in what was read, one piece of a batch; False when there is none."""
+        if not self._unpacked_later:
+            return False
+        records, body = self._unpacked_later.pop()
+        for record, read in zip(records, _reads(body), strict=True):
+            self._read[record.offset] = self._known[record.offset] = decoded(read)
+        return True
 
     # Folding ----------------------------------------------------------------------------------------------------
 
@@ -182,8 +195,8 @@ class Sharing:
                 self._here.append(at)
         elif number in self._reading:
             records = self._reading.pop(number)
-            for record, read in zip(records, _reads(body), strict=True) if body else ():
-                self._read[record.offset] = self._known[record.offset] = decoded(read)
+            if body:
+                self._unpacked_later.append((records, body))
         return True
 
     def _lives(self) -> bool:
