@@ -30,7 +30,7 @@ from regulars.flow.mended import tell_mended
 from regulars.flow.on_decision import concerns, on_decisions
 from regulars.flow.people import Placed, apply_effects, place
 from regulars.flow.refold import refold
-from regulars.flow.shares import Done, Entry
+from regulars.flow.shares import Done, Terms, Whole
 from regulars.flow.sharing import WORTH_SHARING, Beside, Sharing
 from regulars.flow.shop_facts import ShopFacts
 from regulars.flow.timing import Clocks, note_machines
@@ -88,8 +88,11 @@ class OnEvents:
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be folded soon."""
-        if self._sharing is None or not (self._sharing.unpack() or self._sharing.reads(record.offset)):
-            self._intake.look_ahead(record)
+        if self._sharing is not None:
+            self._sharing.read_rest()
+            if self._sharing.unpack() or self._sharing.reads(record.offset):
+                return
+        self._intake.look_ahead(record)
 
     def begin(self, records: Sequence[Record], following: Sequence[Record]) -> None:
         """Somebody else may read what will be folded next, while these records are folded."""
@@ -143,9 +146,8 @@ class OnEvents:
 
     def _shares(self, batch: "_Batch", sharing: Sharing, end: Callable[[], None]) -> Iterator[Changes]:
         """The rows of what others may fold of a batch, and then its end."""
-        name = "b" if self._tables == B else "a"
-        everything = bool(batch.placed.settlement)
-        yield from sharing.fold(batch.entries, generation=name, day=batch.day, everything=everything)
+        terms = Terms("b" if self._tables == B else "a", batch.day, everything=bool(batch.placed.settlement))
+        yield from sharing.fold(batch.entries, terms)
         for done in sharing.done:
             batch.take(done)
         end()
@@ -204,8 +206,8 @@ class _Batch:
         self._history = flow._history  # noqa: SLF001
         self._rows: dict[int, list[IdRow]] | None = None
         self.folder = Folder(flow.rules, desk, self._named, day=day, everything=bool(placed.settlement))
-        #: Profiles that may be folded elsewhere: nothing but events concerns them.
-        self.entries: dict[int, Entry] = {}
+        #: Profiles that may be folded elsewhere: nothing but events and their own orders concerns them.
+        self.entries: dict[int, Whole] = {}
 
     def fold(self, *, sharing: bool) -> None:
         """Apply identity, consent and the events, in this order; with `sharing` most profiles are left in `entries`."""
@@ -221,10 +223,10 @@ class _Batch:
             self._refold(number, without=told_anew)
         changes = self._order_changes(grouped.orders, grouped.owner, told_anew)
         for number, events in grouped.events.items():
-            if sharing and number not in grouped.concerned and number not in changes and not self.desk.holds(number):
+            if sharing and number not in grouped.concerned and not self.desk.holds(number):
                 keys, nothing_told = self._named(number)
                 if not nothing_told:
-                    self.entries[number] = Entry(number, keys, [*events], [])
+                    self.entries[number] = Whole(keys, events, changes.pop(number, ()))
                     continue
             self.folder.fold(number, events, changes.pop(number, ()))
         for number, rest in changes.items():
@@ -247,14 +249,12 @@ class _Batch:
                 if number not in new and parts != wanted[number]:
                     wanted[number] += parts
             name = event.name
-            if name in ORDER_EVENTS:
-                found.concerned.add(number)
-                if event.source not in limits or not self.engine.refusal(event):
-                    order = orders.order_id(event)
-                    if order is not None:
-                        found.owner[id(event)] = number
-                        found.orders.setdefault(order, []).append(event)
-            elif name in TELLING:
+            if name in ORDER_EVENTS and (event.source not in limits or not self.engine.refusal(event)):
+                order = orders.order_id(event)
+                if order is not None:
+                    found.owner[id(event)] = number
+                    found.orders.setdefault(order, []).append(event)
+            if name in TELLING:
                 found.concerned.add(number)
             if name == CONSENT or not SPEAKING.isdisjoint(event.context):
                 found.concerned.add(number)

@@ -6,6 +6,7 @@ itself. What becomes of a share depends on nothing but the definitions and the c
 difference who folds it, nor when.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +20,8 @@ from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.folding import Folder, Rules
 from regulars.flow.visits import Step
+from regulars.profile import orders
+from regulars.profile.orders import Change
 
 
 class Decoded(NamedTuple):
@@ -53,24 +56,71 @@ class Read(msgspec.Struct, array_like=True, gc=False):
     stated: dict[int, int]
 
 
-class Entry(msgspec.Struct, array_like=True, gc=False):
-    """A profile and its events of the batch; the identifiers are those that it has should it be new.
+class Whole(NamedTuple):
+    """What a batch has of a profile: the identifiers it has should it be new, its events, changes of its orders."""
 
-    Where an event is None, whoever read it has it: `places` are offset and index of these, one after the other.
+    identifiers: Sequence[str]
+    events: Sequence[Event]
+    changes: Sequence[Change]
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """The same, to be handed over.
+
+    Where an event is None, whoever read it has it: `places` are offset and index of these, one after the other. Of
+    orders it has the id, and their events before and after as they are stored.
     """
 
     number: int
-    identifiers: list[str]
+    identifiers: Sequence[str]
     events: list[Event | None]
     places: list[int]
+    orders: list[tuple[str, bytes | None, bytes]]
+
+    @classmethod
+    def of(cls, number: int, whole: Whole, has: Callable[[Event], bool]) -> "Entry":
+        """`has` says which events the other side has as they are."""
+        events: list[Event | None] = []
+        places: list[int] = []
+        for event in whole.events:
+            if has(event):
+                places += (event.offset, event.index)
+                events.append(None)
+            else:
+                events.append(event)
+        told = [(new.id, None if old is None else old.data(), new.data()) for old, new in whole.changes]
+        return cls(number, whole.identifiers, events, places, told)
+
+    def whole(self, read: Mapping[int, Sequence[Event | FailedEvent]], *, currency: str) -> Whole:
+        """With the events that were read, by offset."""
+        places = iter(self.places)
+        events: list[Event] = []
+        for event in self.events:
+            known = event if event is not None else read[next(places)][next(places)]
+            assert isinstance(known, Event)  # noqa: S101 - only events fall into profiles
+            events.append(known)
+        changes = [
+            Change(
+                None if old is None else orders.load(order, old, currency=currency),
+                orders.load(order, new, currency=currency),
+            )
+            for order, old, new in self.orders
+        ]
+        return Whole(self.identifiers, events, changes)
 
 
-class Share(msgspec.Struct, array_like=True, tag="fold", gc=False):
-    """Profiles to fold as of a day of the shop, into records of a generation ("a" or "b")."""
+class Terms(NamedTuple):
+    """As of which day of the shop profiles are folded, and into records of which generation ("a" or "b")."""
 
     generation: str
     day: int
     everything: bool  # ask every segment again
+
+
+class Share(msgspec.Struct, array_like=True, tag="fold", gc=False):
+    """Profiles to fold."""
+
+    terms: Terms
     entries: list[Entry]
 
 
@@ -103,7 +153,9 @@ class Sharer:
         """What becomes of a `Reading` (a list of `Read`) or a `Share` (`Done`)."""
         asked = _request(body)
         if isinstance(asked, Share):
-            return encode(fold_share(asked, self._rules, self._state, self._read))
+            currency = self._rules.engine.definitions.shop.currency
+            profiles = {entry.number: entry.whole(self._read, currency=currency) for entry in asked.entries}
+            return encode(fold_share(profiles, asked.terms, self._rules, self._state))
         for offset in [one for one in self._read if one < asked.since]:
             del self._read[offset]
         return encode([self._one(record) for record in asked.records])
@@ -130,39 +182,27 @@ def decoded(read: Read) -> Decoded:
     return Decoded(results, read.refused, said)
 
 
-def fold_share(
-    share: Share, rules: Rules, state: StateReader, read: dict[int, list[Event | FailedEvent]] | None = None
-) -> Done:
-    """Fold a share; `read` are records by offset, for the events that it names by their places alone."""
-    tables = generation.B if share.generation == "b" else generation.A
+def fold_share(profiles: Mapping[int, Whole], terms: Terms, rules: Rules, state: StateReader) -> Done:
+    """Fold a share."""
+    tables = generation.B if terms.generation == "b" else generation.A
     desk = Desk(rules.engine, state, Changes(), tables)
-    keys = {entry.number: entry.identifiers for entry in share.entries}
-    folder = Folder(rules, desk, lambda number: (keys[number], ()), day=share.day, everything=share.everything)
+    folder = Folder(
+        rules, desk, lambda number: (profiles[number].identifiers, ()), day=terms.day, everything=terms.everything
+    )
     touched = rules.engine.fold.touched
-    told = [(entry.number, _events(entry, read or {})) for entry in share.entries]
-    desk.prefetch({number: {part for event in events for part in touched(event.name)} for number, events in told})
-    for number, events in told:
-        folder.fold(number, events)
+    desk.prefetch({number: {part for e in one.events for part in touched(e.name)} for number, one in profiles.items()})
+    for number, one in profiles.items():
+        folder.fold(number, one.events, one.changes)
     desk.put_profiles()
-    profiles, moves = desk.given()
+    numbers, moves = desk.given()
     changes = desk.changes
     return Done(
         puts={name: list(rows.values()) for name, rows in changes.puts.items()},
         deletes={name: list(keys) for name, keys in changes.deletes.items()},
         adds=[(*place, value) for place, value in changes.adds.items()],
-        profiles=profiles,
+        profiles=numbers,
         moves=moves,
         refused=[(*place, code) for place, code in folder.refused.items()],
         judged=[event for found in folder.judged.values() for event in found.values()],
         steps=folder.steps,
     )
-
-
-def _events(entry: Entry, read: dict[int, list[Event | FailedEvent]]) -> list[Event]:
-    places = iter(entry.places)
-    found: list[Event] = []
-    for event in entry.events:
-        known = event if event is not None else read[next(places)][next(places)]
-        assert isinstance(known, Event)  # noqa: S101 - only events fall into profiles
-        found.append(known)
-    return found

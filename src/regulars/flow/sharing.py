@@ -13,7 +13,20 @@ from regulars.core.log import Record
 from regulars.core.state import TABLES, Changes, Key, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.flow.folding import Rules
-from regulars.flow.shares import Decoded, Done, Entry, Read, Reading, Share, decode, decoded, encode, fold_share
+from regulars.flow.shares import (
+    Decoded,
+    Done,
+    Entry,
+    Read,
+    Reading,
+    Share,
+    Terms,
+    Whole,
+    decode,
+    decoded,
+    encode,
+    fold_share,
+)
 
 #: A batch with fewer events is folded faster by one process.
 WORTH_SHARING = 1_000
@@ -89,6 +102,10 @@ class Sharing:
         self._to_read = [(since, wanted[start : start + size]) for start in range(0, len(wanted), size)]
         self._have_read(leaving=LAST_PIECES)
 
+    def read_rest(self) -> None:
+        """Have the last of the records read, too."""
+        self._have_read(leaving=0)
+
     def _have_read(self, *, leaving: int) -> None:
         """Ask for what is to be read, but for the last pieces."""
         while len(self._to_read) > leaving:
@@ -125,21 +142,21 @@ class Sharing:
 
     # Folding ----------------------------------------------------------------------------------------------------
 
-    def fold(self, entries: Mapping[int, Entry], *, generation: str, day: int, everything: bool) -> Iterator[Changes]:
+    def fold(self, profiles: Mapping[int, Whole], terms: Terms) -> Iterator[Changes]:
         """The rows of every profile of a batch, some at a time, as they come; `done` is whole after the last."""
-        shares = list(_shares(entries, generation=generation, day=day, everything=everything))
+        shares = list(_shares(profiles))
         left = deque(range(len(shares)))
         for held in (self._done, self._here, self._fresh):
             held.clear()
         try:
             while len(self._done) < len(shares):
-                while left and len(self._folding) < SHARES_AHEAD and self._hand_over(shares[left[0]]):
+                while left and len(self._folding) < SHARES_AHEAD and self._hand_over(shares[left[0]], terms):
                     self._folding[self._number] = left.popleft()
                 if not left:
-                    self._have_read(leaving=0)
+                    self.read_rest()
                 if not self._take(wait=not left and not self._here) and (self._here or left):
                     at = self._here.pop() if self._here else left.pop()  # from the other end
-                    self._done[at] = fold_share(shares[at], self._rules, self._state)
+                    self._done[at] = fold_share(shares[at], terms, self._rules, self._state)
                     self._fresh.append(at)
                 while self._fresh:
                     yield changes_of(self._done[self._fresh.pop()])
@@ -153,24 +170,17 @@ class Sharing:
         """What became of the shares, in their order: the same whoever folded them."""
         return [self._done[at] for at in sorted(self._done)]
 
-    def _hand_over(self, share: Share) -> bool:
-        known = self._known
-        entries = []
-        for entry in share.entries:
-            events: list[Event | None] = []
-            places: list[int] = []
-            for event in entry.events:
-                if event is not None and (held := known.get(event.offset)) is not None and _is_in(event, held):
-                    places += (event.offset, event.index)
-                    events.append(None)
-                else:
-                    events.append(event)
-            entries.append(Entry(entry.number, entry.identifiers, events, places))
+    def _hand_over(self, share: Mapping[int, Whole], terms: Terms) -> bool:
         try:
-            body = encode(Share(share.generation, share.day, share.everything, entries))
+            body = encode(Share(terms, [Entry.of(number, whole, self._has) for number, whole in share.items()]))
         except (OverflowError, TypeError, ValueError):  # a number that this format does not hold
             return False
         return self._ask(body)
+
+    def _has(self, event: Event) -> bool:
+        """Whether the other process has the event as it is: nothing was added to it since it was read."""
+        held = self._known.get(event.offset)
+        return held is not None and event.index < len(held.results) and held.results[event.index] is event
 
     # Asking -----------------------------------------------------------------------------------------------------
 
@@ -211,18 +221,13 @@ class Sharing:
         return False
 
 
-def _is_in(event: Event, held: Decoded) -> bool:
-    """Whether the event is as it was read: nothing was added to it since."""
-    return event.index < len(held.results) and held.results[event.index] is event
-
-
-def _shares(entries: Mapping[int, Entry], *, generation: str, day: int, everything: bool) -> Iterator[Share]:
+def _shares(profiles: Mapping[int, Whole]) -> Iterator[dict[int, Whole]]:
     """The profiles by number, so that neighbours are written together; about as many events in each share."""
-    numbers = iter(sorted(entries))
-    events = sum(len(entry.events) for entry in entries.values())
-    size = max(1, len(entries) * SHARE_EVENTS // max(events, 1))
+    numbers = iter(sorted(profiles))
+    events = sum(len(one.events) for one in profiles.values())
+    size = max(1, len(profiles) * SHARE_EVENTS // max(events, 1))
     while some := list(islice(numbers, size)):
-        yield Share(generation, day, everything, [entries[number] for number in some])
+        yield {number: profiles[number] for number in some}
 
 
 def changes_of(done: Done) -> Changes:
