@@ -43,6 +43,9 @@ EVENTS = (
     [events."Zone Entered"]
     title = { en = "Zone entered" }
 
+    [events."Zone Left"]
+    title = { en = "Zone left" }
+
     [events."Activity Recorded"]
     purpose = "analytics"
 
@@ -71,13 +74,13 @@ TRAITS = (
     events = ["Call Received"]
 
     [traits.visits]
-    kind = "count"
-    events = ["Zone Entered"]
+    kind = "visits"
+    events = ["Zone Entered", "Zone Left"]
     purpose = "location"
 
     [traits.spent]
-    kind = "sum"
-    events = ["Zone Left"]
+    kind = "visits"
+    events = ["Zone Entered", "Zone Left"]
     of = "dwell_seconds"
     purpose = "location"
 
@@ -283,6 +286,25 @@ def consent(shop: Product, identifier: str, purposes: dict[str, bool]) -> None:
         "timestamp": iso(datetime.now(UTC) - timedelta(days=2)), "properties": {"purposes": purposes},
     }  # fmt: skip
     assert shop.http.post("/v1/track", json=call).status_code == 200
+
+
+def test_a_visit_that_comes_in_pieces_over_a_ten_minutes_mark_counts_once(shop: Product) -> None:
+    """Two gateways hear one tag, each body is sent twice, and the last part comes first."""
+    mark = (int(time.time()) // 600 - 6) * 600
+    consent(shop, "beacon_device:tag-flaps", {"location": True})
+    for body in ((60, 130), (-90, -30, 0), (30, 90), (60, 130), (-90, -30, 0)):
+        rows = [
+            {
+                "beacon": "tag-flaps",
+                "zone": "shoes",
+                "store": "Bonn",
+                "time": iso(datetime.fromtimestamp(mark + at, UTC)),
+            }
+            for at in body
+        ]
+        assert send(shop, "sightings", rows) == 200
+    traits = profile(shop, "beacon_device:tag-flaps")["traits"]
+    assert (traits["visits"], traits["spent"]) == (1, 220)
 
 
 def test_sightings_count_for_those_who_agreed_to_tell_where_they_are(shop: Product) -> None:

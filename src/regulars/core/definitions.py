@@ -10,7 +10,7 @@ from regulars.core.identity_types import Identity
 from regulars.core.mend import Mend
 from regulars.core.merchandising import AttributeType, Objective, Recommend, Rule
 
-TraitKind = Literal["count", "sum", "last", "first", "max", "distinct", "days_since", "affinity", "lifecycle"]
+TraitKind = Literal["count", "sum", "last", "first", "max", "distinct", "days_since", "affinity", "lifecycle", "visits"]
 CONTRACT = "contract"  # the legal basis of what an order needs: no consent is asked for it
 
 

@@ -75,6 +75,8 @@ SHOP_FACTS = (ADVERTISING, SEARCHES, PROGRAMME, FOOTFALL)
 NOBODY = "@shop:fact"
 #: These tell where somebody is. Only the purpose `location` admits them, whatever the tracking plan says.
 ZONE_ENTERED, ZONE_LEFT = "Zone Entered", "Zone Left"
+#: Times in one zone no further apart than this are one visit; no visit is told to be longer than a day.
+VISIT_GAP_S, LONGEST_VISIT_S = 120, 86_400
 LOCATION_EVENTS = (ZONE_ENTERED, ZONE_LEFT)
 LOCATION = "location"
 #: What somebody said word by word; only the purpose `conversations` admits it.

@@ -5,14 +5,18 @@ in the order (day descending, key ascending), or the places within a window of t
 values, and a place once cut is never among the first again whatever is added, so that adding and cutting is
 associative, commutative and independent of batches. A place whose amounts cancel out stays, with 0.
 
-Three layouts, all plain lists, dicts and integers:
+A place can also hold stays: times that somebody was there, as intervals no two of which are within a gap of each other.
+Their union takes the place of addition, and is idempotent as well.
+
+Four layouts, all plain lists, dicts and integers:
 
 - *days*: `[day, amount, day, amount, ...]`, days descending, no key;
 - *keyed*: `[period, {key: amount}, period, {key: amount}, ...]`, periods descending;
+- *stays*: keyed, with `[begin, end, begin, end, ...]` ascending in place of the amount;
 - *latest*: `{key: day}`, of each key its latest day.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Days = list[int]
@@ -168,6 +172,58 @@ def merge_keys(left: Keyed, right: Keyed, *, width: int, cap: int) -> Keyed:
         for period in sorted(total, reverse=True):
             if period > oldest:
                 merged += (period, total[period])
+        _cut_keys(merged, cap)
+    return merged
+
+
+def joined(stays: Sequence[int], gap: int) -> list[int]:
+    """The union of intervals `[begin, end, ...]` in any order; those no further than `gap` apart become one.
+
+    >>> joined([40, 50, 0, 10, 13, 20], 5)
+    [0, 20, 40, 50]
+    """
+    united: list[int] = []
+    for begin, end in sorted(zip(stays[::2], stays[1::2], strict=True)):
+        if united and begin - united[-1] <= gap:
+            united[-1] = max(united[-1], end)
+        else:
+            united += (begin, end)
+    return united
+
+
+def add_stay(cells: Keyed, day: int, key: str, stay: tuple[int, int], *, gap: int, width: int, cap: int) -> Keyed:
+    """Unite `stay` (begin, end) with those at (day, key), in place; keep places as `add_key` does."""
+    at = 0
+    end = len(cells)
+    while at < end and cells[at] > day:
+        at += 2
+    if at < end and cells[at] == day:
+        held = cells[at + 1]
+        held[key] = joined([*held.get(key, ()), *stay], gap)
+    elif at and day <= cells[0] - width:
+        return cells
+    else:
+        cells[at:at] = (day, {key: list(stay)})
+        if not at:
+            _cut_periods(cells, day - width)
+    _cut_keys(cells, cap)
+    return cells
+
+
+def merge_stays(left: Keyed, right: Keyed, *, gap: int, width: int, cap: int) -> Keyed:
+    """The union of two, as a new list."""
+    total: dict[int, dict[str, list[int]]] = {}
+    for cells in (left, right):
+        for at in range(0, len(cells), 2):
+            held = total.setdefault(cells[at], {})
+            for key, stays in cells[at + 1].items():
+                held[key] = joined([*held.get(key, ()), *stays], gap)
+    merged: Keyed = []
+    if total:
+        oldest = max(total) - width
+        for day in sorted(total, reverse=True):
+            if day > oldest:
+                merged += (day, total[day])
         _cut_keys(merged, cap)
     return merged
 

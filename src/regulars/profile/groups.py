@@ -77,5 +77,5 @@ def _bytes(trait: Trait) -> int:
             return 6
         case "distinct":
             return (_KEY_BYTES + 4) * min(trait.cap, _USUAL_KEYS)
-        case "affinity":
+        case "affinity" | "visits":
             return (_KEY_BYTES + 4) * min(trait.cap, _USUAL_KEYS)

@@ -41,7 +41,7 @@ def keeper(trait: Trait, calendar: Calendar) -> Keeper | None:
     if trait.keep_days is None:
         return None
     match trait.kind:
-        case "count" | "sum" | "lifecycle":
+        case "count" | "sum" | "lifecycle" | "visits":
             return Keeper(trait.keep_days, _days)
         case "affinity":
             return Keeper(trait.keep_days, _weeks)

@@ -80,5 +80,5 @@ def order_steps(of_orders: Iterable[Slot]) -> tuple[tuple[OrderStep, ...], tuple
 
 def is_timed(trait: Trait) -> bool:
     """Whether the value of a trait may change without an event."""
-    windowed = trait.window_days is not None and trait.kind in {"count", "sum", "distinct", "affinity"}
+    windowed = trait.window_days is not None and trait.kind in {"count", "sum", "distinct", "affinity", "visits"}
     return windowed or trait.kind in {"days_since", "lifecycle"} or trait.keep_days is not None

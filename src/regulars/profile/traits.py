@@ -4,13 +4,13 @@
 back when the order changes (see `profile.orders`). The others are joins: an event once seen stays seen.
 
 Windows and caps truncate by place, never by value (see `profile.cells`). The window bounds counts and sums; the cap
-bounds the keys of `distinct`, the cells of `affinity`, and the order days of `lifecycle`.
+bounds the keys of `distinct`, the cells of `affinity` and `visits`, and the order days of `lifecycle`.
 """
 
 from collections.abc import Callable, Mapping
 
 from regulars.core.definitions import Trait
-from regulars.profile import joins, tallies
+from regulars.profile import joins, tallies, visits
 from regulars.profile.monoid import Computed, Monoid, Thresholds
 
 TALLIES = frozenset({"count", "sum", "affinity", "lifecycle"})
@@ -35,4 +35,6 @@ def compile_trait(
     """
     if is_tally(trait):
         return tallies.compile_tally(trait, currency=currency, computed=computed, unwanted=unwanted)
+    if trait.kind == "visits":
+        return visits.compile_visits(trait, currency=currency, unwanted=unwanted)
     return joins.compile_join(trait, currency=currency, thresholds=thresholds, unwanted=unwanted)

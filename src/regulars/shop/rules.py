@@ -178,6 +178,10 @@ def _check_trait(draft: Draft, trait: Trait) -> None:
         draft.report("traits", name, "events", "name at least one event")
     if trait.kind in NEEDS_OF and not trait.of:
         draft.report("traits", name, "of", f'a {trait.kind} needs `of`: the property that it looks at, as in "total"')
+    if trait.kind == "visits" and trait.of not in ("", "dwell_seconds"):
+        draft.report(
+            "traits", name, "of", f'visits are counted, or `of = "dwell_seconds"` spent there; got {trait.of!r}'
+        )
     _at_least(draft, "traits", name, "window_days", trait.window_days, 1)
     _at_least(draft, "traits", name, "cap", trait.cap, 1)
     _at_least(draft, "traits", name, "level", trait.level, 1)

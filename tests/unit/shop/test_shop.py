@@ -335,3 +335,10 @@ def test_editors_know_every_file(kind: str) -> None:
     for text in texts:
         validator.validate(_plain(tomllib.loads(text)))
     assert not validator.is_valid({"unheard": {}})
+
+
+def test_visits_are_counted_or_their_seconds_summed() -> None:
+    visits = '[traits.a]\nkind = "visits"\nevents = ["Zone Entered"]\nof = "by"\n'
+    found = mistake(traits=visits, events='[events."Zone Entered"]\n', consent="[purposes.location]\n")
+    assert (found.key, found.line) == ("traits.a.of", 4)
+    assert 'of = "dwell_seconds"' in found.message

@@ -1,11 +1,12 @@
 """Sightings of beacons and geofences: rows that say who was seen in which zone -> visits with their dwell.
 
 A device at the edge of a zone is lost and found again every few seconds. Sightings of one device in one zone that are
-less than `FLAPPING_S` apart are one visit; a visit ends with the last of them. Where somebody is, is a matter of the
-purpose `location` (`core.event.LOCATION_EVENTS`); positions are never taken in, only the name of a zone.
+no further than `VISIT_GAP_S` apart are one visit; a visit ends with the last of them. One that goes on is told with how
+long it was seen, so that a visit told in several bodies is brought together by who counts it (`profile.visits`). Where
+somebody is, is a matter of the purpose `location` (`core.event.LOCATION_EVENTS`); positions are never taken in, only
+the name of a zone.
 """
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,13 +18,8 @@ from regulars.collect.files import cells
 from regulars.collect.files.kind import Said
 from regulars.collect.files.touch import WHEN, WHOM, Touch, needed_text, number, text, track
 from regulars.core.errors import Rejected
-from regulars.core.event import ZONE_ENTERED, ZONE_LEFT
+from regulars.core.event import LONGEST_VISIT_S, VISIT_GAP_S, ZONE_ENTERED, ZONE_LEFT
 
-#: Sightings closer together than this are one visit; a device that is seen is not lost for longer than this.
-FLAPPING_S = 120
-#: Entries of one device into one zone within one such stretch of the clock count once, whatever bodies they come in.
-STRETCH_S = 600
-LONGEST_S = 86_400
 ENTERED, LEFT, SEEN = "entered", "left", "seen"
 _WORDS = {
     "entered": ENTERED, "enter": ENTERED, "entry": ENTERED, "in": ENTERED, "betreten": ENTERED,
@@ -37,9 +33,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "store_id": ("store", "branch", "filiale"),
     "what": ("event", "type", "transition", "action", "ereignis"),
     "entered_at": ("since", "entry_time", "betreten_um"),
+    "seen_seconds": (),
     "dwell_seconds": ("dwell", "dwell_time", "verweildauer"),
     "by": ("kind", "technology", "art"),
 }
+#: Whoever knows one of these has brought its sightings together already.
+_GATHERED = frozenset(("dwell_seconds", "entered_at", "seen_seconds", "message_id"))
 #: What tells a position closer than a zone does.
 POSITIONS = frozenset((
     "lat", "lon", "lng", "latitude", "longitude", "coordinates", "coords", "position", "geo", "geometry", "altitude",
@@ -58,17 +57,13 @@ def sighting(said: Said, zone: ZoneInfo) -> dict[str, Any]:
         "store_id": text(said, "store_id", most=100),
         "by": text(said, "by", most=50),
     }
-    stated = "message_id" in said
     if what == LEFT:
         dwell = _dwell(said, at, zone)
         properties["dwell_seconds"] = dwell
         return track(said, ZONE_LEFT, properties, zone)
-    call = track(said, ZONE_ENTERED, properties, zone)
-    if not stated:
-        stretch = int(at.timestamp()) // STRETCH_S
-        key = msgspec.json.encode([_whom(call), properties["zone"], properties["store_id"], stretch])
-        call["messageId"] = "zone-" + hashlib.blake2b(key, digest_size=12).hexdigest()
-    return call
+    seen = number(said, "seen_seconds", most=LONGEST_VISIT_S)
+    properties["seen_seconds"] = None if seen is None else int(seen)
+    return track(said, ZONE_ENTERED, properties, zone)
 
 
 def visits(rows: list[Said], zone: ZoneInfo) -> list[Said]:
@@ -81,8 +76,8 @@ def visits(rows: list[Said], zone: ZoneInfo) -> list[Said]:
     for said in rows:
         try:
             place = _place(said)
-            if "dwell_seconds" in said or "entered_at" in said or "message_id" in said:
-                unread.append(said)  # whoever knows that much has brought its sightings together already
+            if not _GATHERED.isdisjoint(said):
+                unread.append(said)
             else:
                 one = _instant("timestamp", said.get("timestamp"), zone), _what(said), said
                 seen.setdefault(place, []).append(one)
@@ -100,7 +95,7 @@ def _visits(seen: list[tuple[datetime, str, Said]]) -> Iterator[Said]:
     for at, what, said in seen:
         # Who entered is there until a leaving is told; who is only seen now and then is not, after a while.
         stays = what == LEFT and before == ENTERED
-        if begin is not None and not stays and (at - last) > timedelta(seconds=FLAPPING_S):
+        if begin is not None and not stays and (at - last) > timedelta(seconds=VISIT_GAP_S):
             yield from _visit(begin[0], begin[1], last, over=before != ENTERED)
             begin = None
         if begin is not None:
@@ -114,9 +109,9 @@ def _visits(seen: list[tuple[datetime, str, Said]]) -> Iterator[Said]:
 
 
 def _visit(begin: datetime, said: Said, last: datetime, *, over: bool) -> Iterator[Said]:
-    yield {**said, "what": ENTERED}
+    spent = min(int((last - begin).total_seconds()), LONGEST_VISIT_S)
+    yield {**said, "what": ENTERED, **({} if over or not spent else {"seen_seconds": spent})}
     if over:
-        spent = min(int((last - begin).total_seconds()), LONGEST_S)
         yield {**said, "what": LEFT, "timestamp": last.isoformat(), "dwell_seconds": spent}
 
 
@@ -135,18 +130,14 @@ def _place(said: Said) -> bytes:
     return msgspec.json.encode(place, order="deterministic")
 
 
-def _whom(call: dict[str, Any]) -> list[Any]:
-    return [call.get("userId"), call.get("anonymousId"), call.get("context")]
-
-
 def _dwell(said: Said, at: datetime, zone: ZoneInfo) -> int | None:
-    stated = number(said, "dwell_seconds", most=LONGEST_S)
+    stated = number(said, "dwell_seconds", most=LONGEST_VISIT_S)
     if stated is not None:
         return int(stated)
     if "entered_at" not in said:
         return None
     spent = (at - _instant("entered_at", said["entered_at"], zone)).total_seconds()
-    if not 0 <= spent <= LONGEST_S:
+    if not 0 <= spent <= LONGEST_VISIT_S:
         raise cells.wrong("entered_at", "at most a day before it was left", said["entered_at"])
     return int(spent)
 

@@ -94,10 +94,12 @@ def test_who_comes_back_later_makes_another_visit_and_who_is_still_there_has_not
     ]  # fmt: skip
 
 
-def test_entries_of_one_stretch_count_once_though_they_come_in_several_bodies() -> None:
-    first, again, later = (told("sightings", seen(time, "entered"))[0]["messageId"] for time in
-                           ("10:01:00", "10:08:00", "10:12:00"))  # fmt: skip
-    assert first == again != later
+def test_each_piece_of_a_visit_is_an_event_of_its_own_and_says_how_long_it_lasted() -> None:
+    first, again, later = (told("sightings", *rows)[0] for rows in (
+        [seen("10:09:00"), seen("10:09:50")], [seen("10:09:50"), seen("10:09:00")], [seen("10:10:30")],
+    ))  # fmt: skip
+    assert first["messageId"] == again["messageId"] != later["messageId"]
+    assert (first["properties"]["seen_seconds"], "seen_seconds" in later["properties"]) == (50, False)
 
 
 def test_an_app_that_knows_its_entry_tells_the_dwell() -> None:
