@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from regulars.core.event import Event
-from regulars.core.identifier import is_group, is_person
+from regulars.core.identifier import is_person
 from regulars.core.identity_types import Identity
 from regulars.core.state import GROUPED, LINK, Changes, StateReader
 from regulars.profile.links import COMMANDED, Link, hold, holding_in, holding_out
@@ -51,11 +51,12 @@ def note_groups(events: Sequence[Event], identity: Identity, state: StateReader,
     if not identity.group:
         return
     named: dict[_Place, list[Link]] = {}
+    prefixes = tuple(f"{kind}:" for kind in identity.group)
     for event in events:
-        if len(event.identifiers) < 2 or not is_person(event.subject, identity):
+        if len(event.identifiers) < 2:
             continue
         for key in event.identifiers:
-            if is_group(key, identity):
+            if key.startswith(prefixes) and is_person(event.subject, identity):
                 link = Link(key, event.subject, event.time, event.message_id, event.name, source=event.source)
                 named.setdefault((event.subject, key.partition(":")[0]), []).append(link)
     if named:

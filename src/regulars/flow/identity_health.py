@@ -1,5 +1,6 @@
 """How well customers are recognised: counted while events are folded, and over all identifiers that are stored."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Literal, cast
@@ -65,9 +66,10 @@ def note_events(
 ) -> None:
     """Count a batch's events by whether somebody known did them."""
     known = 0
-    for event in events:
-        row = rows.get(event.subject)
-        known += is_person(event.subject, identity) or (row is not None and row[3][:1] in (ONE, SEVERAL))
+    for subject, count in Counter([event.subject for event in events]).items():
+        row = rows.get(subject)
+        if is_person(subject, identity) or (row is not None and row[3][:1] in (ONE, SEVERAL)):
+            known += count
     changes.add(STITCHED, day, KNOWN, known)
     changes.add(STITCHED, day, UNKNOWN, len(events) - known)
 
