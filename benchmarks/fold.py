@@ -14,7 +14,6 @@ against what the plan says of their properties, and against a plan that says not
 """
 
 import argparse
-import gc
 import os
 import random
 import sys
@@ -41,6 +40,7 @@ from regulars.core.event import Event
 from regulars.core.log import EVENTS, NewRecord, Record
 from regulars.core.state import Changes
 from regulars.flow.updater import Updater
+from regulars.runtime.processes import Collecting
 from regulars.updater.beside import Beside
 
 BUDGETS = {
@@ -154,9 +154,7 @@ def measure(definitions: Definitions, data: Path, traffic: Traffic, seconds: flo
     timed(state, measured.commits)
     helper = Beside(data) if processes > 1 else None
     updater = Updater(definitions, log, state, beside=helper)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # as in the updater's process
+    collecting = Collecting()  # as in the updater's process
     try:
         _append(log, traffic.records(WARM_EVENTS))
         if helper is not None:
@@ -169,6 +167,7 @@ def measure(definitions: Definitions, data: Path, traffic: Traffic, seconds: flo
             written, events = _written(), updater.events
             began, cpu = time.perf_counter(), _processor_seconds(helper)
             updater.run()
+            collecting.between()
             measured.seconds += time.perf_counter() - began
             measured.cpu_seconds += _processor_seconds(helper) - cpu
             measured.events += updater.events - events

@@ -1,10 +1,12 @@
 """A second process changes nothing but the time it takes, whatever it answers, when, and whether it does."""
 
+import gc
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -124,3 +126,30 @@ def test_most_of_a_backlog_is_shared() -> None:
         shared = folded(records, at_once=8, beside=beside, state=state)
     assert beside.answered > 40
     assert shared == folded(records, at_once=8, beside=None, state=SqliteState(":memory:"))
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_batch_leaves_no_cycles_of_objects(shares: bool) -> None:  # noqa: FBT001
+    """The updater searches them only now and then: what a batch held must go with it."""
+    records = [
+        record([
+            {"type": "track", "event": "Order Completed" if n == 3 else "Product Viewed", "messageId": f"m{at}-{n}",
+             "userId": f"u{n}", "anonymousId": f"d{n}-{at % 9}", "timestamp": "2026-03-02T10:00:00Z",
+             "properties": {"product_id": "p", "category": "bikes", "order_id": f"o{at}", "total": 3}}
+            for n in range(5)
+        ])
+        for at in range(200)
+    ]  # fmt: skip
+    state, log = SqliteState(":memory:"), MemoryLog()
+    updater = Updater(ENGINE, log, state, records=10, beside=Beside(state, Random(1), frail=False) if shares else None)
+    with small, small_batches:
+        log.append(records[:20])
+        updater.run()
+        gc.collect()
+        gc.disable()
+        try:
+            log.append(records[20:])
+            updater.run()
+            assert gc.collect() < 50
+        finally:
+            gc.enable()

@@ -24,6 +24,7 @@ from regulars.flow.engine import Engine
 from regulars.flow.facts import TELLING
 from regulars.flow.folding import Folder, Rules
 from regulars.flow.generation import B, Tables
+from regulars.flow.grouped import Grouped, Named
 from regulars.flow.history import History
 from regulars.flow.intake import Codes, Intake
 from regulars.flow.mended import tell_mended
@@ -35,11 +36,9 @@ from regulars.flow.sharing import WORTH_SHARING, Beside, Sharing
 from regulars.flow.shop_facts import ShopFacts
 from regulars.flow.timing import Clocks, note_machines
 from regulars.profile import orders
-from regulars.profile.assignment import IdRow
 from regulars.profile.hearing import SPEAKING
-from regulars.profile.nobodys import nobodys
 from regulars.profile.orders import Change, Order
-from regulars.profile.statements import Said, Statement
+from regulars.profile.statements import Statement
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -171,18 +170,6 @@ class OnEvents:
             changes.put(VERDICT, (records[0].offset, records[-1].offset, _encode(listed)))
 
 
-class _Grouped:
-    """The events of a batch by what they concern."""
-
-    def __init__(self) -> None:
-        self.events: dict[int, list[Event]] = {}  # by profile
-        self.wanted: dict[int, tuple[int, ...]] = {}  # parts of profiles that may be stored
-        self.concerned: set[int] = set()  # profiles of whom more is told than what they did
-        self.orders: dict[str, list[Event]] = {}
-        self.owner: dict[int, int] = {}  # profile by the identity of an order's event
-        self.statements: dict[int, list[Statement]] = {}
-
-
 class _Batch:
     """One batch on its way through consent and fold."""
 
@@ -204,8 +191,8 @@ class _Batch:
         self.refolded = 0
         self._state = flow._state  # noqa: SLF001 - one unit in two classes
         self._history = flow._history  # noqa: SLF001
-        self._rows: dict[int, list[IdRow]] | None = None
-        self.folder = Folder(flow.rules, desk, self._named, day=day, everything=bool(placed.settlement))
+        self._named = Named(placed, flow.engine.definitions.identity)
+        self.folder = Folder(flow.rules, desk, self._named.of, day=day, everything=bool(placed.settlement))
         #: Profiles that may be folded elsewhere: nothing but events and their own orders concerns them.
         self.entries: dict[int, Whole] = {}
 
@@ -224,7 +211,7 @@ class _Batch:
         changes = self._order_changes(grouped.orders, grouped.owner, told_anew)
         for number, events in grouped.events.items():
             if sharing and number not in grouped.concerned and not self.desk.holds(number):
-                keys, nothing_told = self._named(number)
+                keys, nothing_told = self._named.of(number)
                 if not nothing_told:
                     self.entries[number] = Whole(keys, events, changes.pop(number, ()))
                     continue
@@ -232,9 +219,9 @@ class _Batch:
         for number, rest in changes.items():
             self.folder.fold(number, [], rest)
 
-    def _grouped(self) -> "_Grouped":
+    def _grouped(self) -> Grouped:
         """The events by what they concern."""
-        found = _Grouped()
+        found = Grouped()
         by_profile, wanted, new = found.events, found.wanted, self.placed.new
         touched, limits = self.engine.fold.touched, self.engine.policy.limits
         for event, number in zip(self.events, self.placed.numbers, strict=True):
@@ -307,15 +294,6 @@ class _Batch:
     def apply_consent(self, working: Working) -> bool:
         """Bring the record in line with the statements; True when it must be read again from its history."""
         return revise(self.engine, self.desk, working, self.day)
-
-    def _named(self, number: int) -> tuple[list[str], list[Said]]:
-        """The identifiers of a profile that the batch knows, and what is said for those that tell nothing."""
-        if self._rows is None:
-            self._rows = {}
-            for row in self.placed.rows.values():
-                self._rows.setdefault(row[1], []).append(row)
-        rows = self._rows.get(number, [])
-        return [row[0] for row in rows], nobodys(rows, self.engine.definitions.identity)
 
     # Orders -----------------------------------------------------------------------------------------------------
 

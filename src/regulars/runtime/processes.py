@@ -2,12 +2,15 @@
 
 import contextlib
 import ctypes
+import gc
 import io
 import os
 import queue
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import TextIO, cast
 
 import structlog
@@ -25,6 +28,30 @@ def end_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != parent:  # it ended before the call
         raise SystemExit(WORLD)
+
+
+class Collecting:
+    """Cycles of objects, searched between batches: folding makes hardly any, but many thousand objects for a moment.
+
+    With Python's own way a fifth of the time of folding went into searching what was about to go anyway. What stands
+    when this begins is never searched again.
+    """
+
+    def __init__(self, *, seconds: float = 20.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._last = clock()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def between(self) -> bool:
+        """Search what came since, when it is time; whether it was. For a moment in which little is held."""
+        now = self._clock()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        gc.collect()
+        return True
 
 
 def stop_on_signals() -> threading.Event:

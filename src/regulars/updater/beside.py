@@ -7,7 +7,6 @@ updater itself.
 """
 
 import contextlib
-import gc
 import os
 import select
 import signal
@@ -27,7 +26,7 @@ from regulars.flow.engine import Engine
 from regulars.flow.shares import Sharer
 from regulars.runtime.build import read_state
 from regulars.runtime.folder import DataFolder
-from regulars.runtime.processes import end_with_parent, logging_to_stderr
+from regulars.runtime.processes import Collecting, end_with_parent, logging_to_stderr
 
 _LOG = structlog.get_logger("regulars.beside")
 #: Messages that wait to be answered, and room for each, bytes; memory is taken only as far as messages fill it.
@@ -220,6 +219,7 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(2, 1)  # whatever a library prints goes to standard error
     state = read_state(DataFolder(data))
     sharer: Sharer | None = None
+    collecting: Collecting | None = None
     while True:
         head = os.read(0, _MESSAGE.size)
         if len(head) < _MESSAGE.size:
@@ -228,7 +228,7 @@ def main(arguments: Sequence[str]) -> int:
         body = _read(memory, length, place)
         if kind == _DEFINE:
             sharer = Sharer(Engine(msgspec.msgpack.decode(body, type=Definitions)), state)
-            _collect_rarely()
+            collecting = Collecting()
             os.write(answers, _MESSAGE.pack(_READY, 0, 0, 0))
             continue
         assert sharer is not None  # noqa: S101 - definitions come first
@@ -238,13 +238,8 @@ def main(arguments: Sequence[str]) -> int:
             done = b""
         _write(memory, done, place)
         os.write(answers, _MESSAGE.pack(_DONE, number, place, len(done)))
-
-
-def _collect_rarely() -> None:
-    """As in the updater: a share makes no cycles but many objects."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+        if collecting is not None:
+            collecting.between()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Run the updater: fold what the log has, then wait for more; a graceful end after the batch at hand."""
 
-import gc
 import os
 import threading
 import time
@@ -14,7 +13,7 @@ from regulars.core.state import State
 from regulars.flow.updater import Updater
 from regulars.runtime import Settings
 from regulars.runtime.build import existing_folder, open_state, read_log, read_state
-from regulars.runtime.processes import end_with_parent, exit_code, logging_to_stderr, stop_on_signals
+from regulars.runtime.processes import Collecting, end_with_parent, exit_code, logging_to_stderr, stop_on_signals
 from regulars.runtime.settings import from_argument
 from regulars.runtime.status import StatusFile
 from regulars.shop import load
@@ -72,11 +71,6 @@ def run(settings: Settings, status: StatusFile, stopping: threading.Event) -> No
         keeper = Keeper(settings, read_state(folder), analyst, today=today)
         keeper.start()
         trainer.start()
-        gc.collect()
-        gc.freeze()
-        # A batch makes no cycles but many thousand objects: with the usual thresholds a fifth of the time went into
-        # searching them.
-        gc.set_threshold(100_000, 50, 100)
         _loop(updater, state, keeper, _Reporter(status), stopping, (histories, analyst), beside)
     finally:
         if beside is not None:
@@ -100,11 +94,13 @@ def _loop(
 ) -> None:
     pause = SHORTEST_PAUSE
     epoch = -1
+    collecting = Collecting()
     while not stopping.is_set():
         try:
             folded = updater.step()
             keeper.commit(state)
             reporter.report(folded, error=keeper.error)
+            collecting.between()
         except Unavailable as error:
             reporter.report(0, error=str(error))
             stopping.wait(RETRY_SECONDS)
