@@ -115,9 +115,9 @@ def steps(draw: st.DrawFn, most: int = 16) -> list[Step]:
     return found
 
 
-def played(done: list[Step], *, nights: int = 0) -> Keeping:
+def played(done: list[Step], *, nights: int = 0, engine: Engine = ENGINE) -> Keeping:
     """A shop after these steps, and after so many nights."""
-    shop = Keeping(ENGINE)
+    shop = Keeping(engine)
     now = START + 14 * DAY
     shop.log.append([tick(now)])
     for one in done:
