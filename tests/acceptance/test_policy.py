@@ -13,7 +13,7 @@ from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
 
 pytestmark = pytest.mark.acceptance
 
-STORE_KEY, BRAND_KEY = "sk_store_of_bern", "sk_brand_regent"
+STORE_KEY, BRAND_KEY, ASKING_KEY = "sk_store_of_bern", "sk_brand_regent", "sk_brand_alpina"
 PARTNER_KEY, NARROW_KEY, STRICT_KEY = "sk_partner_acme", "sk_contract_only", "sk_own_consent"
 
 
@@ -28,9 +28,12 @@ SOURCES = (
     + _server("narrow", NARROW_KEY, "purposes = []")
     + _server("bern", STORE_KEY, 'store = "Bern"\ntitle = { en = "Bern, Market Square", de = "Bern, Marktplatz" }')
     + _server("label", BRAND_KEY, 'brand = "Regent"')
+    + _server("alpina", ASKING_KEY, 'brand = "Alpina"\nown_purpose = "brand_alpina"')
     + _server("strict", STRICT_KEY, 'consent = "required"')
 )
-CONSENT = '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n'
+CONSENT = (
+    '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n[purposes.brand_alpina]\n'
+)
 TRAITS = FILES["traits.toml"] + (
     '\n[traits.likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "analytics"\n'
     '\n[traits.partner_likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "partners:acme"\n'
@@ -128,6 +131,35 @@ def test_facts_keep_their_origin_and_a_partners_alone_leave_with_its_consent(sho
     assert not traits(shop, "hal").get("partner_likes")
     agree(shop, "hal", partners__acme=True)  # what was withdrawn does not come back
     assert (facts(shop, "hal"), traits(shop, "hal")["partner_likes"]) == (own, 0)
+
+
+def test_a_brand_that_asks_for_a_consent_of_its_own_is_refused_by_itself(shop: Product) -> None:
+    known = {"type": "identify", "userId": "ida"}
+    bought = {"type": "track", "event": "Order Completed", "userId": "ida", "messageId": "i0",
+              "properties": {"order_id": "ida-1", "total": 20, "currency": "EUR"}}  # fmt: skip
+    agree(shop, "ida", analytics=True)
+    send(shop, SERVER_KEY, {**known, "messageId": "i1", "traits": {"city": "Bern"}}, liked("i2", "ida"))
+    send(shop, ASKING_KEY, {**known, "messageId": "i3", "traits": {"boots": "42"}}, liked("i4", "ida"), bought)
+    assert facts(shop, "ida") == {"city": ("Bern", "")}
+    assert traits(shop, "ida")["likes"] == 1
+    assert orders(shop, "ida") == ["ida-1"]  # the contract asks for it, not the brand
+    assert "no consent" in why(shop, "i4", "alpina")
+    agree(shop, "ida", brand_alpina=True)
+    send(shop, ASKING_KEY, {**known, "messageId": "i5", "traits": {"boots": "43"}}, liked("i6", "ida"))
+    assert facts(shop, "ida") == {"city": ("Bern", ""), "boots": ("43", "brand:Alpina")}
+    assert traits(shop, "ida")["likes"] == 2
+    told = shop.http.get("/v1/profiles/user_id:ida/origins").raise_for_status().json()["facts"]
+    assert {one["name"]: one["purpose"] for one in told} == {"city": "contract", "boots": "brand_alpina"}
+    agree(shop, "ida", brand_alpina=False)
+    assert facts(shop, "ida") == {"city": ("Bern", "")}
+    assert (traits(shop, "ida")["likes"], orders(shop, "ida")) == (1, ["ida-1"])
+    agree(shop, "ida", brand_alpina=True)  # what was withdrawn does not come back
+    assert (facts(shop, "ida"), traits(shop, "ida")["likes"]) == ({"city": ("Bern", "")}, 1)
+
+
+def orders(product: Product, user: str) -> list[str]:
+    told = product.http.get(f"/v1/privacy/access/user_id:{user}").raise_for_status().json()["orders"]
+    return [one["order_id"] for one in told]
 
 
 def test_a_partner_reads_nothing(shop: Product) -> None:

@@ -100,6 +100,8 @@ def counts(
     names = next(one.events for one in TRAITS if one.name == trait)
     admitting = policy.PARTNER.get(event.source) or NEEDS.get(event.name, "contract")
     needs = {purpose, admitting} - {"contract"}
+    if event.source == "regent" and needs:
+        needs |= {"regent"}
     return (
         event.name in names and not needs & refused and all(event.time >= said[number, one].earliest() for one in needs)
     )

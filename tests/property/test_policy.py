@@ -26,7 +26,7 @@ from tests.property.test_flow import DAY, START
 from tests.property.test_sending import may_send
 
 VIEWED, ORDERED = ("Product Viewed",), ("Order Completed",)
-ASKED = ("analytics", "personalisation", "partners", "partners:acme", "partners:beta")
+ASKED = ("analytics", "personalisation", "partners", "partners:acme", "partners:beta", "regent")
 PARTNER = {"acme": "partners:acme", "beta": "partners:beta"}
 ENGINE = Engine(
     Definitions(
@@ -35,6 +35,7 @@ ENGINE = Engine(
             Source(id="till", kind="server"),
             Source(id="kiosk", kind="server", consent="required"),
             Source(id="crm", kind="server", purposes=("analytics",)),
+            Source(id="regent", kind="server", brand="Regent", own_purpose="regent"),
             Source(id="acme", kind="server", partner="acme"),
             Source(id="beta", kind="server", partner="beta"),
         ),
@@ -47,6 +48,7 @@ ENGINE = Engine(
             Purpose(id="analytics", channel="email"), Purpose(id="personalisation", expires_days=9),
             Purpose(id="partners", expires_days=20),
             Purpose(id="partners:acme", partner="acme"), Purpose(id="partners:beta", partner="beta"),
+            Purpose(id="regent", expires_days=12),
         ),
         traits=(
             Trait(name="views", kind="count", events=VIEWED, purpose="analytics"),
@@ -56,6 +58,7 @@ ENGINE = Engine(
             Trait(name="orders", kind="count", events=ORDERED),
             Trait(name="tastes", kind="count", events=ORDERED, purpose="personalisation"),
             Trait(name="of_acme", kind="count", events=VIEWED, purpose="partners:acme"),
+            Trait(name="of_regent", kind="count", events=VIEWED, purpose="regent"),
             Trait(name="of_beta", kind="count", events=VIEWED, purpose="partners:beta"),
         ),
         segments=(Segment(id="acmes", when="of_acme >= 1", purpose="partners:acme"),),
@@ -84,7 +87,7 @@ def steps(draw: st.DrawFn, most: int = 16) -> list[Step]:
         kind = draw(
             st.sampled_from(["view", "view", "order", "wish", "facts", "say", "say", "say", "link", "part", "lake"])
         )
-        source = draw(st.sampled_from(["till", "till", "kiosk", "crm", "acme", "beta"]))
+        source = draw(st.sampled_from(["till", "till", "kiosk", "crm", "regent", "acme", "beta"]))
         call["userId"] = draw(users)
         if draw(st.booleans()):
             call["anonymousId"] = draw(st.sampled_from(["d1", "d2"]))
@@ -183,6 +186,8 @@ def may(event: Event, purpose: str, hot: Hot) -> bool:
         return False
     if purpose == "contract":
         return True
+    if event.source == "regent" and not agreed_to_brand(event, hot):
+        return False
     if event.source == "crm" and purpose != "analytics":
         return False
     if event.source == "kiosk" and purpose not in yes_of(event):
@@ -190,10 +195,16 @@ def may(event: Event, purpose: str, hot: Hot) -> bool:
     return purpose in hot.consent and event.time >= hot.consent[purpose]
 
 
+def agreed_to_brand(event: Event, hot: Hot) -> bool:
+    return "regent" in hot.consent and event.time >= hot.consent["regent"]
+
+
 def admitted(event: Event, hot: Hot) -> bool:
     """Whether it may be kept at all."""
     if event.source in PARTNER:
         return may(event, PARTNER[event.source], hot)
+    if event.source == "regent" and event.name == IDENTIFY and not agreed_to_brand(event, hot):
+        return False
     needs = {"Product Viewed": "analytics", "Wished": "personalisation"}.get(event.name, "contract")
     return may(event, needs, hot)
 
@@ -215,6 +226,8 @@ def test_nothing_is_stored_that_source_and_customer_did_not_allow(done: list[Ste
             assert any(admitted(event, hot) for event in told), name
             if name == "city" and any(event.source in PARTNER for event in told):
                 assert fact[3] == f"partners:{fact[2]}"
+            if name == "city" and any(event.source == "regent" for event in told):
+                assert fact[2:] == ["regent", "brand:Regent"]
     everybody = of_profiles(shop)
     by_event = {(e.offset, e.index): hot for hot, _, events in everybody.values() for e in events}
     for place, event in shop.sealed.items():
@@ -224,7 +237,10 @@ def test_nothing_is_stored_that_source_and_customer_did_not_allow(done: list[Ste
 
 @quick
 @given(
-    steps(10), steps(10), st.sampled_from(["partners:acme", "partners", "analytics", "personalisation"]), st.booleans()
+    steps(10),
+    steps(10),
+    st.sampled_from(["partners:acme", "partners", "analytics", "personalisation", "regent", "regent"]),
+    st.booleans(),
 )
 def test_what_was_revoked_never_returns(first: list[Step], then: list[Step], purpose: str, merged: bool) -> None:  # noqa: FBT001
     """Neither by later grants and statements of other identifiers, nor by joining, parting, or time."""
@@ -249,7 +265,11 @@ def test_what_was_revoked_never_returns(first: list[Step], then: list[Step], pur
                 assert not hot.values[slot], trait.name
         if theirs & set(PARTNER.values()):
             assert not [fact for fact in person.facts.values() if len(fact) > 3 and fact[3] in theirs]
+        if "regent" in theirs:
+            assert not [fact for fact in person.facts.values() if len(fact) > 3 and fact[3] == "brand:Regent"]
     owned = [event for event in shop.sealed.values() if event.subject.startswith("user_id:")]
+    if "regent" in theirs:
+        assert {e.name for e in owned if e.source == "regent"} <= {CONSENT, "Order Completed"}
     assert not [e for e in owned if PARTNER.get(e.source, "") in theirs]
     if "analytics" in theirs:
         assert not [e for e in owned if e.name == "Product Viewed" and e.source not in PARTNER]

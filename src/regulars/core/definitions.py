@@ -57,6 +57,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     partner: str = ""  # another company: its events are for the purpose "partners:…" alone
     brand: str = ""  # of the shop's own: facts that it tells are marked with it
     store: str = ""  # the same; with both, facts are marked with the store
+    #: Of a brand or a store, what customers agree to for it alone: its facts and events beyond contract need that, too.
+    own_purpose: str = ""
     webhook: Webhook | None = None  # of a shop system
     #: What it is to orders: where sources disagree the best one's word counts (erp, shop, till, then browsers).
     role: Literal["", "erp", "shop", "till"] = ""

@@ -10,7 +10,7 @@ from regulars.core.calendar import Calendar
 from regulars.core.condition import Condition, Schema, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, Preference, Purpose
 from regulars.core.errors import Misconfigured
-from regulars.core.event import ALWAYS_KEPT, FIXED_PURPOSES, SHOP_FACTS, STAFF, VOUCHED_BY, Event
+from regulars.core.event import ALWAYS_KEPT, FIXED_PURPOSES, IDENTIFY, SHOP_FACTS, STAFF, VOUCHED_BY, Event
 from regulars.core.identifier import is_person
 from regulars.core.item_rows import ItemRows
 from regulars.core.lake import Drop
@@ -73,7 +73,7 @@ class Engine:
             for event in trait.events:
                 if (admitting := self.admitting_purpose(event)) not in (CONTRACT, trait.purpose):
                     self._fed.setdefault(admitting, set()).add(trait.purpose)
-        for purpose in self.policy.partners:  # facts, too, come from the partner's events
+        for purpose in (*self.policy.partners, *self.policy.agreed):  # facts, too, come from such events
             self._fed[purpose] = {CONTRACT}
 
     def trusts(self, event: Event) -> bool:
@@ -128,6 +128,10 @@ class Engine:
         """The purpose that lets this event into the lake: that of its name, or of the partner who sent it."""
         return self.policy.admitting(event, self._admitting.get(event.name, UNPLANNED))
 
+    def needed(self, event: Event) -> tuple[str, ...]:
+        """All purposes that must be allowed for this event to be taken in."""
+        return self.policy.needed(event, self._admitting.get(event.name, UNPLANNED))
+
     def refusal(self, event: Event) -> int:
         """Why the policy of its source refuses the event whatever its customer says; ADMITTED when it does not."""
         return self.policy.refusal(event, self._admitting.get(event.name, UNPLANNED))
@@ -135,7 +139,8 @@ class Engine:
     def admits_event(self, event: Event, since: Mapping[str, int]) -> bool:
         """Whether this consent (purpose -> since, ms) and the policy of its source let the event in."""
         if event.source in self.policy.limits:
-            return consent.allows(since, self.admitting(event), event.time) and self.refusal(event) == ADMITTED
+            allowed = all(consent.allows(since, purpose, event.time) for purpose in self.needed(event))
+            return allowed and self.refusal(event) == ADMITTED
         return consent.allows(since, self._admitting.get(event.name, UNPLANNED), event.time)
 
 
@@ -148,7 +153,11 @@ def _admits(admitting: Mapping[str, str], policy: Policy) -> dict[str, Drop]:
     partners = tuple(sorted(source for sources in policy.partners.values() for source in sources))
     drops = {purpose: Drop(("",), tuple(names), except_sources=partners) for purpose, names in found.items()}
     drops[UNPLANNED] = Drop(("",), except_names=others, except_sources=partners)
-    return drops | {purpose: Drop(("",), sources=sources) for purpose, sources in policy.partners.items()}
+    drops |= {purpose: Drop(("",), sources=sources) for purpose, sources in policy.partners.items()}
+    lawful = tuple(sorted(name for name, purpose in admitting.items() if purpose in policy.lawful and name != IDENTIFY))
+    for purpose, sources in policy.agreed.items():
+        drops[purpose] = Drop(("",), except_names=lawful, sources=sources)
+    return drops
 
 
 def without_plan(definitions: Definitions) -> Definitions:

@@ -199,7 +199,9 @@ class Tracing:
         source = self._fact_sources.get((fact[1], fact[0]), "")
         origin = str(fact[3]) if fact[3:] else ""
         partners: Mapping[str, Any] = self._engine.policy.partners
-        purpose = origin if origin in partners else CONTRACT
+        limits = self._engine.policy.limits.get(source)
+        agreed = limits.agreed if limits is not None else ""
+        purpose = origin if origin in partners else agreed or CONTRACT
         return FactOrigin(name, fact[2], fact[0], source, self._title(source), origin, purpose)
 
     def _title(self, source: str) -> str:

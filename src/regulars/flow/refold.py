@@ -138,11 +138,12 @@ def _note_narrowed(
     """
     before = dict(working.admitted)
     for event in history.events:
-        purpose = engine.admitting(event)
         place = event.offset, event.index
-        stored = place in came or place not in history.unsealed
-        if stored and before.get(purpose) != 0 and not consent.allows(hot.consent, purpose, event.time):
-            before[purpose] = 0
+        if place not in came and place in history.unsealed:
+            continue
+        for purpose in engine.needed(event):
+            if before.get(purpose) != 0 and not consent.allows(hot.consent, purpose, event.time):
+                before[purpose] = 0
     if before != hot.consent:
         desk.revised(working.number, before)
 

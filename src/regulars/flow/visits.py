@@ -102,7 +102,10 @@ def not_learned_from(sources: Iterable[Source]) -> list[str]:
     return [
         one.id
         for one in sources
-        if one.partner or one.consent == "required" or (one.purposes is not None and PURPOSE not in one.purposes)
+        if one.partner
+        or one.own_purpose
+        or one.consent == "required"
+        or (one.purposes is not None and PURPOSE not in one.purposes)
     ]
 
 

@@ -25,6 +25,7 @@ class Limits(NamedTuple):
     purposes: frozenset[str] | None  # at most these; None: any
     own: bool  # and of them only those to which the event itself brings a yes
     partner: str  # the purpose of the partner whose source it is, else ""
+    agreed: str = ""  # what must be allowed, too: the purpose of the brand or store whose source it is
 
 
 class Policy:
@@ -44,14 +45,22 @@ class Policy:
             if source.partner:
                 purpose = f"partners:{source.partner}"
                 self.limits[source.id] = Limits(frozenset({purpose}), source.consent == "required", purpose)
-            elif source.purposes is not None or source.consent == "required":
-                purposes = None if source.purposes is None else self.lawful | frozenset(source.purposes)
-                self.limits[source.id] = Limits(purposes, source.consent == "required", "")
+            elif source.purposes is not None or source.consent == "required" or source.own_purpose:
+                own = source.own_purpose
+                purposes = (
+                    None if source.purposes is None else self.lawful | {*source.purposes, *([own] if own else [])}
+                )
+                self.limits[source.id] = Limits(purposes, source.consent == "required", "", own)
         #: Purpose of a partner -> the partner's sources: facts and traits of it come from nowhere else.
         self.partners: dict[str, tuple[str, ...]] = {}
         for source_id, one in sorted(self.limits.items()):
             if one.partner:
                 self.partners[one.partner] = (*self.partners.get(one.partner, ()), source_id)
+        #: Purpose of a brand or a store -> its sources.
+        self.agreed: dict[str, tuple[str, ...]] = {}
+        for source_id, one in sorted(self.limits.items()):
+            if one.agreed:
+                self.agreed[one.agreed] = (*self.agreed.get(one.agreed, ()), source_id)
         #: Source -> what the facts that it tells are marked with.
         self.origins = {one.id: mark for one in definitions.sources if (mark := _mark(one))}
         #: Source -> its places among those that tell of orders; the others are as good as a server of the shop.
@@ -69,6 +78,17 @@ class Policy:
         """The purpose that admits an event; `purpose` is that of its name."""
         one = self.limits.get(event.source)
         return one.partner or purpose if one is not None else purpose
+
+    def needed(self, event: Event, purpose: str) -> tuple[str, ...]:
+        """All purposes that must be allowed for an event to be taken in; `purpose` is that of its name.
+
+        What a brand or a store with a purpose of its own tells of somebody needs that, too; orders and what customers
+        say themselves do not.
+        """
+        one = self.limits.get(event.source)
+        if one is None or not one.agreed or (purpose in self.lawful and event.name != IDENTIFY):
+            return (self.admitting(event, purpose),)
+        return (purpose, one.agreed)
 
     def refusal(self, event: Event, purpose: str) -> int:
         """Why an event may not be taken in whatever its customer says (a code of `core.verdict`); ADMITTED when it may.
@@ -106,7 +126,8 @@ class Policy:
 
     def within(self, event: Event, since: Since) -> Since:
         """Of what the customer agreed to, what an event of a limited source may be used for."""
-        return _narrowed(since, self._most_of(self.limits[event.source], self.own(event)))
+        one = self.limits[event.source]
+        return self._agreed(_narrowed(since, self._most_of(one, self.own(event))), one)
 
     def within_order(self, order: Order, since: Since) -> tuple[Since, bool]:
         """The same for an order that limited sources tell of, and whether its lines may be recommended from."""
@@ -116,8 +137,11 @@ class Policy:
             if one is None:
                 continue
             most = self._most_of(one, own)
-            found = _narrowed(found, most)
+            found = self._agreed(_narrowed(found, most), one)
             lines = lines and (most is None or self._recommending <= most)
+            if one.agreed:
+                start = since.get(one.agreed)
+                lines = lines and start is not None and order.time is not None and order.time >= start
         return found, lines
 
     def changed(self, old: Order | None, new: Order) -> bool:
@@ -128,6 +152,17 @@ class Policy:
         """The limited sources that tell of an order, each with what its events agreed to."""
         told = order.versions
         return frozenset((one.source, one.own) for one in told if one.source in self.limits)
+
+    def _agreed(self, since: Since, one: Limits) -> Since:
+        """Beyond contract and law nothing counts before, or without, the yes to the brand or store."""
+        if not one.agreed:
+            return since
+        start = since.get(one.agreed)
+        return {
+            purpose: begin if purpose in self.lawful else max(begin, start or 0)
+            for purpose, begin in since.items()
+            if start is not None or purpose in self.lawful
+        }
 
     def _most_of(self, one: Limits, own: tuple[str, ...] | None) -> frozenset[str] | None:
         """All that events of a source may be used for; None: anything."""

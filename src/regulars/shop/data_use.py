@@ -37,6 +37,7 @@ def data_use(definitions: Definitions, language: str = "en") -> dict[str, Any]:
             {
                 "id": one.id, "title": said(one.title, one.id, language), "kind": one.kind, "may": list(one.scopes),
                 "purposes": _at_most(one), "consent": one.consent, "partner": one.partner,
+                "own_purpose": one.own_purpose,
             }
             for one in definitions.sources
         ],

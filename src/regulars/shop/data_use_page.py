@@ -25,6 +25,7 @@ _WORDS = {
         "traits": "Was daraus berechnet wird", "trait": "Merkmal", "reads": "Liest", "window": "Zählt",
         "used_in": "Gebraucht von", "measures": "Technische und organisatorische Maßnahmen", "measure": "Maßnahme",
         "at_most": "Höchstens für", "as_allowed": "was Kundinnen und Kunden erlauben", "partner": "Partner",
+        "own_purpose": "über Verträge hinaus nur mit Einwilligung in {purpose}",
         "found": "Was wirklich kam ({days} Tage)", "source": "Quelle", "count": "Ereignisse", "filled": "Gefüllt",
         "different": "Verschiedene Werte, etwa", "rare": "{n} Angaben, die fast niemand schickt (Namen nicht genannt)",
         "unplanned": "nicht im Plan", "not_found": "Das Lager ist noch leer oder war nicht lesbar.",
@@ -52,6 +53,7 @@ _WORDS = {
         "traits": "What is computed from it", "trait": "trait", "reads": "Reads", "window": "Counts",
         "used_in": "Used by", "measures": "Technical and organisational measures", "measure": "Measure",
         "at_most": "At most for", "as_allowed": "what customers allow", "partner": "Partner",
+        "own_purpose": "beyond contracts only with consent to {purpose}",
         "found": "What really came ({days} days)", "source": "Source", "count": "Events", "filled": "Filled",
         "different": "Different values, about", "rare": "{n} fields that hardly anybody sends (not named)",
         "unplanned": "not in the plan", "not_found": "The lake is empty yet, or could not be read.",
@@ -190,6 +192,8 @@ def _sources(record: dict[str, Any], speech: _Speech) -> Told:
         most = speech.words["as_allowed"] if one["purposes"] is None else ", ".join(map(speech.say, one["purposes"]))
         if one["consent"] == "required":
             most += f" ({speech.words['required']})"
+        if one["own_purpose"]:
+            most += f" ({speech.words['own_purpose'].format(purpose=one['own_purpose'])})"
         rows.append(
             [one["title"], speech.say(one["kind"]), ", ".join(map(speech.say, one["may"])), most, one["partner"]]
         )

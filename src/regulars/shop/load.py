@@ -332,7 +332,8 @@ def _policies(draft: Draft) -> list[Any]:
     """What the events of each source may be used for, where that is less than everything."""
     found = [(s.id, s.purposes, s.consent, s.partner) for s in draft.sources.values()]
     limited = [one for one in found if one[1:] != (None, "known", "")]
-    return [["sources", limited]] if limited else []
+    own = [(s.id, s.own_purpose) for s in draft.sources.values() if s.own_purpose]
+    return [*([["sources", limited]] if limited else []), *([["own purposes", own]] if own else [])]
 
 
 def _order_ranks(draft: Draft) -> list[Any]:

@@ -3,7 +3,7 @@
 import re
 
 from regulars.core.definitions import CONTRACT, Source, Webhook
-from regulars.core.event import ORDER_EVENTS
+from regulars.core.event import FIXED_PURPOSES, ORDER_EVENTS
 from regulars.shop.draft import Draft
 from regulars.shop.mistake import listed, nearest
 
@@ -24,6 +24,8 @@ def check_policies(draft: Draft) -> None:
         if source.partner:
             _check_partner(draft, source)
         _check_place(draft, source)
+        if source.own_purpose:
+            _check_own_purpose(draft, source)
         if source.webhook is not None:
             _check_webhook(draft, source, source.webhook)
         if source.kind != "server" and (source.role or source.ranks):
@@ -77,6 +79,24 @@ def _check_place(draft: Draft, source: Source) -> None:
         if name and not (name.isprintable() and name == name.strip() and len(name) <= _LONGEST_PLACE):
             message = f"expected a short name of at most {_LONGEST_PLACE} characters, got {name[:100]!r}"
             draft.report("sources", source.id, key, message)
+
+
+def _check_own_purpose(draft: Draft, source: Source) -> None:
+    """Customers say yes or no to a brand or a store: not to contract or law, and not to what events are for."""
+    purpose = draft.purposes.get(source.own_purpose)
+    key = "own_purpose"
+    if source.partner:
+        draft.report("sources", source.id, key, f"a partner's is 'partners:{source.partner}'; leave it out")
+    elif purpose is None:
+        known = draft.named["purposes"]
+        message = f"unknown purpose {source.own_purpose!r}; known are {listed(known)}"
+        draft.report("sources", source.id, key, message, nearest(source.own_purpose, known))
+    elif purpose.basis not in ("consent", "legitimate_interest") or purpose.partner:
+        message = f"customers cannot say yes or no to {purpose.id!r} for a brand or store; give it a purpose of its own"
+        draft.report("sources", source.id, key, message)
+    elif purpose.id in FIXED_PURPOSES.values() or any(one.purpose == purpose.id for one in draft.events.values()):
+        message = f"{purpose.id!r} is what events are for; a brand or store needs a purpose that is for it alone"
+        draft.report("sources", source.id, key, message)
 
 
 def _check_partner(draft: Draft, source: Source) -> None:

@@ -16,9 +16,10 @@ from regulars.shop.load import build
 
 FILES = {
     "shop.toml": '[shop]\nname = "Corner <b>shop"\n[retention]\nevents_days = 90\nfailed_days = 7\n',
-    "sources.toml": '[sources.web]\nkind = "browser"\nwrite_key = "wk_12345678"\ntitle = {de = "Laden"}\n',
+    "sources.toml": '[sources.web]\nkind = "browser"\nwrite_key = "wk_12345678"\ntitle = {de = "Laden"}\n'
+    '[sources.alpina]\nkind = "server"\nkey_sha256 = "' + "ab" * 32 + '"\nbrand = "Alpina"\nown_purpose = "alpina"\n',
     "consent.toml": "[purposes.analytics]\nexpires_days = 365\n[purposes.partners]\n"
-    '[purposes."partners:acme"]\npartner = "acme"\n',
+    '[purposes."partners:acme"]\npartner = "acme"\n[purposes.alpina]\n',
     "events.toml": '[events."Product Viewed"]\nkeep_days = 60\n'
     'properties = {product_id = "id", colour = "text", mood = "text"}\n'
     '[events."Order Completed"]\nproperties = {order_id = "id", total = "number", note = "text"}\n'
@@ -78,6 +79,8 @@ def test_the_page_says_it_in_both_languages_and_takes_nothing_for_markup(record:
     assert "nicht genutzt" in german
     assert "not used" in english
     assert "bis zur Löschung" in german
+    assert "nur mit Einwilligung in alpina" in german
+    assert "only with consent to alpina" in english
 
 
 def test_the_command_writes_json_or_a_page(tmp_path: Path) -> None:

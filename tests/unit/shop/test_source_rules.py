@@ -8,7 +8,8 @@ KEY = hashlib.sha256(b"sk_x").hexdigest()
 FILES = {
     "shop.toml": '[shop]\nname = "Corner"\n',
     "events.toml": '[events."Product Viewed"]\npurpose = "analytics"\nproperties = {product_id = "id"}\n',
-    "consent.toml": '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n',
+    "consent.toml": '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n'
+    "[purposes.alpina]\n",
 }
 ACME = f'[sources.acme]\nkind = "server"\nkey_sha256 = "{KEY}"\npartner = "acme"\nscopes = ["collect"]\n'
 
@@ -58,6 +59,15 @@ def test_purposes_of_a_source_exist() -> None:
     assert "expected one of" in mistakes(crm + 'consent = "always"\n')[0]
 
 
+def test_what_a_brand_asks_for_is_for_the_brand_alone() -> None:
+    brand = f'[sources.b]\nkind = "server"\nkey_sha256 = "{KEY}"\nbrand = "Alpina"\nown_purpose = "alpina"\n'
+    assert mistakes(brand) == []
+    assert "unknown purpose 'alpin'" in mistakes(brand.replace('"alpina"', '"alpin"'))[0]
+    assert "is what events are for" in mistakes(brand.replace('"alpina"', '"analytics"'))[0]
+    assert "cannot say yes or no" in mistakes(brand.replace('"alpina"', '"partners:acme"'))[0]
+    assert "a partner's is 'partners:acme'" in mistakes(ACME + 'own_purpose = "alpina"\n')[0]
+
+
 def test_a_trait_of_a_partner_counts_no_orders() -> None:
     trait = '[traits.t]\nkind = "count"\nevents = ["Order Completed"]\npurpose = "partners:acme"\n'
     (said,) = mistakes(ACME, trait)
@@ -73,3 +83,4 @@ def test_the_policy_of_a_source_is_part_of_what_records_are_built_from() -> None
 
     free = f'[sources.crm]\nkind = "server"\nkey_sha256 = "{KEY}"\n'
     assert version(free) != version(free + "purposes = []\n") != version(free + 'consent = "required"\n')
+    assert version(free) != version(free + 'own_purpose = "alpina"\n')
