@@ -16,6 +16,7 @@ class Progress(msgspec.Struct):
     definitions: str = ""  # record_version that is being built
     again: bool = False  # asked for although no definition changed
     cursor: str = ""  # last identifier (build) or part id (carry) that was looked at
+    began: int = 0  # when it began to read the past, UTC ms by the clock that stamps what arrives
 
     @property
     def building(self) -> bool:

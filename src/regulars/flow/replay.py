@@ -137,7 +137,7 @@ class Replay:
         match self.progress.phase:
             case "clear":
                 if self._empty(self._next):
-                    self._begin()
+                    self._begin(clock)
             case "build" | "rebuild" if self._pending:
                 self._build(clock, offset, seconds)
             case "build":
@@ -167,7 +167,7 @@ class Replay:
                 return False
         return True
 
-    def _begin(self) -> None:
+    def _begin(self, clock: int) -> None:
         changes = Changes()
         discard(self._state, changes)
         if self.target is None:
@@ -175,6 +175,8 @@ class Replay:
             return
         profiles = self._state.select(COUNTER, {"name": "profiles"})
         self.progress.done, self.progress.total = 0, sum(cast(int, row[3]) for row in profiles)
+        by_records = self._current.definitions.shop.clock == "records"
+        self.progress.began = clock if by_records else time.time_ns() // 1_000_000
         self._go_to("build", changes)
 
     def _go_to(self, phase: str, changes: Changes | None = None, meta: Mapping[str, object] | None = None) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from regulars.collect.clock import milliseconds
 from regulars.core.event import ADVERTISING, FOOTFALL, NOBODY, PROGRAMME, SEARCHES, Event
 from regulars.core.state import SHOP_FACT, Changes, Row, StateReader
+from regulars.flow.progress import progress_of
 from regulars.flow.timing import note
 
 #: Kinds by the event that tells them, and the properties that say what a fact is about.
@@ -33,6 +34,8 @@ LONGEST_MS = 24 * 3_600_000
 #: How long facts are kept for reports beside the lake, which keeps them as it keeps events; days.
 KEPT_DAYS = 800
 _MOST_ON_AIR = 5
+#: So many entries of a schedule are looked through for late ones.
+_MOST_LATE = 10_000
 _HOUR_MS = 3_600_000
 #: The longest name of a station that a call may give.
 LONGEST_STATION = 100
@@ -110,6 +113,16 @@ def programme(state: StateReader, until: int) -> Sequence[Row]:
         order=("-time",),
         limit=5_000,
     )
+
+
+def late_entries(state: StateReader, *, since: int) -> int:
+    """How many entries of the programme, told from `since` on (ms), came after they began and after the last replay.
+
+    Traits that were folded before know nothing of them; a replay takes them in.
+    """
+    told_after = max(since, progress_of(state).began + 1)
+    rows = state.select(SHOP_FACT, {"kind": KINDS[PROGRAMME]}, at_least={"told": told_after}, limit=_MOST_LATE)
+    return sum(cast(int, row[4]) > cast(int, row[2]) for row in rows)
 
 
 def airing(rows: Iterable[Row], time: int, *, station: str = "", dialled: str = "") -> list[dict[str, Any]]:
