@@ -59,6 +59,8 @@ class Said(NamedTuple):
 
     def granted(self, purpose: str, now: int) -> bool:
         """Somebody said yes, not too long ago, and nobody's last word is no; of one instant the no is the last."""
+        if PURPOSES[purpose].double_opt_in:
+            return False  # nobody confirms anything here
         if any(not max(voice, key=lambda one: (one[0], not one[1]))[1] for voice in self.voices.values()):
             return False
         days = PURPOSES[purpose].expires_days

@@ -26,7 +26,7 @@ from tests.property.test_flow import DAY, START
 from tests.property.test_sending import may_send
 
 VIEWED, ORDERED = ("Product Viewed",), ("Order Completed",)
-ASKED = ("analytics", "personalisation", "partners", "partners:acme", "partners:beta", "regent")
+ASKED = ("analytics", "personalisation", "partners", "partners:acme", "partners:beta", "regent", "news")
 PARTNER = {"acme": "partners:acme", "beta": "partners:beta"}
 ENGINE = Engine(
     Definitions(
@@ -48,7 +48,7 @@ ENGINE = Engine(
             Purpose(id="analytics", channel="email"), Purpose(id="personalisation", expires_days=9),
             Purpose(id="partners", expires_days=20),
             Purpose(id="partners:acme", partner="acme"), Purpose(id="partners:beta", partner="beta"),
-            Purpose(id="regent", expires_days=12),
+            Purpose(id="regent", expires_days=12), Purpose(id="news", double_opt_in=True),
         ),
         traits=(
             Trait(name="views", kind="count", events=VIEWED, purpose="analytics"),
@@ -59,6 +59,7 @@ ENGINE = Engine(
             Trait(name="tastes", kind="count", events=ORDERED, purpose="personalisation"),
             Trait(name="of_acme", kind="count", events=VIEWED, purpose="partners:acme"),
             Trait(name="of_regent", kind="count", events=VIEWED, purpose="regent"),
+            Trait(name="for_news", kind="count", events=VIEWED, purpose="news"),
             Trait(name="of_beta", kind="count", events=VIEWED, purpose="partners:beta"),
         ),
         segments=(Segment(id="acmes", when="of_acme >= 1", purpose="partners:acme"),),

@@ -56,6 +56,8 @@ def _check_words(draft: Draft, purpose: Purpose) -> None:
     languages = draft.shop.languages
     if purpose.texts and purpose.text:
         draft.report("purposes", purpose.id, "text", "is given twice; the last of `texts` is what customers read")
+    if purpose.text:
+        _spoken(draft, purpose, "text", purpose.text, languages)
     seen: set[str] = set()
     for wording in purpose.texts:
         if not wording.version or wording.version in seen:

@@ -96,6 +96,8 @@ def test_a_changed_text_without_versions_has_another_version() -> None:
         ),
         ('[purposes.x]\nbenefit = {with = {en = "a", de = "b"}}', "without: missing"),
         ('[[purposes.x.texts]]\nversion = "1"\ntext = {de = "a"}', "texts: has no text in 'en'"),
+        ('[purposes.x]\ntext = {de = "a"}', "purposes.x.text: has no text in 'en'"),
+        ('[purposes.x]\ntext = {de = "a", en = " "}', "purposes.x.text: has no text in 'en'"),
         ('[signals.google]\nad_storag = ["analytics"]', "unknown type of Google's consent mode"),
         ('[signals.segment]\nC1 = ["analytic"]', "signals.segment.C1: 'analytic' is no purpose"),
         ('[signals.tcf]\npurposes = {"25" = ["analytics"]}', "expected a number from 1 to 24"),
