@@ -251,6 +251,8 @@ class _Batch:
     def take(self, done: Done) -> None:
         """What became of a share."""
         self.desk.take(done.profiles, done.moves)
+        for name, day, key, value in done.adds:
+            self.desk.changes.add(name, day, key, value)
         for offset, index, code in done.refused:
             self.folder.refused[offset, index] = code
         for event in done.judged:

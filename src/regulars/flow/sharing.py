@@ -231,15 +231,13 @@ def _shares(profiles: Mapping[int, Whole]) -> Iterator[dict[int, Whole]]:
 
 
 def changes_of(done: Done) -> Changes:
-    """The rows of a share that was folded, to be committed."""
+    """The rows of a share that was folded, to be committed; counters are the batch's (`Done.adds`)."""
     changes = Changes()
     for name, rows in done.puts.items():
         table = _TABLES[name]
         changes.puts[name] = {_key(table, row): row for row in rows}
     for name, keys in done.deletes.items():
         changes.deletes[name] = {tuple(key) if isinstance(key, list) else key for key in keys}
-    for name, day, key, value in done.adds:
-        changes.add(name, day, key, value)
     return changes
 
 
