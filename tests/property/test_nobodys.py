@@ -159,7 +159,7 @@ def test_what_an_older_version_took_for_somebody_is_used_for_nothing_once_rules_
     order = {"type": "track", "event": "Order Completed", "timestamp": "2023-11-16T12:00:00.000Z"}
     calls = [{**order, "messageId": f"m{n}", "userId": f"u{n}", **till} for n in range(MAX_PEOPLE + 1)]
     with (
-        patch("regulars.flow.on_events.nobodys", return_value=[]),
+        patch("regulars.flow.grouped.nobodys", return_value=[]),
         patch("regulars.flow.refold.nobodys", return_value=[]),
     ):
         shop.tell([record([{**order, "messageId": "m", "properties": {"order_id": "o", "total": 1}, **till}])])

@@ -53,6 +53,7 @@ DETAILS: dict[str, tuple[str, str]] = {
     "reason": ("Grund", "reason"), "station": ("Sender", "station"), "chat_id": ("Gespräch", "chat"),
     "channel": ("Kanal", "channel"), "messages": ("Nachrichten", "messages"), "zone": ("Bereich", "zone"),
     "entered_at": ("betreten um", "entered at"), "dwell_seconds": ("Aufenthalt in Sekunden", "stay in seconds"),
+    "seen_seconds": ("gesehen, in Sekunden", "seen, in seconds"),
     "what": ("was geschah", "what happened"), "network": ("Netzwerk", "network"), "reaction": ("Reaktion", "reaction"),
     "post_id": ("Beitrag", "post"), "activity_id": ("Aktivität", "activity"), "device": ("Gerät", "device"),
     "sport": ("Sportart", "sport"), "distance_m": ("Strecke in Metern", "distance in metres"),
