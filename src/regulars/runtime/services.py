@@ -151,7 +151,7 @@ class Services:
         now = time.time_ns() // 1_000_000
         if not self._follows_records:
             return now
-        if now - self._clock_read > _CLOCK_AGE_MS:
+        if not self._clock or now - self._clock_read > _CLOCK_AGE_MS:  # the first tick counts at once
             ticked = self.state.meta(CLOCK)
             self._clock = ticked if isinstance(ticked, int) else 0
             self._clock_read = now
