@@ -307,6 +307,17 @@ def test_a_visit_that_comes_in_pieces_over_a_ten_minutes_mark_counts_once(shop: 
     assert (traits["visits"], traits["spent"]) == (1, 220)
 
 
+def test_who_entered_and_left_in_two_bodies_was_there_as_long_as_between_them(shop: Product) -> None:
+    """An app posts each as it happens, without remembering the other, and the leaving arrives first."""
+    consent(shop, "beacon_device:tag-app", {"location": True})
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    for what, after in (("left", 1500), ("entered", 0), ("left", 1500)):
+        row = {"beacon": "tag-app", "zone": "shoes", "event": what, "time": iso(start + timedelta(seconds=after))}
+        assert send(shop, "sightings", [row]) == 200
+    traits = profile(shop, "beacon_device:tag-app")["traits"]
+    assert (traits["visits"], traits["spent"]) == (1, 1500)
+
+
 def test_sightings_count_for_those_who_agreed_to_tell_where_they_are(shop: Product) -> None:
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     consent(shop, "beacon_device:tag-yes", {"location": True})

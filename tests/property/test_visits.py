@@ -1,5 +1,6 @@
 """Visits are a union: whatever the order, the batches, the repetitions and the merges, the same visits."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,8 @@ from tests.profiles import CALENDAR, FIRST_DAY, event
 
 BOTH = (ZONE_ENTERED, ZONE_LEFT)
 UTC = ZoneInfo("UTC")
+MIDNIGHT = datetime(1970, 1, 2, tzinfo=UTC)
+FAR = 1 << 40  # between times of stretches, of comings in and of goings out
 NUMBER = Trait(name="visits", kind="visits", events=BOTH)
 SECONDS = Trait(name="spent", kind="visits", events=BOTH, of="dwell_seconds")
 KINDS = st.sampled_from([
@@ -95,19 +98,26 @@ def test_the_state_is_bounded_whatever_is_sent(stays: list[Event]) -> None:
     assert len(places) <= 3
     for held in places:
         assert all(begin - end > 120 for end, begin in zip(held[1::2], held[2::2], strict=False))
-        assert held[-2] - held[0] < 3600
+        kinds = [[time % FAR for time in held[::2] if time // FAR == kind] for kind in range(3)]
+        assert sum(map(len, kinds)) == len(held) // 2
+        assert all(begins[-1] - begins[0] < 3600 for begins in kinds if begins)
 
 
 def told(seconds: list[int]) -> list[Event]:
     """The events of one body of sightings."""
+    return body([(at, "seen") for at in seconds])
+
+
+def body(sightings: list[tuple[int, str]]) -> list[Event]:
+    """The events of one body of rows (seconds after a midnight, what)."""
+    times = [(MIDNIGHT + timedelta(seconds=at)).isoformat() for at, _ in sightings]
     rows: list[dict[str, Any]] = [
-        {"beacon_device": "tag", "zone": "shoes", "timestamp": f"1970-01-02T00:{s // 60:02}:{s % 60:02}Z"}
-        for s in seconds
+        {"beacon_device": "tag", "zone": "shoes", "timestamp": time, "what": what}
+        for time, (_, what) in zip(times, sightings, strict=True)
     ]
     found = []
     for call in (sighting(row, UTC) for row in visits(rows, UTC)):
-        clock = call["timestamp"][11:19].split(":")
-        at = 86_400 + sum(int(part) * unit for part, unit in zip(clock, (3600, 60, 1), strict=True))
+        at = round(datetime.fromisoformat(call["timestamp"]).timestamp())
         found.append(event(call["event"], (at * 1000 + 1) / DAY_MS, call["properties"]))
     return found
 
@@ -122,6 +132,65 @@ def test_sightings_in_several_bodies_are_the_visits_of_one_body(seen: list[tuple
         assert values[0] == values[1]
 
 
+# Pauses around the gap within which times are one visit, and longer ones.
+_PAUSES = st.sampled_from([10, 60, 119, 120, 121, 300, 1800, 4000])
+
+
+@given(
+    st.lists(st.tuples(_PAUSES, st.sampled_from(["entered", "left", "seen"]), st.booleans()), max_size=10),
+    st.randoms(use_true_random=False),
+)
+def test_who_enters_in_one_body_and_leaves_in_another_was_there_as_long_as_in_one(
+    steps: list[tuple[int, str, bool]], shuffle: Any
+) -> None:
+    at, rows = 0, []
+    bodies: list[list[tuple[int, str]]] = [[]]
+    for pause, what, cut in steps:
+        at += pause
+        rows.append((at, what))
+        if cut:
+            bodies.append([])
+        bodies[-1].append((at, what))
+    pieces = [one for rows_of_body in bodies for one in body(rows_of_body)]
+    pieces += pieces[: len(pieces) // 2]  # some come again
+    shuffle.shuffle(pieces)
+    for trait in (NUMBER, SECONDS):
+        monoid = compiled(trait)
+        values = [monoid.value(state_of(monoid, events), FIRST_DAY + 9) for events in (body(rows), pieces)]
+        assert values[0] == values[1]
+
+
+def seconds_of(*events: Event) -> list[int]:
+    """How many visits, and the seconds of all."""
+    return [
+        (monoid := compiled(trait)).value(state_of(monoid, list(events)), FIRST_DAY + 9) for trait in (NUMBER, SECONDS)
+    ]
+
+
+def test_a_bare_leaving_ends_what_a_bare_entry_began_whichever_comes_first() -> None:
+    came, went = stay(90_000, ZONE_ENTERED, "shoes", None), stay(91_800, ZONE_LEFT, "shoes", None)
+    assert seconds_of(came, went) == seconds_of(went, came) == [1, 1800]
+    assert seconds_of(came) == [1, 0]
+    assert seconds_of(went) == [0, 0], "nobody told since when"
+    assert seconds_of(came, stay(91_800, ZONE_LEFT, "books", None)) == [1, 0], "another zone"
+    again = stay(91_000, ZONE_ENTERED, "shoes", None)
+    assert seconds_of(went, again, came) == [2, 800], "the newest entry before it"
+    assert seconds_of(went, came, stay(93_000, ZONE_LEFT, "shoes", None)) == [1, 1800], "the first leaving after it"
+
+
+def test_a_bare_leaving_more_than_a_day_later_ends_nothing() -> None:
+    came = stay(90_000, ZONE_ENTERED, "shoes", None)
+    assert seconds_of(came, stay(90_000 + 86_400, ZONE_LEFT, "shoes", None)) == [1, 86_400]
+    assert seconds_of(came, stay(90_001 + 86_400, ZONE_LEFT, "shoes", None)) == [1, 0]
+
+
+def test_what_was_told_with_its_end_is_over() -> None:
+    came, told_whole = stay(90_000, ZONE_ENTERED, "shoes", None), stay(90_600, ZONE_LEFT, "shoes", 600)
+    late = stay(91_800, ZONE_LEFT, "shoes", None)
+    assert seconds_of(came, told_whole, late) == [1, 600]
+    assert seconds_of(stay(90_000, ZONE_ENTERED, "shoes", 60), late) == [1, 60], "seen for a minute, no longer"
+
+
 def test_a_visit_over_a_ten_minutes_mark_and_over_midnight_counts_once() -> None:
     monoid = compiled(NUMBER)
     assert monoid.value(state_of(monoid, told([540, 590]) + told([630])), FIRST_DAY + 1) == 1
@@ -131,7 +200,7 @@ def test_a_visit_over_a_ten_minutes_mark_and_over_midnight_counts_once() -> None
     assert monoid.value(state_of(monoid, apart), FIRST_DAY + 1) == 3
     spent = compiled(SECONDS)
     assert spent.value(state_of(spent, night), FIRST_DAY + 1) == 310
-    nothing = [stay(9, ZONE_LEFT, "shoes", None), stay(9, ZONE_ENTERED, None, 60)]
+    nothing = [stay(9, ZONE_LEFT, None, 5), stay(9, ZONE_ENTERED, None, 60)]
     assert state_of(monoid, nothing) == []
 
 

@@ -2,10 +2,12 @@
 
 Sightings of one visit come in several bodies, twice, late, and from two devices of one person. So the state is no
 number but the set of times that were told, by zone: a union, which knows nothing of order, batches and repetition.
-Pieces no further than `VISIT_GAP_S` apart are one visit.
+Pieces no further than `VISIT_GAP_S` apart are one visit; an entry and a leaving that do not know of each other are put
+together when the value is read (`profile.zone_times`).
 
-A place is (local day of the event, zone and hour in which the stay begins); at most `cap` of them are kept, newest day
-first. What begins in one hour is at most thirty stays, so the state is bounded by the definitions, whatever is sent.
+A place is (local day of the event, zone and hour in which the time begins); at most `cap` of them are kept, newest day
+first. What begins in one hour is at most thirty times of each kind, so the state is bounded by the definitions,
+whatever is sent.
 """
 
 from collections.abc import Callable
@@ -16,11 +18,16 @@ from regulars.core.event import LONGEST_VISIT_S, VISIT_GAP_S, ZONE_LEFT, Event
 from regulars.profile import cells, reading
 from regulars.profile.monoid import Monoid, State
 from regulars.profile.reading import Measure
+from regulars.profile.zone_times import CAME, THERE, WENT, whole_visits
 
 #: What a trait of visits may be `of`: the seconds spent; without it, their number.
 SECONDS = "dwell_seconds"
 _UNBOUNDED = 1 << 40  # days: no window
 _HOUR_S = 3600
+#: Times of each kind lie side by side in one list, so far apart that they never meet; stretches as they are.
+_FAR = 1 << 40
+_SHIFT = {THERE: 0, CAME: _FAR, WENT: 2 * _FAR}
+_KINDS = {shift // _FAR: kind for kind, shift in _SHIFT.items()}
 
 
 def compile_visits(trait: Trait, *, currency: str, unwanted: Callable[[str], bool] | None) -> Monoid:
@@ -47,10 +54,12 @@ class _Visits(Measure):
         properties = self.content(event)
         if self.passes is not None and not self.passes(properties):
             return state
-        zone, stay = reading.text(properties.get("zone")), told(event)
-        if zone is None or stay is None or (self._unwanted is not None and self._unwanted(zone)):
+        zone, time = reading.text(properties.get("zone")), told(event)
+        if zone is None or time is None or (self._unwanted is not None and self._unwanted(zone)):
             return state
-        key = f"{stay[0] // _HOUR_S}\n{zone}\n{reading.text(properties.get('store_id')) or ''}"
+        kind, begin, end = time
+        key = f"{begin // _HOUR_S}\n{zone}\n{reading.text(properties.get('store_id')) or ''}"
+        stay = max(begin, 0) + _SHIFT[kind], end + _SHIFT[kind]
         return cells.add_stay(state, day, key, stay, gap=VISIT_GAP_S, width=self._width, cap=self._cap)
 
     def merge(self, left: State, right: State) -> State:
@@ -63,10 +72,10 @@ class _Visits(Measure):
                 break
             for key, held in state[at + 1].items():
                 stays.setdefault(key.partition("\n")[2], []).extend(held)
-        whole = [cells.joined(some, VISIT_GAP_S) for some in stays.values()]
+        whole = [_whole(cells.joined(some, VISIT_GAP_S)) for some in stays.values()]
         if self._seconds:
-            return sum(sum(some[1::2]) - sum(some[::2]) for some in whole)
-        return sum(len(some) // 2 for some in whole)
+            return sum(end - begin for some in whole for begin, end in some)
+        return sum(map(len, whole))
 
     def due(self, state: State, day: int) -> int:
         if self._window is None:
@@ -78,19 +87,30 @@ class _Visits(Measure):
         return self.value(state, day), self.due(state, day)
 
 
-def told(event: Event) -> tuple[int, int] | None:
-    """The time that an event says somebody was there: (begin, end) in UTC seconds; None where it tells of none.
+def told(event: Event) -> tuple[int, int, int] | None:
+    """The kind of time that an event tells, and from when to when in UTC seconds; None where it tells of none.
 
-    A leaving with its dwell reaches back, an entry reaches on for as long as it was seen. Who left, and nobody says
-    since when, was told of when they entered.
+    A leaving with its dwell reaches back, an entry with `seen_seconds` reaches on. An entry without says that somebody
+    came in and stays, a leaving without that they went out, whenever they came.
     """
     at = event.time // 1000
     dwell = _seconds(event.properties.get(SECONDS))
     if dwell is not None:
-        return at - dwell, at
+        return THERE, at - dwell, at
     if event.name == ZONE_LEFT:
-        return None
-    return at, at + (_seconds(event.properties.get("seen_seconds")) or 0)
+        return WENT, at, at
+    seen = _seconds(event.properties.get("seen_seconds"))
+    return (CAME, at, at) if seen is None else (THERE, at, at + seen)
+
+
+def _whole(times: list[int]) -> list[tuple[int, int]]:
+    """Visits of the times of one zone, as they are kept."""
+    if times and times[-1] < _FAR:
+        return list(zip(times[::2], times[1::2], strict=True))
+    told = [
+        (begin % _FAR, _KINDS[begin // _FAR], end % _FAR) for begin, end in zip(times[::2], times[1::2], strict=True)
+    ]
+    return whole_visits(told, gap=VISIT_GAP_S, longest=LONGEST_VISIT_S)
 
 
 def _seconds(value: Any) -> int | None:

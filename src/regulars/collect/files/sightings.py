@@ -2,7 +2,8 @@
 
 A device at the edge of a zone is lost and found again every few seconds. Sightings of one device in one zone that are
 no further than `VISIT_GAP_S` apart are one visit; a visit ends with the last of them. One that goes on is told with how
-long it was seen, so that a visit told in several bodies is brought together by who counts it (`profile.visits`). Where
+long it was seen, and who entered last with nothing more, for they stay until a leaving is told. So a visit told in
+several bodies is brought together by who counts it (`profile.visits`). Where
 somebody is, is a matter of the purpose `location` (`core.event.LOCATION_EVENTS`); positions are never taken in, only
 the name of a zone.
 """
@@ -94,9 +95,9 @@ def _visits(seen: list[tuple[datetime, str, Said]]) -> Iterator[Said]:
     last, before = seen[0][0], ENTERED
     for at, what, said in seen:
         # Who entered is there until a leaving is told; who is only seen now and then is not, after a while.
-        stays = what == LEFT and before == ENTERED
-        if begin is not None and not stays and (at - last) > timedelta(seconds=VISIT_GAP_S):
-            yield from _visit(begin[0], begin[1], last, over=before != ENTERED)
+        longest = LONGEST_VISIT_S if what == LEFT and before == ENTERED else VISIT_GAP_S
+        if begin is not None and at - last > timedelta(seconds=longest):
+            yield from _visit(begin[0], begin[1], last, over=before != ENTERED, stays=before == ENTERED)
             begin = None
         if begin is not None:
             last, before = at, what
@@ -105,14 +106,21 @@ def _visits(seen: list[tuple[datetime, str, Said]]) -> Iterator[Said]:
         else:
             begin, last, before = (at, said), at, what
     if begin is not None:
-        yield from _visit(begin[0], begin[1], last, over=before == LEFT)
+        yield from _visit(begin[0], begin[1], last, over=before == LEFT, stays=before == ENTERED)
 
 
-def _visit(begin: datetime, said: Said, last: datetime, *, over: bool) -> Iterator[Said]:
+def _visit(begin: datetime, said: Said, last: datetime, *, over: bool, stays: bool) -> Iterator[Said]:
     spent = min(int((last - begin).total_seconds()), LONGEST_VISIT_S)
-    yield {**said, "what": ENTERED, **({} if over or not spent else {"seen_seconds": spent})}
+    entered = {**said, "what": ENTERED}
     if over:
+        # Who was seen once did not come in to stay.
+        yield entered if spent else {**entered, "seen_seconds": 0}
         yield {**said, "what": LEFT, "timestamp": last.isoformat(), "dwell_seconds": spent}
+        return
+    if spent or not stays:
+        yield {**entered, "seen_seconds": spent}
+    if stays:
+        yield {**entered, "timestamp": last.isoformat()} if spent else entered
 
 
 def _what(said: Said) -> str:

@@ -99,7 +99,16 @@ def test_each_piece_of_a_visit_is_an_event_of_its_own_and_says_how_long_it_laste
         [seen("10:09:00"), seen("10:09:50")], [seen("10:09:50"), seen("10:09:00")], [seen("10:10:30")],
     ))  # fmt: skip
     assert first["messageId"] == again["messageId"] != later["messageId"]
-    assert (first["properties"]["seen_seconds"], "seen_seconds" in later["properties"]) == (50, False)
+    assert (first["properties"]["seen_seconds"], later["properties"]["seen_seconds"]) == (50, 0)
+
+
+def test_who_entered_and_was_not_seen_to_leave_is_told_to_stay() -> None:
+    (came,) = told("sightings", seen("10:00:00", "entered"))
+    assert "seen_seconds" not in came["properties"], "whoever came in stays until a leaving"
+    rows = told("sightings", seen("10:00:00"), seen("10:01:00", "entered"))
+    assert [(one["timestamp"][11:19], one["properties"].get("seen_seconds")) for one in rows] == [
+        ("10:00:00", 60), ("10:01:00", None),
+    ]  # fmt: skip
 
 
 def test_an_app_that_knows_its_entry_tells_the_dwell() -> None:
