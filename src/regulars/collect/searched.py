@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from regulars.collect.files.masking import masked
+from regulars.collect.files.masking import masked_search
 from regulars.core.definitions import Sensitive
 from regulars.core.sensitive import detector
 
@@ -53,7 +53,7 @@ class Searches:
         if isinstance(page, dict):
             shown = dict(page)
             if isinstance(shown.get("title"), str):  # "Results for …"
-                shown["title"] = masked(shown["title"])
+                shown["title"] = masked_search(shown["title"])
             sensitive = self._addresses(shown) or sensitive
             if sensitive:
                 shown = {key: value for key, value in shown.items() if key not in (*_TITLED, "path", "search")}
@@ -65,7 +65,7 @@ class Searches:
     def _text(self, text: str) -> str | None:
         if self._withheld(text):
             return None
-        return text if text.isdecimal() else masked(text)  # a bare number is an article's
+        return text if text.isdecimal() else masked_search(text)  # a bare number is an article's
 
     def _addresses(self, said: dict[str, Any]) -> bool:
         """Clean the addresses in place; whether one told something sensitive."""

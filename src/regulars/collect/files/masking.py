@@ -1,7 +1,9 @@
-"""Texts that people wrote, without what must not be kept: card and account numbers, addresses, telephone numbers."""
+"""Texts that people wrote, without what must not be kept: names, card and account numbers, addresses, telephones."""
 
 import re
+from collections.abc import Callable
 
+from regulars.collect.files.names import without_names, without_typed_names
 from regulars.core.definitions import Sensitive
 from regulars.core.sensitive import detector
 
@@ -15,12 +17,21 @@ _DIGITS = re.compile(r"(?<!\d)\+?\d(?:[ \-./()]{0,2}\d){6,18}(?!\d)")
 def masked(text: str) -> str:
     """The text without them.
 
-    >>> masked("Card 4111 1111 1111 1111, ada@shop.example, call 0170 1234567 about order 4711")
-    'Card [card], [e-mail], call [number] about order 4711'
+    >>> masked("Card 4111 1111 1111 1111, ada@shop.example, call 0170 1234567 about order 4711, Mrs Lovelace")
+    'Card [card], [e-mail], call [number] about order 4711, Mrs [name]'
     """
+    return _masked(text, without_names)
+
+
+def masked_search(text: str) -> str:
+    """The same of what somebody typed into a search, where fewer words around a name tell that it is one."""
+    return _masked(text, without_typed_names)
+
+
+def _masked(text: str, nameless: Callable[[str], str]) -> str:
     text = _EMAIL.sub("[e-mail]", text[: 2 * LONGEST])
     text = _IBAN.sub(_account, text)
-    return _DIGITS.sub(_number, text)[:LONGEST]
+    return nameless(_DIGITS.sub(_number, text))[:LONGEST]
 
 
 def withheld(text: str) -> bool:

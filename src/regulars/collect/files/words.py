@@ -1,7 +1,7 @@
 """What people wrote: reviews and ratings, chats, reactions in social networks.
 
-A text is masked and cut before it is kept, and left out where it tells of something sensitive. What was said in a chat
-is an event of its own, which only the purpose `conversations` admits (`core.event.TEXT_EVENTS`).
+A text is masked, names included, and cut before it is kept, and left out where it tells of something sensitive. What
+was said in a chat is an event of its own, which only the purpose `conversations` admits (`core.event.TEXT_EVENTS`).
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from regulars.collect.files import cells
 from regulars.collect.files.columns import Columns
 from regulars.collect.files.kind import Said
 from regulars.collect.files.masking import LONGEST, masked, withheld
+from regulars.collect.files.names import NAME
 from regulars.collect.files.touch import WHEN, WHOM, Touch, needed_text, number, text, track
 from regulars.core.event import CHAT_TRANSCRIBED, REVIEWED, SOCIAL
 
@@ -56,6 +57,15 @@ SOCIAL_COLUMNS: dict[str, tuple[str, ...]] = {
     "text": ("comment", "message", "body", "kommentar"),
 }
 _PART = "(part)"
+#: Where a line of a chat says who wrote it.
+_BY = ("by", "from", "role")
+#: What systems call those who write in a chat.
+_PARTS = frozenset(
+    """
+    customer shop agent user bot assistant system visitor guest client operator staff support employee advisor seller
+    service kunde kundin besucher gast laden mitarbeiter mitarbeiterin berater beraterin verkäufer verkäuferin
+    """.split()  # noqa: SIM905 - words
+)
 
 
 def review(said: Said, zone: ZoneInfo) -> dict[str, Any]:
@@ -148,7 +158,8 @@ def _clean(value: Any, depth: int = 4) -> Any:
     if isinstance(value, list):
         return [_clean(one, depth - 1) for one in value[:_MOST_MESSAGES]] if depth else []
     if isinstance(value, dict):
-        return {name: _clean(one, depth - 1) for name, one in value.items()} if depth else {}
+        kept = {name: _part_of(one) if name in _BY else _clean(one, depth - 1) for name, one in value.items()}
+        return kept if depth else {}
     return value
 
 
@@ -178,7 +189,7 @@ def _spoken(said: Said) -> str:
         if isinstance(one, str):
             lines.append(one)
         elif isinstance(one, dict):
-            by = str(one.get("by") or one.get("from") or one.get("role") or "")[:20]
+            by = _part_of(next((one[name] for name in _BY if one.get(name)), None))
             words = one.get("text") or one.get("body") or one.get("message") or ""
             if isinstance(words, str):
                 lines.append(f"{by}: {words}" if by else words)
@@ -188,6 +199,12 @@ def _spoken(said: Said) -> str:
     if alone is not None:
         lines.append(alone)
     return "\n".join(lines)[: 2 * LONGEST]
+
+
+def _part_of(by: Any) -> str:
+    """Who wrote a line: its part in the chat, never the name of a person."""
+    said = str(by or "").strip()
+    return said[:20] if not said or said.casefold() in _PARTS else NAME
 
 
 def _yes(said: Said, name: str) -> bool | None:
