@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from regulars.core.sensitive import Detector
@@ -14,6 +14,9 @@ WORDS = (
     "cancer", "synagoge", "gewerkschaft", "fertility", "krankheit", "political", "lesbian", "chemotherapie",
 )  # fmt: skip
 SHORT = ("hiv", "aids", "gay", "koran", "islam", "halal")
+ENDED = ("islamisch", "islamic", "islamist", "hinduismus", "hindus", "tumors", "ethnic")
+#: Pieces that are words of their own wherever something is sold.
+PASSING = ("isla m", "i slam", "kor an", "ga y", "a ids")
 #: A letter of another script that is read as this one.
 ALIKE = {
     "a": "CYRILLIC SMALL LETTER A", "c": "CYRILLIC SMALL LETTER ES", "e": "CYRILLIC SMALL LETTER IE",
@@ -35,6 +38,8 @@ _HARMLESS = """
     cancelled_order politeness policy relic reliable disk disco display deposit
     hivernal hike gayle Gayle_Ford aidan maids raids laids can_opener can_certainly burn_out_candles
     loyalty_tier shoe_size last_order newsletter preferred_store birthday customer_number hair_colour order-7-of-14
+    is_lamp his_lambs the_lamps Isla_M Bikini_Isla_M First_Aid_S I_slam_it geh_hin_du_Held 7000_Chur_CH im_Potenzial
+    aller_Gitarren Hi_Vis_Jacket Hi_V_Neck Hi-Fi AI_Design hi_val a_idea hal_alle tu_morgen Generation_Y data_IDs
     x100 email@shop.example 3-in-1 0800_123
 """
 
@@ -74,6 +79,14 @@ def test_a_long_word_is_found_in_two_pieces(word: str, at: int, between: str) ->
     at = min(at, 5)  # within what is listed of each
     assert told(f"{word[:at]}{between}{word[at:]}")
     assert DETECTOR.unwanted(f"{word[:at]}{between}{word[at:]}")
+
+
+@given(st.sampled_from((*SHORT, *ENDED)), st.integers(1, 4), st.sampled_from(BETWEEN), st.sampled_from(("", "my ")))
+def test_a_short_word_is_found_in_two_pieces(word: str, at: int, between: str, before: str) -> None:
+    at = min(at, len(word) - 1)
+    assume(f"{word[:at]} {word[at:]}" not in PASSING)
+    assert told(f"{before}{word[:at]}{between}{word[at:]}")
+    assert DETECTOR.unwanted(f"{before}{word[:at]}{between}{word[at:]}")
 
 
 @given(st.sampled_from((*WORDS, *SHORT)), st.sampled_from(BETWEEN))

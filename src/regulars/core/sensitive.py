@@ -11,7 +11,7 @@ from regulars.core.definitions import Sensitive
 from regulars.core.disguise import undisguised
 
 #: Grows with the words: what records hold is built anew.
-EDITION = 5
+EDITION = 6
 _MOST_KNOWN = 20_000  # texts of which it is remembered
 _HEAD = 3  # letters with which listed words begin
 _KINDS = {
@@ -46,10 +46,15 @@ _TYPED = (
     "haemorrhoid* fußpilz* nagelpilz* scheidenpilz* herpes* chlamydi* nikotinersatz* rollator* hörgerät* hearing_aid* "
     "wechseljahr* menopaus* migräne* migraine* neurodermitis psoriasis* schuppenflechte* asthma* adhs adhd"
 )
-#: Fewer letters are found in pieces only where each stands by itself: "is lamp" is no faith, "h i v" is.
+#: A shorter word in pieces has nothing after it but such an ending: "is lamp" is no faith, "is lam" is.
 _LEAST_IN_PIECES = 6
+_ENDINGS = r"(?:i?sch\w{0,2}|i?c|ism\w{0,2}|ist\w{0,3}|s)?"
 #: After the listed beginning of a word in pieces, at most so many letters: "aller Generationen" tells of no allergy.
 _MOST_AFTER = 6
+#: Words side by side that are no word in pieces: a size, a country behind a town, the end of one and the next sentence.
+_SIDE_BY_SIDE = re.compile(
+    r"\b(?:first aid s|isla m|i slam|hin du|chur ch|im poten[tz]ial\w*|aller gi\w+|kor an|a ids|ga y|hi v neck)\b"
+)
 #: Whose pieces are harmless words that stand side by side in a shop.
 _IN_PIECES_HARMLESS = frozenset("kinderwunsch hautfarbe burnout".split())  # noqa: SIM905 - words
 _DEPARTMENT = re.compile(
@@ -102,8 +107,9 @@ class Detector:
     def _kind(self, text: str) -> str:
         plain = _plain(text)
         apart = self._may_be_in_pieces(plain)
+        pieces = _SIDE_BY_SIDE.sub(".", plain) if apart else ""
         for kind, pattern, in_pieces in self._kinds:
-            if pattern.search(plain) or (apart and in_pieces.search(plain)):
+            if pattern.search(plain) or (apart and in_pieces.search(pieces)):
                 return kind
         listed = any(plain == own or plain.startswith(own + " ") for own in self._categories)
         return "what the shop lists" if listed else ""
@@ -193,13 +199,12 @@ def _stems(words: str) -> list[tuple[str, bool]]:
 
 
 def _in_pieces(words: str) -> re.Pattern[str]:
-    """The words with blanks between their letters: wherever somebody parted a long one, everywhere in a short one."""
+    """The words with blanks between their letters, wherever somebody parted one."""
     forms = []
     for stem, more in _stems(words):
-        if len(stem) < _LEAST_IN_PIECES:
-            forms.append(" ".join(map(re.escape, stem)))
-            continue
         # Not in one piece, which `_pattern` looks for: somewhere among the letters is a blank.
         after = rf"\w{{0,{_MOST_AFTER}}}" if more else ""
+        if len(stem) < _LEAST_IN_PIECES:
+            after = _ENDINGS if more else ""
         forms.append(rf"(?!{re.escape(stem)})" + " ?".join(map(re.escape, stem)) + after)
     return re.compile(rf"\b(?:{'|'.join(forms)})\b") if forms else _NEVER
