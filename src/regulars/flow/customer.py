@@ -11,7 +11,7 @@ from regulars.core.identifier import is_device, rank
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, due_day, part_id, profile_number
 from regulars.core.state import IDENTIFIER, ORDER, PART, StateReader, Table
 from regulars.flow.engine import Engine
-from regulars.flow.facts import TELLING, learn_facts, now_known
+from regulars.flow.facts import TELLING, learn_facts, now_known, without_consents
 from regulars.profile import consent, orders
 from regulars.profile.assignment import IdRow, holders_of, profile_of
 from regulars.profile.fold import Parts
@@ -222,6 +222,11 @@ class Customers:
         if not effect:
             return
         fold = self._engine.fold
+        ended = {purpose for purpose, start in before.items() if hot.consent.get(purpose) != start}
+        marks = self._engine.policy.consents_of
+        if person is not None and any(not ended.isdisjoint(asked) for asked in marks.values()):
+            person.facts = without_consents(person.facts, ended, marks)
+            hot.facts = now_known(person.facts)
         if self._engine.ends_more(effect):
             # Until the history was read again, nothing that rested on events is believed.
             for part in fold.parts:

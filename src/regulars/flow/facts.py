@@ -4,7 +4,7 @@ An identify call tells facts (name, city, language), `Fact Corrected` puts them 
 `Preference Declared` tells preferences, which are facts in a namespace of their own: `pref.channel`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from regulars.core.definitions import NOT_AGAIN, TOO_CLOSE
@@ -28,6 +28,7 @@ _PARTNERS = "partners:"
 #: By name: [time, message id, value, origin]; the origin is missing where a sender told the fact in an identify call.
 Facts = dict[str, list[Any]]
 NO_ORIGINS: Mapping[str, str] = {}
+NO_CONSENTS: Mapping[str, Collection[str]] = {}
 
 
 #: Wishes that may name what is sensitive: nothing is inferred from leaving it out, and without it it would be shown.
@@ -74,19 +75,39 @@ def now_known(facts: Facts) -> dict[str, Any]:
     return {name: fact[2] for name, fact in facts.items() if fact[2] is not None}
 
 
-def usable_for(facts: Facts, purpose: str) -> dict[str, Any]:
+def usable_for(facts: Facts, purpose: str, consents_of: Mapping[str, Collection[str]] = NO_CONSENTS) -> dict[str, Any]:
     """The values that hold and may serve a purpose: what a partner told serves that partner's alone.
 
-    What brands and stores of the shop told is the shop's own.
+    What brands and stores of the shop told is the shop's own, unless they ask for a consent of their own
+    (`consents_of`, by mark): it serves nothing that would outlast that.
 
-    >>> usable_for({"city": [5, "m1", "Bern"], "zip": [6, "m2", "3000", "partners:acme"]}, "contract")
-    {'city': 'Bern'}
+    >>> known = {"city": [5, "m1", "Bern"], "zip": [6, "m2", "3000", "partners:acme"], "cut": [7, "m3", 3, "brand:A"]}
+    >>> usable_for(known, "contract"), usable_for(known, "contract", {"brand:A": ["brand_a"]})
+    ({'city': 'Bern', 'cut': 3}, {'city': 'Bern'})
     """
     return {
         name: value
         for name, value in now_known(facts).items()
-        if all(mark == purpose or not mark.startswith(_PARTNERS) for mark in facts[name][3:])
+        if all(_serves(mark, purpose, consents_of) for mark in facts[name][3:])
     }
+
+
+def without_consents(facts: Facts, ended: Collection[str], consents_of: Mapping[str, Collection[str]]) -> Facts:
+    """Facts without those that rest on consents that have ended; what was told before them is found by folding.
+
+    >>> without_consents({"cut": [7, "m3", 3, "brand:A"]}, {"brand_a"}, {"brand:A": ["brand_a"]})
+    {}
+    """
+    return {
+        name: fact
+        for name, fact in facts.items()
+        if not any(one in ended for mark in fact[3:] for one in consents_of.get(mark, ()))
+    }
+
+
+def _serves(mark: str, purpose: str, consents_of: Mapping[str, Collection[str]]) -> bool:
+    asked = consents_of.get(mark, ())
+    return mark == purpose or (not mark.startswith(_PARTNERS) and all(one == purpose for one in asked))
 
 
 def preferences_of(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,13 @@ class Policy:
                 self.agreed[one.agreed] = (*self.agreed.get(one.agreed, ()), source_id)
         #: Source -> what the facts that it tells are marked with.
         self.origins = {one.id: mark for one in definitions.sources if (mark := _mark(one))}
+        #: Mark of facts -> the consents that such facts rest on; sources of one brand may differ.
+        self.consents_of: dict[str, frozenset[str]] = {}
+        for source_id, mark in self.origins.items():
+            limits = self.limits.get(source_id)
+            asked = {limits.partner or limits.agreed} - {""} if limits is not None else set()
+            if asked:
+                self.consents_of[mark] = self.consents_of.get(mark, frozenset()) | asked
         #: Source -> its places among those that tell of orders; the others are as good as a server of the shop.
         self._order_ranks = {one.id: _ranks(one) for one in definitions.sources}
         shown = {placement.purpose for placement in definitions.placements if placement.recommend}

@@ -217,6 +217,50 @@ def test_a_withdrawal_that_rides_along_counts_at_once(shop: Running) -> None:
     assert shop.offer(back) is None, "a new grant starts from zero"
 
 
+def test_a_no_that_rides_along_takes_what_a_brand_or_a_partner_told(tmp_path: Path) -> None:
+    sources = (
+        Source(id="alpina", kind="server", brand="Alpina", own_purpose="brand_alpina"),
+        Source(id="acme", kind="server", partner="acme"),
+    )
+    purposes = ("brand_alpina", "partners", "partners:acme")
+    definitions = msgspec.structs.replace(
+        DEFINITIONS,
+        sources=(*DEFINITIONS.sources, *sources),
+        purposes=(
+            *DEFINITIONS.purposes, Purpose(id="brand_alpina"), Purpose(id="partners"),
+            Purpose(id="partners:acme", partner="acme"),
+        ),
+    )  # fmt: skip
+    shop = Running(tmp_path, definitions)
+
+    def says(number: int, purpose: str, *, granted: bool) -> dict[str, Any]:
+        said = {"purposes": {purpose: granted}}
+        return {"event": "Consent Updated", "messageId": f"c{number}", "userId": "ana", "properties": said}
+
+    for number, purpose in enumerate(purposes):
+        shop.send(says(number, purpose, granted=True))
+    for at, source in enumerate(("till", "alpina", "acme")):
+        known = {"type": "identify", "userId": "ana", "messageId": f"i{at}", "traits": {f"of_{source}": "x"}}
+        shop.log.append([NewRecord(EVENTS, source, "batch", NOW + 1 + at, json.dumps({"batch": [known]}).encode())])
+    shop.updater.run()
+
+    def told(*events: dict[str, Any]) -> set[str]:
+        hot = shop.ask("hero", user_id="ana", now=NOW + 30, events=list(events)).answer.customer.hot
+        return set(hot.facts)
+
+    assert told() == {"of_till", "of_alpina", "of_acme"}
+    more = {"type": "identify", "event": "identify", "messageId": "i9", "userId": "ana", "traits": {"city": "Bern"}}
+    for purpose, left in (
+        ("brand_alpina", {"of_till", "of_acme"}),
+        ("partners:acme", {"of_till", "of_alpina"}),
+        ("partners", {"of_till", "of_alpina"}),
+    ):
+        assert told(says(9, purpose, granted=False)) == left
+        # What is told along with the no brings nothing of it back.
+        assert told(says(9, purpose, granted=False), more) == left | {"city"}
+    assert told() == {"of_till", "of_alpina", "of_acme"}, "folding has not come yet"
+
+
 def test_a_wish_that_rides_along_counts_at_once(shop: Running) -> None:
     shop.send(viewed(1, userId="ana"))
     assert shop.offer(shop.ask("tea", user_id="ana")) == "tea"

@@ -19,6 +19,7 @@ from regulars.flow import generation
 from regulars.flow.facts import usable_for
 from regulars.profile.links import FOREVER, REVOKED
 from regulars.profile.particulars import Particulars, particulars, stated
+from regulars.profile.policy import Policy
 
 _HOT, _PERSON = msgspec.msgpack.Decoder(Hot), msgspec.msgpack.Decoder(Person)
 _ROWS = 20_000  # rows of the state read at a time
@@ -71,8 +72,10 @@ def run(
 def customers(state: StateReader, definitions: Definitions, outcome: Outcome) -> Iterator[Customer]:
     """Profiles with a person's identifier and something to compare, of people who allow what linking needs.
 
-    What a partner told is compared for that partner's purpose alone.
+    What a partner told is compared for that partner's purpose alone, and so is what a brand or a store told that asks
+    for a consent of its own: a link would stay when that consent ends.
     """
+    consents_of = Policy(definitions).consents_of
     identity, purpose = definitions.identity, definitions.linking.purpose
     limits = limits_of(identity)
     names = {**PARTICULARS, **definitions.linking.facts}
@@ -84,7 +87,7 @@ def customers(state: StateReader, definitions: Definitions, outcome: Outcome) ->
         if purpose != CONTRACT and purpose not in hot.consent:
             outcome.without_consent += 1
             continue
-        said = particulars(stated(usable_for(person.facts, purpose), keys, names))
+        said = particulars(stated(usable_for(person.facts, purpose, consents_of), keys, names))
         if said != Particulars():
             limited = frozenset(parse(one) for one in keys if parse(one)[0] in limits)
             yield Customer(number, key, limited, said)

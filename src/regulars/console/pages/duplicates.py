@@ -122,7 +122,8 @@ def _side(visit: Visit, key: str, number: int) -> Side | None:
     if linking.purpose != CONTRACT and linking.purpose not in hot.consent:
         return None  # the consent ended while the pair waited
     names = {**PARTICULARS, **linking.facts}
-    said = stated(usable_for(person.facts, linking.purpose), person.identifiers, names)
+    facts = usable_for(person.facts, linking.purpose, visit.house.engine.policy.consents_of)
+    said = stated(facts, person.identifiers, names)
     if "name" in said and not {"first", "last"} & said.keys():
         said["last"] = said["name"]
     shown = {field: str(value)[:_LONGEST] for field, value in said.items()}

@@ -30,10 +30,15 @@ def definitions(purpose: str) -> Definitions:
     return Definitions(
         shop=Shop(name="Corner"),
         identity=Identity(types=(*BUILT_IN_TYPES, IdentifierType(id="crm_id", kind="person"))),
-        sources=(Source(id="crm", kind="server"), Source(id="acme", kind="server", partner="acme")),
+        sources=(
+            Source(id="crm", kind="server"),
+            Source(id="acme", kind="server", partner="acme"),
+            Source(id="alpina", kind="server", brand="Alpina", own_purpose="brand_alpina"),
+            Source(id="regent", kind="server", brand="Regent"),
+        ),
         purposes=(
             Purpose(id="analytics"), Purpose(id=WANTED, expires_days=30),
-            Purpose(id="partners"), Purpose(id="partners:acme", partner="acme"),
+            Purpose(id="partners"), Purpose(id="partners:acme", partner="acme"), Purpose(id="brand_alpina"),
         ),
         linking=Linking(purpose=purpose),
     )  # fmt: skip
@@ -124,14 +129,21 @@ def test_a_consent_that_lapsed_ends_the_part_in_it() -> None:
 
 @pytest.mark.parametrize(
     ("purpose", "compared"),
-    [(CONTRACT, {"crm_id:c1"}), (WANTED, {"crm_id:c1"}), ("partners:acme", {"crm_id:c1", "crm_id:c2"})],
+    [
+        (CONTRACT, {"crm", "regent"}),
+        (WANTED, {"crm", "regent"}),
+        ("partners:acme", {"crm", "regent", "acme"}),
+        ("brand_alpina", {"crm", "regent", "alpina"}),
+    ],
 )
-def test_what_a_partner_told_is_compared_for_the_partners_purpose_alone(purpose: str, compared: set[str]) -> None:
+def test_what_rests_on_a_consent_of_its_own_is_compared_for_that_alone(purpose: str, compared: set[str]) -> None:
     shop = _Customers(purpose)
-    for number, source in ((1, "crm"), (2, "acme")):
-        shop.says(number, 0.5, **{WANTED: True, "partners": True, "partners:acme": True})
+    sources = ("crm", "regent", "acme", "alpina")
+    asked = {WANTED: True, "partners": True, "partners:acme": True, "brand_alpina": True}
+    for number, source in enumerate(sources):
+        shop.says(number, 0.5, **asked)
         shop.tells(number, source=source)
-    assert shop.partaking() == compared
+    assert shop.partaking() == {f"crm_id:c{sources.index(source)}" for source in compared}
 
 
 def test_staff_cannot_make_one_of_two_people_once_one_of_them_has_withdrawn() -> None:
