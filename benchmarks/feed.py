@@ -24,7 +24,7 @@ BUDGETS: dict[str, str] = {}
 SHOP = {
     "shop.toml": '[shop]\nname = "Feed"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n',
     "sources.toml": '[sources.backend]\nkind = "server"\nkey_sha256 = "' + "0" * 64 + '"\n',
-    "consent.toml": '[purposes.analytics]\ntitle = { en = "Understanding our shop" }\n',
+    "consent.toml": '[purposes.analytics]\ntext = { de = "Wir zählen Besuche.", en = "We count visits." }\n',
 }
 _COLOURS = ("rot", "blau", "grün", "weiß")
 

@@ -114,7 +114,8 @@ def _files() -> dict[str, str]:
             f'[sources.shop]\nkind = "server"\nkey_sha256 = "{digest}"\nscopes = {scopes}\n'
         ),
         "consent.toml": "".join(
-            f'[purposes.{purpose}]\ntitle = {{ en = "{purpose}" }}\n\n' for purpose in (_A, _P, "marketing_email")
+            f'[purposes.{purpose}]\ntext = {{ de = "{purpose}", en = "{purpose}" }}\n\n'
+            for purpose in (_A, _P, "marketing_email")
         ),
         "events.toml": "strict_plan = true\n\n" + "\n".join(_event(name) for name in EVENTS),
         "traits.toml": "\n".join(_trait(name) for name in TRAITS),

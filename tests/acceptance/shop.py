@@ -44,6 +44,7 @@ FILES = {
     "consent.toml": """
         [purposes.analytics]
         title = { en = "Understanding our shop" }
+        text = { de = "Wozu", en = "What for" }
         """,
     "events.toml": """
         [events."Product Viewed"]
@@ -85,9 +86,11 @@ FILES = {
 PERSONAL = """
     [purposes.analytics]
     title = { en = "Understanding our shop" }
+    text = { de = "Wozu", en = "What for" }
 
     [purposes.personalisation]
     title = { en = "Offers made for you" }
+    text = { de = "Wozu", en = "What for" }
     """
 
 

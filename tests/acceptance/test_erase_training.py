@@ -23,7 +23,7 @@ from tests.acceptance.shop import SERVER_KEY, make_shop
 pytestmark = pytest.mark.acceptance
 
 VISITS = 400
-CONSENT = '[purposes.personalisation]\ntitle = { en = "Made for you" }\n'
+CONSENT = '[purposes.personalisation]\ntext = { de = "Wozu", en = "What for" }\n'
 EVENTS = '[events."Product Viewed"]\npurpose = "contract"\n'
 ROW = '[placements.row]\noffers = false\nrecommend = "neighbours"\nitems = 3\npurpose = "personalisation"\n'
 

@@ -31,8 +31,10 @@ SOURCES = (
     + _server("alpina", ASKING_KEY, 'brand = "Alpina"\nown_purpose = "brand_alpina"')
     + _server("strict", STRICT_KEY, 'consent = "required"')
 )
+TEXT = 'text = { de = "Wozu", en = "What for" }\n'
 CONSENT = (
-    '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n[purposes.brand_alpina]\n'
+    f'[purposes.analytics]\n{TEXT}[purposes.partners]\n{TEXT}[purposes."partners:acme"]\npartner = "acme"\n{TEXT}'
+    f"[purposes.brand_alpina]\n{TEXT}"
 )
 TRAITS = FILES["traits.toml"] + (
     '\n[traits.likes]\nkind = "count"\nevents = ["Product Liked"]\npurpose = "analytics"\n'

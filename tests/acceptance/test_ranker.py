@@ -15,7 +15,7 @@ from tests.unit.recommend.purses import PRICES, PRODUCTS, baskets
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
-CONSENT = '[purposes.personalisation]\ntitle = { en = "Made for you" }\n'
+CONSENT = '[purposes.personalisation]\ntext = { de = "Wozu", en = "What for" }\n'
 EVENTS = "\n".join(
     f'[events."{name}"]\npurpose = "contract"' for name in ("Product Viewed", "Product Clicked", "Order Completed")
 )

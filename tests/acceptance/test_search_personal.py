@@ -21,9 +21,11 @@ PAGE = {"Origin": "https://shop.example"}
 CONSENT = """
     [purposes.analytics]
     title = { en = "Understanding our shop" }
+    text = { de = "Wozu", en = "What for" }
 
     [purposes.personalisation]
     title = { en = "Offers made for you" }
+    text = { de = "Wozu", en = "What for" }
     """
 PLACEMENTS = """
 [placements.search]

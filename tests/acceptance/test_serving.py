@@ -17,7 +17,7 @@ from tests.acceptance.shop import SERVER_KEY, make_shop
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 HABITS = (["tent", "mat", "stove"], ["boots", "socks", "laces"], ["pen", "ink", "paper"])
-CONSENT = '[purposes.personalisation]\ntitle = { en = "Made for you" }\n'
+CONSENT = '[purposes.personalisation]\ntext = { de = "Wozu", en = "What for" }\n'
 PLACEMENTS = """
 [placements."home.next"]
 offers = false

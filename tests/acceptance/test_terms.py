@@ -29,6 +29,7 @@ CONSENT = """
     version = "2026-03"
     text = { en = "New", de = "Neu" }
     [purposes.news]
+    text = { en = "News", de = "Neues" }
     channel = "email"
     double_opt_in = true
     """

@@ -61,9 +61,11 @@ CONSENT = (
     + """
     [purposes.location]
     title = { en = "Where you are" }
+    text = { de = "Wozu", en = "What for" }
 
     [purposes.conversations]
     title = { en = "What you wrote to us" }
+    text = { de = "Wozu", en = "What for" }
     """
 )
 TRAITS = (

@@ -19,7 +19,7 @@ from tests.acceptance.shop import SERVER_KEY, make_shop
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 VISITS = 2_100  # more than the blend of visits wants to learn its order from
-CONSENT = '[purposes.personalisation]\ntitle = { en = "Made for you" }\n'
+CONSENT = '[purposes.personalisation]\ntext = { de = "Wozu", en = "What for" }\n'
 EVENTS = '[events."Product Viewed"]\npurpose = "contract"\n[events."Order Completed"]\npurpose = "contract"\n'
 ROW = '[placements."{0}"]\noffers = false\nrecommend = "{0}"\nitems = 3\npurpose = "personalisation"\n'
 KINDS = ("tents", "boots", "pens", "cups", "lamps", "bags")

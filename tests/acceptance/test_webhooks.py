@@ -24,10 +24,12 @@ CONSENT = (
     + """
     [purposes.newsletter]
     title = { en = "Newsletter" }
+    text = { de = "Wozu", en = "What for" }
     channel = "email"
 
     [purposes.texts]
     title = { en = "Text messages" }
+    text = { de = "Wozu", en = "What for" }
     channel = "sms"
     """
 )

@@ -58,6 +58,12 @@ def _check_words(draft: Draft, purpose: Purpose) -> None:
         draft.report("purposes", purpose.id, "text", "is given twice; the last of `texts` is what customers read")
     if purpose.text:
         _spoken(draft, purpose, "text", purpose.text, languages)
+    if purpose.basis == "consent" and not purpose.text and not purpose.texts:
+        words = ", ".join(f'{language} = "…"' for language in languages)
+        message = (
+            f"customers would agree to what they cannot read; say what their data is used for: text = {{ {words} }}"
+        )
+        draft.report("purposes", purpose.id, "text", message)
     seen: set[str] = set()
     for wording in purpose.texts:
         if not wording.version or wording.version in seen:

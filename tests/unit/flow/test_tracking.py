@@ -29,7 +29,7 @@ FILES = {
     "shop.toml": '[shop]\nname = "Corner"\ntime_zone = "Europe/Berlin"\nclock = "records"\n',
     "sources.toml": '[sources.web]\nkind = "browser"\nwrite_key = "wk_corner"\n'
     f'[sources.erp]\nkind = "server"\nkey_sha256 = "{hashlib.sha256(b"sk").hexdigest()}"\n',
-    "consent.toml": "[purposes.analytics]\n",
+    "consent.toml": '[purposes.analytics]\ntext = { de = "Wozu", en = "What for" }\n',
     "events.toml": """
         [events."Product Viewed"]
         purpose = "contract"

@@ -1,14 +1,17 @@
 """What `regulars check` says about purposes, signals and sensitive inferences."""
 
+import re
+
 import pytest
 
 from regulars.core.definitions import Definitions
 from regulars.shop.load import build
 
+TEXT = 'text = {de = "Wozu", en = "What for"}\n'
 FILES = {
     "shop.toml": '[shop]\nname = "Corner"\n',
     "events.toml": '[events."Product Viewed"]\npurpose = "analytics"\nproperties = {product_id = "id"}\n',
-    "consent.toml": "[purposes.analytics]\n[purposes.personalisation]\n",
+    "consent.toml": f"[purposes.analytics]\n{TEXT}[purposes.personalisation]\n{TEXT}",
 }
 VIEWS = '[traits.{name}]\nkind = "count"\nevents = ["Product Viewed"]\npurpose = "{purpose}"\n{more}\n'
 
@@ -20,7 +23,9 @@ def mistakes(**files: str) -> list[str]:
 
 
 def consent(text: str) -> list[str]:
-    return mistakes(consent=FILES["consent.toml"] + text)
+    """The mistakes of these purposes beside those of the shop; each says what it is for unless it is about that."""
+    worded = text if "text" in text else re.sub(r"^(\[purposes\.[^]]+])$", rf"\1\n{TEXT}", text, flags=re.MULTILINE)
+    return mistakes(consent=FILES["consent.toml"] + worded)
 
 
 def trait(name: str, *, purpose: str = "analytics", more: str = "", consent: str = "") -> list[str]:
@@ -43,7 +48,9 @@ text = {de = "Alt", en = "Old"}
 version = "2026-03"
 text = {de = "Neu", en = "New"}
 [purposes.partners]
+text = {de = "Wozu", en = "What for"}
 [purposes."partners:acme"]
+text = {de = "Wozu", en = "What for"}
 partner = "acme"
 [signals.segment]
 C0002 = ["analytics"]
@@ -111,6 +118,21 @@ def test_a_mistake_is_named_with_file_and_key(text: str, said: str) -> None:
     assert said in found[0]
 
 
+@pytest.mark.parametrize("more", ["", 'title = {de = "Neues", en = "News"}\n', "double_opt_in = true\n", "text = {}\n"])
+def test_nobody_is_asked_to_agree_to_what_they_cannot_read(more: str) -> None:
+    files = {"consent": f"[purposes.news]\n{more}" + FILES["consent.toml"]}
+    (found,) = mistakes(**files)
+    assert found.startswith("consent.toml purposes.news.text: customers would agree to what they cannot read")
+    assert found.endswith('text = { de = "…", en = "…" }')
+    lines = found.rpartition(": text = ")[2].replace("…", "Neues").join(["text = ", "\n"])
+    assert mistakes(consent=f"[purposes.news]\n{more.replace('text = {}', '')}{lines}" + FILES["consent.toml"]) == []
+
+
+@pytest.mark.parametrize("basis", ["contract", "legal_obligation", "legitimate_interest"])
+def test_what_rests_on_no_consent_needs_no_text_to_agree_to(basis: str) -> None:
+    assert mistakes(consent=f'[purposes.books]\nbasis = "{basis}"\n' + FILES["consent.toml"]) == []
+
+
 def test_a_legitimate_interest_may_not_choose_what_a_person_is_shown() -> None:
     interest = '[purposes.stock]\nbasis = "legitimate_interest"\n'
     more = 'of = "category"\nhalf_life_days = 30'
@@ -136,7 +158,7 @@ def test_a_sensitive_trait_is_refused_unless_customers_are_asked_explicitly(name
     found = trait(name, more=more)
     assert len(found) == 1, found
     assert found[0].startswith(f"traits.toml {key}: tells of ")
-    asked = "[purposes.care]\nsensitive = true\n"
+    asked = f"[purposes.care]\n{TEXT}sensitive = true\n"
     assert trait(name, more=more, purpose="care", consent=asked) == []
 
 

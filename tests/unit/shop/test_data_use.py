@@ -14,12 +14,13 @@ from regulars.shop.data_use_measures import MEASURES
 from regulars.shop.data_use_page import markdown, page, tables
 from regulars.shop.load import build
 
+TEXT = 'text = { de = "Wozu", en = "What for" }\n'
 FILES = {
     "shop.toml": '[shop]\nname = "Corner <b>shop"\n[retention]\nevents_days = 90\nfailed_days = 7\n',
     "sources.toml": '[sources.web]\nkind = "browser"\nwrite_key = "wk_12345678"\ntitle = {de = "Laden"}\n'
     '[sources.alpina]\nkind = "server"\nkey_sha256 = "' + "ab" * 32 + '"\nbrand = "Alpina"\nown_purpose = "alpina"\n',
-    "consent.toml": "[purposes.analytics]\nexpires_days = 365\n[purposes.partners]\n"
-    '[purposes."partners:acme"]\npartner = "acme"\n[purposes.alpina]\n',
+    "consent.toml": f"[purposes.analytics]\n{TEXT}expires_days = 365\n[purposes.partners]\n{TEXT}"
+    f'[purposes."partners:acme"]\n{TEXT}partner = "acme"\n[purposes.alpina]\n{TEXT}',
     "events.toml": '[events."Product Viewed"]\nkeep_days = 60\n'
     'properties = {product_id = "id", colour = "text", mood = "text"}\n'
     '[events."Order Completed"]\nproperties = {order_id = "id", total = "number", note = "text"}\n'

@@ -8,7 +8,7 @@ from regulars.core.errors import Misconfigured
 from regulars.shop import load
 from tests.acceptance.shop import FILES, make_shop
 
-CONSENT = FILES["consent.toml"] + '\n[purposes.location]\ntitle = { en = "Where you are" }\n'
+CONSENT = FILES["consent.toml"] + '\n[purposes.location]\ntext = { de = "Wo Sie sind", en = "Where you are" }\n'
 
 
 def test_where_somebody_is_needs_the_purpose_for_it_and_nothing_else(tmp_path: Path) -> None:

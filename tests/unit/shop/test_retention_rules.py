@@ -7,7 +7,7 @@ from regulars.shop.load import build
 
 SHOP = '[shop]\nname = "Corner"\n'
 EVENTS = '[events."Product Viewed"]\n'
-CONSENT = "[purposes.analytics]\n"
+CONSENT = '[purposes.analytics]\ntext = { de = "Wozu", en = "What for" }\n'
 TRAIT = '[traits.views]\nkind = "count"\nevents = ["Product Viewed"]\npurpose = "analytics"\n'
 
 

@@ -4,11 +4,12 @@ import pytest
 
 from regulars.shop.load import build
 
+CONSENT = '[purposes.analytics]\ntext = { de = "Wozu", en = "What for" }\n'
 SHOP = '[shop]\nname = "Corner"\n'
 
 
 def mistakes(preferences: str, more: str = "") -> list[str]:
-    texts = {"shop.toml": SHOP, "preferences.toml": preferences, "consent.toml": "[purposes.analytics]\n" + more}
+    texts = {"shop.toml": SHOP, "preferences.toml": preferences, "consent.toml": CONSENT + more}
     return [str(one) for one in build({name: text.encode() for name, text in texts.items()})[1]]
 
 

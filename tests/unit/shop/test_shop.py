@@ -75,7 +75,7 @@ def test_every_mistake_is_reported_at_once_with_file_and_line() -> None:
         traits='[traits.visits]\nkind = "cuont"\nevents = ["Page Vewed"]\n\n'
         '[traits.spend]\nkind = "sum"\nevents = ["Order Completed"]\n',
         segments="[segments.fans]\nwhen = \"\"\npurpose = 'analitics'\n",
-        consent="[purposes.analytics]\ndemo_shares = 2\n",
+        consent='[purposes.analytics]\ndemo_shares = 2\ntext = { de = "Wozu", en = "What for" }\n',
     )
     assert [(m.file, m.line, m.key) for m in found] == [
         ("consent.toml", 2, "purposes.analytics.demo_shares"),
@@ -143,7 +143,10 @@ def test_loading_a_folder_with_mistakes_lists_them_all(made: Path) -> None:
             "",
         ),
         (
-            {"identity": '[identity]\n[linking]\npurpose = "analitics"\n', "consent": "[purposes.analytics]\n"},
+            {
+                "identity": '[identity]\n[linking]\npurpose = "analitics"\n',
+                "consent": '[purposes.analytics]\ntext = { de = "Wozu", en = "What for" }\n',
+            },
             3,
             "linking.purpose",
             "unknown purpose",
@@ -339,6 +342,10 @@ def test_editors_know_every_file(kind: str) -> None:
 
 def test_visits_are_counted_or_their_seconds_summed() -> None:
     visits = '[traits.a]\nkind = "visits"\nevents = ["Zone Entered"]\nof = "by"\n'
-    found = mistake(traits=visits, events='[events."Zone Entered"]\n', consent="[purposes.location]\n")
+    found = mistake(
+        traits=visits,
+        events='[events."Zone Entered"]\n',
+        consent='[purposes.location]\ntext = { de = "Wozu", en = "What for" }\n',
+    )
     assert (found.key, found.line) == ("traits.a.of", 4)
     assert 'of = "dwell_seconds"' in found.message

@@ -5,11 +5,12 @@ import hashlib
 from regulars.shop.load import build
 
 KEY = hashlib.sha256(b"sk_x").hexdigest()
+TEXT = 'text = { de = "Wozu", en = "What for" }\n'
 FILES = {
     "shop.toml": '[shop]\nname = "Corner"\n',
     "events.toml": '[events."Product Viewed"]\npurpose = "analytics"\nproperties = {product_id = "id"}\n',
-    "consent.toml": '[purposes.analytics]\n[purposes.partners]\n[purposes."partners:acme"]\npartner = "acme"\n'
-    "[purposes.alpina]\n",
+    "consent.toml": f'[purposes.analytics]\n{TEXT}[purposes.partners]\n{TEXT}[purposes."partners:acme"]\n{TEXT}'
+    f"partner = 'acme'\n[purposes.alpina]\n{TEXT}",
 }
 ACME = f'[sources.acme]\nkind = "server"\nkey_sha256 = "{KEY}"\npartner = "acme"\nscopes = ["collect"]\n'
 
