@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from regulars.analyst.learning import Lines, Steps, of_those_who_agree
+from regulars.analyst.learning import Lines, Steps, of_orders, of_those_who_agree
 from regulars.analyst.trial import CLICKED, CONSEQUENCE_MS, FIELDS, decisions, tail
 from regulars.analyst.work import Workbench
 from regulars.core.event import DECISION_SHOWN
@@ -104,7 +104,7 @@ def _agreeing(work: Workbench, found: Sequence[RowDecision]) -> list[RowDecision
 
 
 def _ordered(work: Workbench, since: int) -> dict[tuple[str, str], list[int]]:
-    table = work.table("order_lines", {"currency": work.definitions.shop.currency, "since": work.calendar.day(since)})
+    table = work.table("order_lines", of_orders(work.definitions, since=work.calendar.day(since)))
     found: dict[tuple[str, str], list[int]] = {}
     columns = (table.column(name).to_pylist() for name in ("subject", "product_id", "time"))
     for subject, product, time in zip(*columns, strict=True):

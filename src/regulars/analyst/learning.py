@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regulars.analyst.work import Workbench
+from regulars.core.definitions import Definitions
 from regulars.core.record import HOT, Hot, owner_key, part_id
 from regulars.core.state import IDENTIFIER, PRODUCT
 from regulars.flow.visits import GAP_MS, PURPOSE, not_learned_from
@@ -62,17 +63,7 @@ class Steps(NamedTuple):
 
 def read_lines(work: Workbench) -> Lines:
     """The order lines that may be learned from."""
-    currency = work.definitions.shop.currency
-    lines = work.table(
-        "order_lines",
-        {
-            "currency": currency,
-            "except_sources": not_learned_from(work.definitions.sources),
-            "except_machines": True,
-            "browsers": [one.id for one in work.definitions.sources if one.kind == "browser"],
-            "ranks": {one.id: products_rank(one) for one in work.definitions.sources},
-        },
-    )
+    lines = work.table("order_lines", of_orders(work.definitions))
     lines = lines.filter(pc.and_(pc.is_valid(lines["product_id"]), pc.is_valid(lines["order_id"])))
     everybody = lines.num_rows
     lines = of_those_who_agree(work, lines)
@@ -88,6 +79,19 @@ def read_lines(work: Workbench) -> Lines:
         unit_price=np.rint(_numbers(lines["price"])).astype(np.int64),
     )  # fmt: skip
     return Lines(interactions, catalogue, _texts(persons), everybody - lines.num_rows)
+
+
+def of_orders(definitions: Definitions, *, since: int | None = None) -> dict[str, Any]:
+    """What to ask `order_lines` for: orders (from a day on) that may be learned from, by the best source's word."""
+    sources = definitions.sources
+    return {
+        "currency": definitions.shop.currency,
+        "since": since,
+        "except_sources": not_learned_from(sources),
+        "except_machines": True,
+        "browsers": [one.id for one in sources if one.kind == "browser"],
+        "ranks": {one.id: products_rank(one) for one in sources},
+    }
 
 
 def read_visits(work: Workbench) -> Visits:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from regulars.adapters.lake.decisions import row_decisions
+from regulars.analyst.learning import of_orders
 from regulars.analyst.protocol import RowRules
 from regulars.analyst.sealing import Harvest
 from regulars.analyst.work import Workbench
@@ -239,7 +240,7 @@ def _ordered(
     """Clicks after which the same person ordered the product within a week."""
     if not clicked:
         return 0
-    table = work.table("order_lines", {"currency": definitions.shop.currency, "since": first})
+    table = work.table("order_lines", of_orders(definitions, since=first))
     columns = (table.column(name).to_pylist() for name in ("subject", "product_id", "time"))
     lines = list(zip(*columns, strict=True))
     for event in newest:

@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 from ibis.expr.api import Table
 
+from regulars.adapters.lake import returned
 from regulars.collect.pace import SIGNS
 from regulars.core.errors import Rejected
 from regulars.core.machine import KNOWN
@@ -82,8 +83,8 @@ def order_lines(
 
     As the state has the order (`profile.orders`): the lines of the best source by `ranks` count (the smallest is the
     best), and of one source the latest that tells any; lines that are told one by one are put together. Where a server
-    told of the order the word of `browsers` does not count. A cancelled order has no lines. Subject and time are those
-    of the first "Order Completed", or "Order Updated" if there is none.
+    told of the order the word of `browsers` does not count. A cancelled order has no lines, and what went back is in
+    none (`returned`). Subject and time are those of the first "Order Completed", or "Order Updated" if there is none.
 
     `price` is that of one unit, NULL where it was not told; `quantity` 1 where it was not told, at least 1 for goods
     sold by weight. Orders of which one of `except_sources` told are left out, with `except_machines` also those that
@@ -155,7 +156,10 @@ def order_lines(
             ibis.coalesce(lines.currency, ibis.literal(currency)),
         ),
     )
-    kept = read.filter(read.product_id.notnull() & ~read.none_left).drop("none_left")
+    bought = read.filter(read.product_id.notnull() & ~read.none_left).drop("none_left")
+    kept = returned.kept(
+        bought, events, ranks=ranks or {}, usual_rank=USUAL_RANK, browsers=browsers, except_sources=except_sources
+    )
     return kept.order_by("time", "order_id", "product_id", "price", "quantity")
 
 

@@ -144,12 +144,16 @@ def test_what_is_learned_of_orders_of_many_sources_is_what_the_state_has(shop: S
     told: dict[str, list[Event]] = {}
     for number in range(1, 900):
         order, source = f"o{chance.randrange(250)}", chance.choice(["web", "web", "shop", "erp"])
-        names = ["Order Completed"] * 6 + ["Order Updated"] * 3 + ["Order Cancelled"]
+        names = ["Order Completed"] * 6 + ["Order Updated"] * 3 + ["Order Cancelled"] + ["Order Refunded"] * 3
         said: dict[str, Any] = {"order_id": order}
         if chance.random() < 0.8:
             lines = [{"product_id": chance.choice("abcd"), "quantity": chance.randint(1, 3)} for _ in range(2)]
             said["products"] = lines[: chance.randint(1, 2)]
         name = chance.choice(names)
+        if name == "Order Refunded":
+            source = chance.choice(["web", "shop"])  # of several servers the money decides, see the next test
+            said |= chance.choice([{}, {"refund_id": chance.choice("xy")}])
+            said |= chance.choice([{}, {"amount": 1}])
         if name == "Order Updated" and "products" in said and chance.random() < 0.5:
             said |= {"one_by_one": True, "products": said["products"][:1]}
         told.setdefault(order, []).append(at(source, event(number, name, 3, **said)))
@@ -164,7 +168,35 @@ def test_what_is_learned_of_orders_of_many_sources_is_what_the_state_has(shop: S
             ranks=lambda one: ranks[one.source],
         )  # fmt: skip
         assert dict(learned.get(order, {})) == change.new.lines, events
-    assert len(learned) > 150
+    assert len(learned) > 100
+
+
+def test_what_went_back_is_learned_by_nobody_whoever_tells_of_it(shop: Shop) -> None:
+    def goods(*sold: tuple[str, int]) -> list[dict[str, Any]]:
+        return [{"product_id": product, "quantity": quantity} for product, quantity in sold]
+
+    def back(number: int, order: str, source: str = "shop", **said: Any) -> Event:
+        return at(source, event(number, "Order Refunded", 4, order_id=order, **said))
+
+    for number, order in enumerate("abcde"):
+        sold = event(number, "Order Completed", 3, order_id=order, products=goods(("tea", 3), ("jam", 1)))
+        shop.sells(at("web" if order == "e" else "shop", sold))
+    shop.sells(
+        back(10, "a", products=goods(("tea", 1)), refund_id="r1"),
+        back(11, "a", products=goods(("tea", 1)), refund_id="r1"),  # its webhook is sent twice
+        back(12, "a", "erp", products=goods(("tea", 1), ("jam", 1)), refund_id="CN-1"),  # the same and more
+        back(13, "b"),  # everything
+        back(14, "c", amount=3),  # a discount afterwards
+        back(15, "d", "web", products=goods(("tea", 3))),  # anybody can send that
+        back(16, "e", "web", products=goods(("jam", 1))),
+        msgspec.structs.replace(back(17, "e", "web", products=goods(("tea", 3))), subject="anonymous_id:other"),
+    )
+    rows = shop.ask("order_lines", currency="EUR", browsers=["web"], ranks=RANKS)
+    assert [(row[1], row[2], row[5]) for row in rows] == [
+        ("a", "tea", 2), ("c", "jam", 1), ("c", "tea", 3), ("d", "jam", 1), ("d", "tea", 3), ("e", "tea", 3),
+    ]  # fmt: skip
+    rows = shop.ask("order_lines", currency="EUR", browsers=["web"], except_sources=["erp"])
+    assert ("a", "jam", 1) in [(row[1], row[2], row[5]) for row in rows]
 
 
 def test_lines_of_orders_that_only_machines_told_can_be_left_out(shop: Shop) -> None:
