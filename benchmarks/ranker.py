@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,17 +31,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds i
 from benchmarks.next_basket import HOLDOUT_DAYS, complete_journey
 from regulars.recommend.assortment import Assortment
 from regulars.recommend.evaluation import Evaluation, Ranks, evaluate, next_baskets
-from regulars.recommend.interactions import Catalogue, Int32, Interactions, Mask
+from regulars.recommend.interactions import Catalogue, Interactions
 from regulars.recommend.material import Material
-from regulars.recommend.model import Scored, Shopper
+from regulars.recommend.model import Shopper
+from regulars.recommend.ranked.asked import InOrder
 from regulars.recommend.ranked.examples import CLICKED, Example, simulated
 from regulars.recommend.ranked.learned import Order, Ranked, learn
 from regulars.recommend.ranked.signals import Asks, Signaller, Signals, facts_of
 from regulars.recommend.ranked.teaching import baskets_since
 from regulars.recommend.registry import fit_all
-from regulars.recommend.sources import Sources, background_of, model_of
+from regulars.recommend.sources import Sources, background_of
 from regulars.recommend.training import Settings, TrainedSet, train
-from regulars.recommend.visit import Visit
 
 METRICS = ("hit_rate", "ndcg", "precision")
 #: Of simulated rows of ten.
@@ -70,7 +70,7 @@ def main() -> int:
     for name, ranked in rankers.items():
         if ranked.trees is None:
             raise SystemExit(f"{name}: nothing was learned ({ranked.told.why}); pip install 'regulars[ml,demo]'")
-        asked[name] = InOrder(Order(ranked), trained, cut)
+        asked[name] = InOrder(Order(ranked), trained, Assortment.of(catalogue, {}), cut)
     cases = list(next_baskets(lines, since=cut))
     found = evaluate(asked, cases, leader="ranker", k=10, clock=time.thread_time)
     Console(width=132).print(table(found, rankers))
@@ -123,40 +123,6 @@ def rows_of_ten(examples: Sequence[Example]) -> Iterator[Example]:
                 at = row[slots]
                 shown = Signals(one.signals.items[at], one.signals.rows[at], one.signals.part[at])
                 yield Example(one.owner, shown, slots.astype(np.int32), gain[slots], propensity[slots])
-
-
-class Looked:
-    """The models of a set looked at for one visit."""
-
-    def __init__(self, trained: TrainedSet, visit: Visit) -> None:
-        self.catalogue = trained.catalogue
-        self.visit = visit
-        self.prefix: Int32 = np.empty(0, np.int32)
-        self._trained = trained
-
-    def best(self, name: str, n: int, hidden: Collection[int], allowed: Mask | None) -> list[tuple[int, float]]:
-        """(position, score) of the best of a model; nothing of models of running visits, which are not known here."""
-        model = model_of(self._trained, name)
-        if model is None:
-            return []
-        best = model.best(self.visit, n=n, excluded=np.fromiter(hidden, np.int32, len(hidden)), allowed=allowed)
-        return list(zip(best.items.tolist(), best.scores.tolist(), strict=True))
-
-
-class InOrder:
-    """The learned order as something that is evaluated."""
-
-    def __init__(self, order: Order, trained: TrainedSet, day: int) -> None:
-        self._order = order
-        self._trained = trained
-        self._background = background_of(trained)
-        self._facts = facts_of(Assortment.of(trained.catalogue, {}), day)
-
-    def best(self, visit: Visit, *, n: int) -> Scored:
-        """At most `n` items, best first."""
-        found, scores = self._order.rank(Looked(self._trained, visit), self._background, self._facts, (), None)
-        best = np.lexsort((found.items, -scores))[:n]
-        return Scored(found.items[best], scores[best])
 
 
 def flat(found: Evaluation, rankers: dict[str, Ranked]) -> dict[str, float]:

@@ -133,7 +133,6 @@ def objectives() -> dict[str, float]:
     np.fill_diagonal(bought_too, 0.0)
     session = margin + (bought_too / times[:, None]) @ margin
     by_rate = rates.astype(np.float64)
-    by_rate = rates.astype(np.float64)
     # As the product does: whatever is not for clicks goes by the chance of an order.
     worths: dict[str, Float64] = {
         "click": np.ones(products), "order": by_rate, "margin": by_rate * margin, "session_margin": by_rate * session,

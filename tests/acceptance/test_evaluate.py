@@ -19,6 +19,7 @@ pytestmark = pytest.mark.acceptance
 #: Whoever views a tent views the mat next; pens are what most people view.
 HABITS = (["tent", "mat"], ["boots", "socks"], ["pen"], ["pen", "ink"])
 DAY_MS = 86_400_000
+PEOPLE = 60
 EVENTS = '[events."Product Viewed"]\npurpose = "contract"\n[events."Order Completed"]\npurpose = "contract"\n'
 
 
@@ -53,14 +54,14 @@ def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
     data = tmp_path / "data"
     now = int(time.time() * 1000)
     with Product(shop, data, environment={"REGULARS_SEAL_SECONDS": "1"}, key=SERVER_KEY) as product:
-        for day in range(40, 0, -4):
-            for event in (batch := visits(day, 40, now)):
+        for day in range(72, 0, -4):
+            for event in (batch := visits(day, PEOPLE, now)):
                 event["timestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["timestamp"] / 1000))
             product.http.post("/v1/import", json={"batch": batch}).raise_for_status()
         product.wait_folded(seconds=60)
         until = time.monotonic() + 60
         while (told := evaluate(str(shop), "--data", str(data), "--days", "10", "--json")).returncode != 0 or (
-            json.loads(told.stdout)["evaluations"].get("baskets", {}).get("cases") != 40
+            json.loads(told.stdout)["evaluations"].get("baskets", {}).get("cases") != PEOPLE
         ):
             assert time.monotonic() < until, told.stderr + told.stdout
             time.sleep(1)
@@ -70,9 +71,14 @@ def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
         assert found["neighbours"]["mrr"]["mean"] == 1  # the mat after the tent
         by_segment = report["evaluations"]["review"]["by_segment"]
         assert by_segment["regulars"]["neighbours"]["hit_rate"]["mean"] == 1, "all have ordered twice"
-        assert report["evaluations"]["baskets"]["segment_cases"] == {"regulars": 40}
+        assert report["evaluations"]["baskets"]["segment_cases"] == {"regulars": PEOPLE}
         assert found["most_viewed"]["mrr"]["mean"] < 0.8
         assert report["evaluations"]["baskets"]["latency"]["blend"]["p99"] > 0
+        for kind in report["evaluations"].values():
+            assert kind["latency"]["ranker"]["p50"] > 0, "the learned order is compared with the others"
+            assert kind["figures"]["ranker"]["hit_rate"]["mean"] > 0.8
+        assert report["seconds"]["ranker"] > 0
+        assert report["rests"] == {"ranker": "no_better"}, "nothing can be better than these habits foretell it"
 
         page = tmp_path / "report.html"
         shown = evaluate(str(shop), "--data", str(data), "--days", "10", "--html", str(page), "--language", "de")
@@ -85,6 +91,7 @@ def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
         assert "<script" not in text
         assert "Besuche wie dieser" in text
         assert "<svg" in text
+        assert "Gelernte Reihenfolge: Sie würde hier ruhen" in text
 
         too_long = evaluate(str(shop), "--data", str(data), "--days", "300")
         assert too_long.returncode == 2
@@ -108,6 +115,48 @@ def test_a_folder_of_sessions_is_measured_without_a_shop(tmp_path: Path) -> None
     found = json.loads(told.stdout)["evaluations"]["review"]
     assert found["figures"]["neighbours"]["hit_rate"]["mean"] == pytest.approx(2 / 3, abs=1e-4)  # nobody saw 99 before
     assert found["k"] == 1
+
+
+def test_products_beside_a_folder_of_sessions_bring_in_the_models_that_look_at_them(tmp_path: Path) -> None:
+    # Nobody saw one of 30 to 35 in training: what they are like is told by the catalogue alone.
+    rows = [
+        (session, at, item) for session in range(1200) for at, item in enumerate((10 + session % 6, 20 + session % 6))
+    ]
+    session, position, item = (list(column) for column in zip(*rows, strict=True))
+    pq.write_table(pa.table({"session": session, "position": position, "item": item}), tmp_path / "train.parquet")
+    asked = pa.table(
+        {"prefix": pa.array([[10 + at] for at in range(6)], pa.list_(pa.int64())), "target": range(30, 36)}
+    )
+    pq.write_table(asked, tmp_path / "test.parquet")
+    names = ("Zelt", "Matte", "Stiefel", "Socke", "Kocher", "Lampe")
+    lines = [
+        f"{base + at},{name} Modell {base},Lager > {name}" for base in (10, 20, 30) for at, name in enumerate(names)
+    ]
+    products = tmp_path / "products.csv"
+    products.write_text("\n".join(("id,title,category", *lines)), encoding="utf-8")
+    told = evaluate("--path", str(tmp_path), "--json", "--k", "3")
+    assert told.returncode == 0, told.stderr
+    report = json.loads(told.stdout)
+    found = report["evaluations"]["review"]["figures"]
+    assert report["products"] == 18
+    assert found["similar"]["hit_rate"]["mean"] == 1
+    assert found["neighbours"]["hit_rate"]["mean"] == 0
+    assert {"alternatives", "ranker"} <= set(found)
+    shown = evaluate("--path", str(tmp_path), "--language", "de")
+    assert "Ähnlich" in shown.stdout, shown.stderr
+
+    products.write_text("id,title\nx,Zelt\n", encoding="utf-8")
+    strangers = evaluate("--path", str(tmp_path))
+    assert (strangers.returncode, "have to use the same ids" in strangers.stderr) == (2, True), strangers.stderr
+    products.write_text("id,title,price\n10,Zelt,viel\n", encoding="utf-8")
+    wrong = evaluate("--path", str(tmp_path))
+    assert (wrong.returncode, "products.csv:2" in wrong.stderr) == (2, True), wrong.stderr
+    products.write_text("email,purpose,granted\na@b.de,personalisation,yes\n", encoding="utf-8")
+    other = evaluate("--path", str(tmp_path))
+    assert (other.returncode, "no products by its columns" in other.stderr) == (2, True), other.stderr
+    (tmp_path / "products.json").write_text("[]", encoding="utf-8")
+    two = evaluate("--path", str(tmp_path))
+    assert (two.returncode, "2 files of products" in two.stderr) == (2, True), two.stderr
 
 
 def test_a_shop_or_a_folder_is_named() -> None:

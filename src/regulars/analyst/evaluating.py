@@ -6,7 +6,7 @@ process; what is being done is told on standard error.
 
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regulars.analyst.joining import Joined, joined_of
+from regulars.analyst.knowing import Known, of_shop, of_visits
 from regulars.analyst.learning import read_lines, read_visits
-from regulars.analyst.training import Joined, joined_of, looks_of
+from regulars.analyst.ranking import Told
 from regulars.analyst.work import Workbench
 from regulars.catalog.rows import from_row
+from regulars.core.catalog import CatalogItem
 from regulars.core.errors import Rejected
+from regulars.core.item_rows import SEPARATOR
 from regulars.core.record import owner_key
 from regulars.core.state import IDENTIFIER, PRODUCT
 from regulars.flow import generation
@@ -29,9 +33,10 @@ from regulars.recommend.assortment import Assortment
 from regulars.recommend.bundles import Bundles
 from regulars.recommend.complements import Alternatives, Complements
 from regulars.recommend.evaluation import LEAST_CASES, Evaluation, Report, evaluate, next_baskets
-from regulars.recommend.interactions import Int32, Int64, Mask
-from regulars.recommend.material import AssortmentModel, Material
+from regulars.recommend.interactions import Catalogue, Int32, Int64, Mask
+from regulars.recommend.material import AssortmentModel
 from regulars.recommend.model import NOTHING, Scored
+from regulars.recommend.ranked.learned import RANKER, Ranked
 from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.questions import (
     Mode,
@@ -44,7 +49,7 @@ from regulars.recommend.sessions.questions import (
 )
 from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served
 from regulars.recommend.similar import Similar
-from regulars.recommend.training import Settings, recommenders, train
+from regulars.recommend.training import recommenders
 from regulars.recommend.visit import Visit
 
 #: Questions of visits that are asked at most: the intervals of more would not be narrower than a reader cares for.
@@ -52,6 +57,9 @@ MOST_QUESTIONS = 20_000
 _MOST_SEGMENTS = 30
 #: Products of a visit, the latest first, that a row beside a product goes by.
 _LOOKED_AT = 3
+#: Models of the assortment by what they are asked: what completes a basket, what stands beside a product.
+_OF_BASKETS = (Complements.name, Bundles.name)
+_BESIDE_PRODUCTS = (Alternatives.name, Complements.name, Similar.name)
 
 
 def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
@@ -60,45 +68,56 @@ def evaluate_shop(work: Workbench, *, days: int, k: int) -> Report:
     skipped: dict[str, str] = {}
     seconds: dict[str, float] = {}
     learned: dict[str, int] = {}
+    rests: dict[str, str] = {}
     spans: list[tuple[int, int, int]] = []
     _say("reading orders")
     lines = read_lines(work)
     _say("reading visits")
-    joined = joined_of(lines, read_visits(work))
+    visits = read_visits(work)
+    joined = joined_of(lines, visits)
     starts = np.asarray([work.calendar.day(int(end)) for end in joined.sessions.end], np.int64)
     segments = _segments(work)
     assortment = Assortment.of(joined.catalogue, goods_of([from_row(row) for row in work.state.select(PRODUCT)]))
+    told = Told(joined, lines, visits, assortment)
+    cuts: dict[int, Known] = {}
+
+    def known_at(cut: int) -> Known:
+        if cut not in cuts:
+            cuts[cut] = of_shop(work, told, starts, cut, seconds)
+        return cuts[cut]
+
     try:
         first, cut, last = _span(joined.interactions.day, days)
-        material = _material(joined, starts, cut, assortment)
-        found["baskets"] = _baskets(joined, lines.persons, material, cut, k, segments, seconds)
-        learned["order_lines"] = len(joined.interactions.before(cut))
+        found["baskets"] = _baskets(joined, lines.persons, known_at(cut), k, segments, rests)
+        learned["order_lines"] = len(known_at(cut).joined.interactions)
         spans.append((first, cut, last))
     except Rejected as error:
         skipped["baskets"] = str(error)
     try:
         first, cut, last = _span(starts, days)
-        before, told = joined.sessions.where(starts < cut), joined.sessions.where(starts >= cut)
-        beside = _beside(_material(joined, starts, cut, assortment), seconds)
-        questions = next_items(told, most=MOST_QUESTIONS)
-        found |= _visits(before, questions, len(joined.catalogue), k, seconds, _members(segments, told), beside)
+        known, newest = known_at(cut), joined.sessions.where(starts >= cut)
+        questions = next_items(newest, most=MOST_QUESTIONS)
+        more = _beside_and_in_order(known, rests)
+        before, of_segments = known.joined.sessions, _members(segments, newest)
+        found |= _visits(before, questions, len(joined.catalogue), k, seconds, of_segments, more)
         learned["visits"] = len(before)
         spans.append((first, cut, last))
     except Rejected as error:
         skipped["visits"] = str(error)
     if not found:
         raise Rejected("nothing to evaluate: " + "; ".join(skipped.values()))
-    firsts, cuts, lasts = zip(*spans, strict=True)
+    firsts, begins, lasts = zip(*spans, strict=True)
     return Report(
         title=work.definitions.shop.name,
         first_day=min(firsts),
-        cut_day=min(cuts),
+        cut_day=min(begins),
         last_day=max(lasts),
         products=len(joined.catalogue),
         learned_from=learned,
         seconds=seconds,
         evaluations=found,
         skipped=skipped,
+        rests=rests,
         segments={segment.id: segment.title for segment in work.definitions.segments if segment.title},
     )
 
@@ -109,6 +128,7 @@ class Folder(NamedTuple):
     sessions: Sessions
     questions: list[Next]
     items: int
+    ids: tuple[str, ...]  # by position
 
 
 def read_folder(folder: Path) -> Folder:
@@ -130,13 +150,23 @@ def read_folder(folder: Path) -> Folder:
         )
         if end > begin
     ]
-    return Folder(sessions, questions, len(ids))
+    return Folder(sessions, questions, len(ids), tuple(map(str, ids.tolist())))
 
 
-def evaluate_folder(folder: Path, *, k: int) -> Report:
-    """The models that would serve, learned from the folder's training part and asked about its test part."""
-    sessions, questions, items = read_folder(folder)
+def evaluate_folder(folder: Path, *, k: int, products: Sequence[CatalogItem] = ()) -> Report:
+    """The models that would serve, learned from the folder's training part and asked about its test part.
+
+    With `products` also those that look at the catalogue; all of them are products of the folder then.
+    """
+    sessions, questions, items, ids = read_folder(folder)
     seconds: dict[str, float] = {}
+    rests: dict[str, str] = {}
+    more = None
+    if products:
+        catalogue = _catalogue(ids, products, folder)
+        known = of_visits(sessions, Assortment.of(catalogue, goods_of(products)), seconds)
+        more = _beside_and_in_order(known, rests)
+        items = len(catalogue)
     return Report(
         title=folder.name,
         first_day=None,
@@ -145,48 +175,60 @@ def evaluate_folder(folder: Path, *, k: int) -> Report:
         products=items,
         learned_from={"visits": len(sessions)},
         seconds=seconds,
-        evaluations=_visits(sessions, questions, items, k, seconds),
+        evaluations=_visits(sessions, questions, items, k, seconds, more=more),
+        rests=rests,
     )
 
 
-def _material(joined: Joined, starts: Int64, cut: int, assortment: Assortment) -> Material:
-    """What was known on the day of the cut: order lines, the catalogue, and what was looked at in the same visits."""
-    lines = joined.interactions.before(cut)
-    looks = looks_of(joined.sessions.where(starts < cut))
-    return Material(lines.where(lines.quantity > 0), assortment, looks)
+def _catalogue(ids: Sequence[str], products: Sequence[CatalogItem], folder: Path) -> Catalogue:
+    """The products of the visits by position, those that nobody visited behind them."""
+    categories = {one.id: SEPARATOR.join(one.category) for one in products}
+    if categories.keys().isdisjoint(ids):
+        raise Rejected(
+            f"none of the {len(products)} products in {folder} is in a visit there; both have to use the same ids",
+            field="--path",
+            expected=f"ids such as {ids[0]}" if ids else "ids of the visits",
+            got=f"ids such as {products[0].id}",
+        )
+    visited = set(ids)
+    named = [*ids, *(one for one in categories if one not in visited)]
+    return Catalogue.of([(one, categories.get(one, "")) for one in named])
 
 
 def _baskets(
     joined: Joined,
     persons: Sequence[str],
-    material: Material,
-    cut: int,
+    known: Known,
     k: int,
     segments: Mapping[str, Sequence[str]],
-    seconds: dict[str, float],
+    rests: dict[str, str],
 ) -> Evaluation:
     _say("fitting the models of baskets")
-    catalogue = joined.catalogue
-    began = time.perf_counter()
-    trained = train(joined.interactions.before(cut), catalogue, Settings(holdout_days=0))
-    seconds["blend"] = round(time.perf_counter() - began, 2)
-    cases = list(next_baskets(joined.interactions, since=cut))
-    asked = dict(recommenders(trained, material.lines))
-    for kind in (Complements, Bundles):
-        began = time.perf_counter()
-        asked[kind.name] = kind.fit(material)
-        seconds[kind.name] = round(time.perf_counter() - began, 2)
+    trained = known.trained
+    cases = list(next_baskets(joined.interactions, since=known.cut))
+    asked = dict(recommenders(trained, known.material.lines))
+    asked |= {name: known.models[name] for name in _OF_BASKETS}
+    _say("learning an order of all candidates")
+    order = known.in_order()
+    rests |= _resting(known.ranked)
+    if order is not None:
+        asked[RANKER] = order
     _say(f"asking for {len(cases):,} baskets")
     return evaluate(
         asked,
         cases,
         leader=trained.blend.name,
-        seen=material.lines,
-        items=len(catalogue),
+        seen=known.material.lines,
+        items=len(joined.catalogue),
         segments=_places(segments, [persons[case.person] for case in cases]),
         k=k,
         clock=time.perf_counter,
     )
+
+
+def _resting(ranked: Ranked) -> dict[str, str]:
+    """That the learned order would not serve, and why."""
+    return {} if ranked.told.serves else {RANKER: ranked.told.why}
 
 
 class Beside:
@@ -205,14 +247,17 @@ class Beside:
         return self._model.best(visit, n=n, excluded=left, allowed=allowed)
 
 
-def _beside(material: Material, seconds: dict[str, float]) -> dict[str, Recommender]:
-    """What stands beside a product: alternatives learned from orders and looks, complements, and what is like it."""
-    found: dict[str, Recommender] = {}
-    for kind in (Alternatives, Complements, Similar):
-        began = time.perf_counter()
-        found[kind.name] = Beside(kind.fit(material))
-        seconds[kind.name] = round(time.perf_counter() - began, 2)
-    return found
+def _beside_and_in_order(known: Known, rests: dict[str, str]) -> Callable[[Served], Mapping[str, Recommender]]:
+    """What stands beside a product, and the learned order of all candidates; `rests` is told where that would rest."""
+    beside: dict[str, Recommender] = {name: Beside(known.models[name]) for name in _BESIDE_PRODUCTS}
+
+    def models(served: Served) -> Mapping[str, Recommender]:
+        _say("learning an order of all candidates")
+        order = known.in_order(served)
+        rests.update(_resting(known.ranked))
+        return beside if order is None else {RANKER: order, **beside}
+
+    return models
 
 
 def _visits(
@@ -222,9 +267,9 @@ def _visits(
     k: int,
     seconds: dict[str, float],
     by_segment: Mapping[str, Collection[int]] | None = None,
-    beside: Mapping[str, Recommender] | None = None,
+    more: Callable[[Served], Mapping[str, Recommender]] | None = None,
 ) -> dict[str, Evaluation]:
-    """With re-views and, apart, for discovery."""
+    """With re-views and, apart, for discovery; `more` are models beside those of visits, some of which ask these."""
     if not len(sessions):
         raise Rejected("no visit lies before the cut; choose fewer days, or collect visits first")
     _say(f"fitting the models of {len(sessions):,} visits")
@@ -236,7 +281,7 @@ def _visits(
     names = [leader, *(name for name in NAMES if name not in (leader, SESSION_BLEND))]
     models: dict[str, Recommender] = {name: served.model(name) for name in names}
     seconds |= dict.fromkeys(names, spent)  # they are learned together
-    models |= {**(beside or {}), **baselines(share)}
+    models |= {**({} if more is None else more(served)), **baselines(share)}
     found: dict[str, Evaluation] = {}
     modes: tuple[Mode, ...] = ("review", "discovery")
     for mode in modes:

@@ -3,17 +3,16 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import msgspec
-import numpy as np
 
-from regulars.analyst.exposures import read_exposed
+from regulars.analyst.joining import Joined, joined_of, looks_of
 from regulars.analyst.learning import Lines, Visits, read_lines, read_visits
+from regulars.analyst.ranking import Told, stock_now, taught
 from regulars.analyst.work import Workbench
 from regulars.catalog.rows import from_row
 from regulars.core.errors import Rejected
-from regulars.core.item_rows import stock as stock_of
 from regulars.core.merchandising import steps_of
 from regulars.core.state import PRODUCT, SEALED
 from regulars.flow.goods_told import goods_of
@@ -34,11 +33,8 @@ from regulars.flow.models import (
 from regulars.recommend.assortment import Assortment, Good
 from regulars.recommend.conversion import orders_per_look
 from regulars.recommend.evaluation import Evaluation
-from regulars.recommend.interactions import Catalogue, Float64, Int32, Interactions
-from regulars.recommend.material import Looks
 from regulars.recommend.ranked.learned import RANKER, Ranked, RankerTold
-from regulars.recommend.ranked.teaching import Before, baskets_since, teach, visits_of
-from regulars.recommend.sessions.data import Kind, Sessions
+from regulars.recommend.sessions.data import Sessions
 from regulars.recommend.sessions.questions import baselines, evaluate_next, next_items, share_of_sessions
 from regulars.recommend.sessions.served import NAMES, NEIGHBOURS, SESSION_BLEND, Served, browsed
 from regulars.recommend.store import forget, owners_of, save, without_visits
@@ -46,8 +42,6 @@ from regulars.recommend.training import Settings, TrainedSet, train, without_lin
 
 #: The newest visits that session models are tried on: their share, how many are asked about, and from how many on.
 _TRIED, _QUESTIONS, _LEAST_TRIED = 0.1, 1_000, 100
-#: The newest visits that the ranker learns from: their share.
-_TAUGHT = 0.2
 
 
 def train_recommendations(work: Workbench) -> dict[str, Any]:
@@ -155,79 +149,15 @@ def _with_sessions(trained: TrainedSet, sessions: Sessions, items: int) -> Train
     return msgspec.structs.replace(trained, sessions=served, visits_evaluation=evaluation, orders_per_look=rates)
 
 
-def looks_of(sessions: Sessions) -> Looks | None:
-    """What was looked at in the same visits; None where nothing was."""
-    looked = sessions.kind == Kind.VIEW
-    return Looks(sessions.of_event[looked].astype(np.int32), sessions.item[looked]) if looked.any() else None
-
-
-class Joined(NamedTuple):
-    """Order lines and visits by the positions of one catalogue."""
-
-    catalogue: Catalogue
-    interactions: Interactions
-    sessions: Sessions
-
-
-def joined_of(lines: Lines, visits: Visits) -> Joined:
-    """Both by the positions of one catalogue; a visit to one product alone says nothing."""
-    products = {
-        product: catalogue.category_of(at)
-        for catalogue in (visits.catalogue, lines.catalogue)
-        for at, product in enumerate(catalogue.ids)
-    }
-    whole = Catalogue.of(sorted(products.items()))
-    interactions = msgspec.structs.replace(
-        lines.interactions, item=_moved(lines.interactions.item, lines.catalogue, whole)
-    )
-    sessions = msgspec.structs.replace(visits.sessions, item=_moved(visits.sessions.item, visits.catalogue, whole))
-    return Joined(whole, interactions, sessions.where(sessions.lengths > 1))
-
-
-def _moved(items: Int32, before: Catalogue, now: Catalogue) -> Int32:
-    places: Int32 = np.asarray([now.position[product] for product in before.ids], np.int32)
-    return places[items]
-
-
 def _ranked(
     work: Workbench, trained: TrainedSet, joined: Joined, lines: Lines, visits: Visits, goods: Mapping[str, Good]
 ) -> Ranked | None:
-    """The order of all candidates, where a placement asks for it: models of before, and what came after."""
+    """The order of all candidates, where a placement asks for it."""
     asked = {name for one in work.definitions.placements for step in steps_of(one.recommend) for name, _ in step.models}
     if RANKER not in asked:
         return None
-    catalogue, interactions, sessions = joined
-    earlier = trained.earlier or without_lines(catalogue)
-    cut = earlier.last_day + 1 if trained.earlier is not None else 0
-    older, newest = sessions.tail(_TAUGHT) if len(sessions) else (sessions, sessions)
-    begins = max(work.calendar.start(cut), int(older.end.max()) if len(older) else 0)
-    assortment = Assortment.of(catalogue, goods)
-    before = Before(
-        trained=earlier,
-        lines=interactions.before(cut),
-        sessions=older,
-        looks=looks_of(older),
-        assortment=assortment,
-        stock=_stock(work, catalogue),
-    )
-    happened = [
-        *(baskets_since(interactions, catalogue, cut) if trained.earlier is not None else ()),
-        *visits_of(newest, catalogue, work.calendar.day(int(newest.end.max())) if len(newest) else 0),
-    ]
-    exposed = read_exposed(work, lines, visits.steps, visits.catalogue, since=begins)
-    return teach(before, happened, exposed, clock=time.thread_time)
-
-
-def _stock(work: Workbench, catalogue: Catalogue) -> Float64:
-    """Pieces of each item now, NaN where nobody told."""
-    found = np.full(len(catalogue), np.nan)
-    for row in work.state.select(PRODUCT):
-        item = from_row(row)
-        at = catalogue.position.get(item.id)
-        stock = stock_of(item)
-        if at is not None and stock is not None:
-            found[at] = stock
-    return found
+    told = Told(joined, lines, visits, Assortment.of(joined.catalogue, goods), stock_now(work, joined.catalogue))
+    return taught(work, trained.earlier, told)
 
 
 def _told(found: Evaluation | RankerTold | None) -> Any:

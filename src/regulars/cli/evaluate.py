@@ -10,11 +10,12 @@ from rich.table import Table
 
 from regulars.analyst.client import AnalystClient
 from regulars.cli._options import DATA, settings_of
-from regulars.console.evaluation_report import level, page
+from regulars.console.evaluation_report import level, page, resting
 from regulars.console.formats import Formats
 from regulars.console.words import Words
 from regulars.core.calendar import Calendar
 from regulars.core.errors import Rejected
+from regulars.importing.beside import products_beside
 from regulars.recommend.evaluation import Evaluation, Figures, Report
 from regulars.recommend.measuring import METRICS, Interval
 from regulars.runtime.folder import DataFolder
@@ -56,7 +57,8 @@ def command(
     row and beside baselines. Works beside a running server and changes nothing.
 
     With --path any folder of sessions is measured the same way: train.parquet (session, position, item) and
-    test.parquet (prefix, target).
+    test.parquet (prefix, target); products.csv, .ndjson, .parquet or .xml beside them brings in the models that look at
+    the catalogue.
     """
     if (shop is None) == (path is None):
         raise Rejected("say what to evaluate: a SHOP, or --path FOLDER", field="SHOP", expected="one of the two")
@@ -76,7 +78,10 @@ def command(
         from regulars.analyst.evaluating import evaluate_folder  # loads pyarrow
 
         assert path is not None  # noqa: S101 - one of the two is given
-        report = evaluate_folder(path, k=k or 20)
+        beside = products_beside(path, currency=currency)
+        if beside is not None:
+            click.echo(f"{beside[0]} tells of {len(beside[1]):,} products", err=True)
+        report = evaluate_folder(path, k=k or 20, products=beside[1] if beside is not None else ())
     words = Words(language)
     if html_file is not None:
         html_file.write_text(page(report, words, Formats(language, currency, Calendar(zone))), encoding="utf-8")
@@ -94,6 +99,8 @@ def _show(report: Report, words: Words) -> None:
         for told, cases in ((found.by_activity, found.activity_cases), (found.by_segment, found.segment_cases)):
             if told:
                 console.print(_groups(found, told, cases, words, report))
+    for line in resting(report, words):
+        console.print(line)
     for kind, why in report.skipped.items():
         console.print(words("evaluation.skipped_text", kind=words.known(f"evaluation.kind.{kind}", kind), why=why))
 

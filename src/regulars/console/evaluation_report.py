@@ -25,6 +25,18 @@ def level(group: str, words: Words) -> str:
     return group if found is None else words(f"evaluation.level_{found[1]}", days=found[2])
 
 
+def resting(report: Report, words: Words) -> list[str]:
+    """Which models would not serve, and why."""
+    return [
+        words(
+            "evaluation.rests_text",
+            model=words.known(f"recommender.{name}", name),
+            why=words(f"evaluation.rests.{why}"),
+        )
+        for name, why in report.rests.items()
+    ]
+
+
 class Cell(NamedTuple):
     """A figure, and its interval."""
 
@@ -76,6 +88,7 @@ def page(report: Report, words: Words, formats: Formats) -> str:
         span=span,
         facts=facts,
         parts=[maker.part(kind, one, report.seconds) for kind, one in report.evaluations.items()],
+        rests=resting(report, words),
         skipped=[
             words("evaluation.skipped_text", kind=words.known(f"evaluation.kind.{kind}", kind), why=why)
             for kind, why in report.skipped.items()

@@ -180,9 +180,9 @@ def scatter(
     for spot in sorted(spots, key=lambda one: -one.y):
         x = _LEFT + right * (math.log10(max(spot.x, 1e-6)) - first) / wide
         y = _TOP + area * (1 - spot.y / ticks[-1])
-        beside = y
+        beside, away = y, -14 if y > height - _BOTTOM - 42 else 14  # not into the labels of the axis
         while any(abs(beside - other) < 14 and abs(x - at) < 25 for at, other in taken):
-            beside += 14
+            beside += away
         taken.append((x, beside))
         parts.append(
             f'<circle class="dot {escape(spot.kind)}" cx="{x:.2f}%" cy="{y:.1f}" r="5"/>'

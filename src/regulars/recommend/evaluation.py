@@ -61,6 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float]  # by model: of fitting
     evaluations: dict[str, Evaluation]  # "baskets", "review", "discovery"
     skipped: dict[str, str] = {}  # what could not be measured, and why
+    rests: dict[str, str] = {}  # by model: it was asked, or could not be, and would not serve; why
     segments: dict[str, dict[str, str]] = {}  # what the shop calls its segments: by id, then language
 
 

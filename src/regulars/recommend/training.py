@@ -126,6 +126,12 @@ def _blended(interactions: Interactions, catalogue: Catalogue, settings: Setting
     return trained, lines
 
 
+def no_lines() -> Interactions:
+    """The order lines of a shop that sold nothing."""
+    none = np.empty(0, np.int32)
+    return Interactions(person=none, item=none, basket=none, day=none, quantity=none, unit_price=np.empty(0, np.int64))
+
+
 def without_lines(
     catalogue: Catalogue,
     settings: Settings = Settings(),
@@ -137,10 +143,7 @@ def without_lines(
 
     What needs no order answers: what is said of products, and what is looked at in the same visits.
     """
-    none = np.empty(0, np.int32)
-    lines = Interactions(
-        person=none, item=none, basket=none, day=none, quantity=none, unit_price=np.empty(0, np.int64)
-    )  # fmt: skip
+    lines = no_lines()
     weights, _ = learn_weights(catalogue, _fit(lines, catalogue, settings), [], settings.blending)
     return TrainedSet(
         catalogue=catalogue,

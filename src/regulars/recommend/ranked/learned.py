@@ -127,7 +127,7 @@ def learn(
             exposed_rows=exposed_rows, seed=seed, form=FORM, **more,
         )  # fmt: skip
 
-    if not (find_spec("lightgbm") is not None if installed is None else installed):
+    if not (can_learn() if installed is None else installed):
         return Ranked(told("no_extra"), None)
     held = np.asarray([_held_out(one.owner) for one in examples], np.bool_)
     if len(examples) < LEAST_ROWS or not held.any() or held.all():
@@ -143,6 +143,11 @@ def learn(
     whole = [_named_by(one, parts, shown=shown) for one in examples]
     grown = _grown(whole, how, base, shown=shown)
     return Ranked(told("" if better else "no_better", figures=figures, lead=lead, base=base, parts=parts), grown)
+
+
+def can_learn() -> bool:
+    """Whether LightGBM is there, which only learning needs."""
+    return find_spec("lightgbm") is not None
 
 
 def timed(ranked: Ranked, shoppers: Sequence[Callable[[Order], object]], clock: Callable[[], float]) -> Ranked:
