@@ -18,8 +18,9 @@ from regulars.core.record import Hot, owner_key
 from regulars.core.state import COUNTER, UNLEARNED, VISITED, Changes, StateReader, scan
 from regulars.profile.consent import allows
 from regulars.profile.listed_lines import is_line
-from regulars.recommend.interactions import Catalogue, Int32, Int64
+from regulars.recommend.interactions import Catalogue, Int64
 from regulars.recommend.sessions.data import Delta, Kind, Sessions
+from regulars.recommend.sessions.walk import run_on
 
 #: Learning from orders and visits needs this purpose where the shop has it: the contract covers the order alone.
 PURPOSE = "personalisation"
@@ -177,8 +178,7 @@ class Visits:
         self._revised: object = None
         self._forgotten: frozenset[int] = frozenset()
         self._version = 0
-        self._columns: dict[int, tuple[list[Step], Columns]] = {}  # of rows, for the models' catalogue
-        self._columns_by: Catalogue | None = None
+        self._joined = _Joined()
 
     def follow(self, *, few: bool = False) -> None:
         """Read what was folded since. With `few` only a little, and nothing while another thread reads."""
@@ -224,18 +224,8 @@ class Visits:
             if self._version == known:
                 return None
             version, rows, forgotten = self._version, list(self._rows), self._forgotten
-        parts = self._parts([(offset, steps) for offset, steps in rows if offset > until], catalogue)
-        return version, Delta(added=_visits(parts), forgotten=forgotten)
-
-    def _parts(self, rows: Sequence[tuple[int, list[Step]]], catalogue: Catalogue) -> list["Columns"]:
-        """The columns of rows. Each row is read once: all of them anew each second would keep decisions waiting."""
-        before = self._columns if self._columns_by is catalogue else {}
-        found = {}
-        for offset, steps in rows:
-            known = before.get(offset)
-            found[offset] = (steps, known[1] if known and known[0] is steps else columns_of(steps, catalogue))
-        self._columns, self._columns_by = found, catalogue
-        return [columns for _, columns in found.values()]
+        rows = [row for row in rows if row[0] > until]
+        return version, Delta(added=_visits(self._joined.of(rows, catalogue)), forgotten=forgotten)
 
     def _follow_revisions(self) -> None:
         row = self._state.get(COUNTER, (REVISED, 0, ""))
@@ -273,6 +263,36 @@ class Columns(NamedTuple):
     item: Int64
 
 
+_NO_COLUMNS = Columns(*np.empty((4, 0), np.int64))
+
+
+class _Joined:
+    """The columns of rows, one after the other.
+
+    Each row is read once: all of them anew each second would keep decisions waiting.
+    """
+
+    def __init__(self) -> None:
+        self._catalogue: Catalogue | None = None
+        self._rows: list[tuple[list[Step], int]] = []  # with how many of its steps are known
+        self._columns = _NO_COLUMNS
+
+    def of(self, rows: Sequence[tuple[int, list[Step]]], catalogue: Catalogue) -> Columns:
+        """The columns of these rows: those of before less some of the first, and more."""
+        known = self._rows if self._catalogue is catalogue else []
+        first = next((at for at, (steps, _) in enumerate(known) if rows and steps is rows[0][1]), len(known))
+        kept = known[first:]
+        if len(kept) > len(rows) or any(one[0] is not row[1] for one, row in zip(kept, rows, strict=False)):
+            kept = []
+        found = [columns_of(steps, catalogue) for _, steps in rows[len(kept) :]]
+        held = len(self._columns.owner) - sum(count for _, count in kept)
+        parts = (Columns(*(column[held:] for column in self._columns)), *found)
+        self._columns = Columns(*map(np.concatenate, zip(*parts, strict=True)))
+        more = [(row[1], len(one.owner)) for row, one in zip(rows[len(kept) :], found, strict=True)]
+        self._catalogue, self._rows = catalogue, [*kept, *more]
+        return self._columns
+
+
 def columns_of(steps: Sequence[Step], catalogue: Catalogue) -> Columns:
     """The steps as columns, those of unknown products left out."""
     find = catalogue.position.get
@@ -282,18 +302,29 @@ def columns_of(steps: Sequence[Step], catalogue: Catalogue) -> Columns:
 
 def visits_of(steps: Sequence[Step], catalogue: Catalogue) -> Sessions:
     """The steps as visits of products that the catalogue has; a visit to a single product says nothing to models."""
-    return _visits([columns_of(steps, catalogue)])
+    return _visits(columns_of(steps, catalogue))
 
 
-def _visits(parts: Sequence[Columns]) -> Sessions:
-    if not any(len(part.owner) for part in parts):
+def _visits(columns: Columns) -> Sessions:
+    if not len(columns.owner):
         return Delta().added
-    owner, time, kind, item = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort((time, owner))
-    owner, time, kind, item = owner[order], time[order], kind[order], item[order]
+    order = np.lexsort((columns.time, columns.owner))
+    owner, time = columns.owner[order], columns.time[order]
     begins = np.ones(len(owner), np.bool_)
     begins[1:] = (owner[1:] != owner[:-1]) | (time[1:] - time[:-1] > GAP_MS)
-    number: Int64 = np.cumsum(begins) - 1
-    long = np.bincount(number)[number] > 1
-    items: Int32 = item[long].astype(np.int32)
-    return Sessions.of(number[long], items, time=time[long], kind=kind[long].astype(np.uint8), owner=owner[long])
+    begin = np.flatnonzero(begins)
+    length = np.diff(begin, append=len(owner))
+    begin, length = begin[length > 1], length[length > 1]
+    end = time[begin + length - 1]
+    by_end = np.argsort(end, kind="stable")
+    begin, length = begin[by_end], length[by_end]
+    start: Int64 = np.zeros(len(begin) + 1, np.int64)
+    np.cumsum(length, out=start[1:])
+    events = order[run_on(begin, length)]
+    return Sessions(
+        start=start,
+        item=columns.item[events].astype(np.int32),
+        end=end[by_end],
+        kind=columns.kind[events].astype(np.uint8),
+        owner=owner[begin],
+    )

@@ -1,5 +1,9 @@
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.core.event import Event
 from regulars.core.record import owner_key
@@ -63,6 +67,53 @@ def test_a_delta_holds_what_came_after_the_training_of_products_that_models_know
     ]  # fmt: skip
     found = visits_of(steps, CATALOGUE)
     assert [found.items_of(0).tolist(), found.owner.tolist(), found.end.tolist()] == [[0, 1], [1], [12]]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 4), st.integers(0, 6 * GAP_MS), st.integers(0, 2), st.sampled_from(["tent", "mat", "new"])
+        ),
+        max_size=30,
+    )
+)
+def test_visits_are_what_their_owners_did_without_a_pause(steps: list[Step]) -> None:
+    """Visit by visit, as they would be told apart by hand."""
+    whole: dict[tuple[int, int], list[Step]] = {}
+    for owner in range(1, 5):
+        last, number = -GAP_MS, 0
+        for step in sorted((one for one in steps if one[0] == owner and one[3] != "new"), key=lambda one: one[1]):
+            number += step[1] - last > GAP_MS
+            last = step[1]
+            whole.setdefault((owner, number), []).append(step)
+    long = [one for one in whole.values() if len(one) > 1]
+    long.sort(key=lambda one: one[-1][1])
+    found = visits_of(steps, CATALOGUE)
+    assert [found.items_of(at).tolist() for at in range(len(found))] == [
+        [CATALOGUE.position[step[3]] for step in one] for one in long
+    ]
+    assert found.end.tolist() == [one[-1][1] for one in long]
+    assert found.owner.tolist() == [one[0][0] for one in long]
+    assert found.kind.tolist() == [step[2] for one in long for step in one]
+
+
+def test_a_delta_that_follows_row_by_row_is_that_of_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regulars.flow.visits.MOST_HELD", 6)  # rows leave at the front, too
+    state = SqliteState(tmp_path / "state.db")
+    followed, version = Visits(state), -1
+    other = Catalogue.of((one, "") for one in ("pen", "mat"))
+    for at in range(1, 9):
+        put(state, at, (ANA, 10 * at, "tent"), (BO, 10 * at, "mat"), (BO, 10 * at + 1, "pen"))
+        followed.follow()
+        fresh = Visits(state)
+        fresh.follow()
+        for catalogue, until in ((CATALOGUE, 0), (CATALOGUE, at - 1), (other, 0), (other, at)):
+            found, expected = (one.delta(catalogue, until, version) for one in (followed, fresh))
+            assert found is not None
+            assert expected is not None
+            assert found[1].added.columns().keys() == expected[1].added.columns().keys()
+            for name, column in found[1].added.columns().items():
+                assert column.tolist() == expected[1].added.columns()[name].tolist()
 
 
 def test_whoever_is_forgotten_leaves_rows_memory_and_delta_and_may_come_back(tmp_path: Path) -> None:

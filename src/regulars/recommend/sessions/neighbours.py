@@ -16,7 +16,7 @@ from regulars.core.errors import Rejected
 from regulars.recommend.interactions import Float64, Int32, Int64
 from regulars.recommend.model import Column, Scored
 from regulars.recommend.sessions import walk as plain
-from regulars.recommend.sessions.compiled import compiled
+from regulars.recommend.sessions.compiled import compiled as fast
 from regulars.recommend.sessions.data import Delta, Sessions
 from regulars.recommend.sessions.model import Evidence, SessionModel, best_way, coded, decoded, frozen
 from regulars.recommend.sessions.walk import Base, Int16, Late, Reach, Scratch, Tables
@@ -84,7 +84,7 @@ class Walked(NamedTuple):
 
 def fast_way() -> Way | None:
     """The compiled way, where the extra `[fast]` is installed and works."""
-    return cast(Way | None, compiled())
+    return cast(Way | None, fast())
 
 
 class Neighbours(SessionModel):
@@ -118,7 +118,7 @@ class Neighbours(SessionModel):
         self._walked: Walked | None = None
         self._ends = frozen(end), frozen(delta.added.end)
         if beside is None:
-            self.late = _late(base, end, owner, settings, delta)
+            self.late = _late(base, end, owner, settings, delta, compiled=compiled)
             self.holding = self._count_holding()
         else:
             weight = _weight(beside.late.start, delta.added.end, settings, _reference(end, delta))
@@ -135,10 +135,9 @@ class Neighbours(SessionModel):
         """The index of these sessions over `items` products."""
         if len(sessions.item) and int(sessions.item.max()) >= items:
             raise Rejected(f"a session names item {int(sessions.item.max())}, there are {items} items", field="item")
-        start, item, place = _index(sessions)
+        index = _indexed(sessions, items, compiled=compiled)
         newest = int(sessions.end[-1]) if len(sessions) else 0
-        weight = _weight(start, sessions.end, settings, newest)
-        base = Base(start, item, place, weight, *_postings(start, item, place, items))
+        base = Base(*index[:3], _weight(index[0], sessions.end, settings, newest), *index[3:])
         return cls(base, sessions.end, sessions.owner, settings, compiled=compiled)
 
     @property
@@ -221,6 +220,26 @@ class Neighbours(SessionModel):
         return cls(Base(**found), end, owner, settings, compiled=compiled)  # type: ignore[arg-type]
 
 
+class _Index(NamedTuple):
+    """Sessions with their distinct items, and by item the sessions that hold it, as `Base` has them."""
+
+    start: Int64
+    item: Int32
+    place: Int16
+    posting_start: Int64
+    posting: Int32
+    posting_place: Int16
+
+
+def _indexed(sessions: Sessions, items: int, *, compiled: bool | None) -> _Index:
+    """The index of sessions over `items` products; compiled unless that is not wanted or not possible."""
+    quick = None if compiled is False else fast("fast_index")
+    if quick is not None:
+        return _Index(*quick.indexed(frozen(sessions.start), frozen(sessions.item), items))
+    start, item, place = _index(sessions)
+    return _Index(start, item, place, *_postings(start, item, place, items))
+
+
 def _index(sessions: Sessions) -> tuple[Int64, Int32, Int16]:
     """Start, items and places of the distinct items of each session, in the order of their last place."""
     of_event = sessions.of_event
@@ -260,19 +279,17 @@ def _postings(start: Int64, item: Int32, place: Int16, items: int) -> tuple[Int6
     return posting_start, session[order], place[order]
 
 
-def _late(base: Base, end: Int64, owner: Int64, settings: Neighbouring, delta: Delta) -> Late:
+def _late(base: Base, end: Int64, owner: Int64, settings: Neighbouring, delta: Delta, *, compiled: bool | None) -> Late:
     """The delta in the form of the index."""
     added = delta.added
-    items = max(len(base.posting_start) - 1, int(added.item.max()) + 1 if len(added.item) else 0)
-    start, item, place = _index(added)
+    items = max(len(base.posting_start) - 1, int(added.item.max()) + 1) if len(added.item) else 0
+    index = _indexed(added, items, compiled=compiled)
     gone = np.isin(owner, np.asarray(sorted(delta.forgotten), np.int64)) if delta.forgotten else np.zeros(0, np.bool_)
     before = np.searchsorted(end, added.end, side="right").astype(np.int64)
     return Late(
-        start,
-        item,
-        place,
-        _weight(start, added.end, settings, _reference(end, delta)),
-        *_postings(start, item, place, items if len(added) else 0),
+        *index[:3],
+        _weight(index.start, added.end, settings, _reference(end, delta)),
+        *index[3:],
         (before << 24) + 1 + np.arange(len(added)),
         gone,
         bool(gone.any()),

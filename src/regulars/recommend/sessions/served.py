@@ -159,9 +159,12 @@ def _named(neighbours: Neighbours, together: GoesWith, blend: SessionBlend | Non
 
 
 def _warm(models: Mapping[str, SessionModel]) -> None:
+    first = np.zeros(1, np.int32)
     for model in models.values():
-        model.recommend(np.zeros(1, np.int32), 1)
-        model.evidence(np.zeros(1, np.int32), (0,))
+        model.recommend(first, 1)
+        model.evidence(first, (0,))
+        if isinstance(model, SessionBlend):  # which asks it only where the neighbours say nothing
+            model.parts.linear.evidence(first, (0,))
 
 
 def _of(columns: Mapping[str, Column], model: str) -> dict[str, Column]:

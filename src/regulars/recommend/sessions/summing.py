@@ -8,8 +8,9 @@ import numpy as np
 
 from regulars.recommend.interactions import Float64, Int32
 from regulars.recommend.model import Column, Scored
+from regulars.recommend.sessions.compiled import compiled as fast
 from regulars.recommend.sessions.data import Delta
-from regulars.recommend.sessions.model import Evidence, SessionModel, best_way, coded, decoded, latest_first
+from regulars.recommend.sessions.model import Evidence, SessionModel, best_way, coded, decoded, frozen, latest_first
 from regulars.recommend.sessions.rows import Rows, summed
 
 
@@ -29,12 +30,16 @@ class RowSums(SessionModel):
 
     settings_type: ClassVar[type[Summing]]
 
-    def __init__(self, base: Rows, settings: Summing) -> None:
+    def __init__(self, base: Rows, settings: Summing, *, compiled: bool | None = None) -> None:
         self.base = base
         self.settings = settings
         self._best = best_way()
         #: By events back from the end of the visit, what a product's word is worth.
         self.loudness = np.exp2(-np.arange(settings.last) / settings.back_half_life)
+        self._fast = None if compiled is False else fast("fast_sums")
+        self._rows = Rows(*map(frozen, base))  # type: ignore[arg-type]  # by name
+        # Room to compute in, by item: 0 and -1 between calls.
+        self._total, self._slot = np.zeros(len(base.start)), np.full(len(base.start), -1, np.int32)
 
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
         """What the last products of the visit speak for."""
@@ -51,7 +56,23 @@ class RowSums(SessionModel):
 
     def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
         """The products of the visit that speak for each item."""
-        return explained(self, prefix[-self.settings.last :], items)
+        prefix = prefix[-self.settings.last :]
+        if self._fast is None:
+            return explained(self, prefix, items)
+        scores, there, score, strength = self._fast.told(
+            frozen(prefix), np.asarray(items, np.int32), self._rows, self.loudness, self._total, self._slot
+        )
+        if not float(scores.sum()):
+            return [None] * len(items)
+        whole = float(np.abs(scores).sum())
+        backwards, own = strength[:, ::-1], prefix[::-1]
+        order = np.argsort(-backwards, axis=1, kind="stable")
+        return [
+            Evidence(matched=tuple(own[one[:count]].tolist()), share=share / whole, visits=0) if known else None
+            for known, share, one, count in zip(
+                there.tolist(), score.tolist(), order, (backwards > 0).sum(axis=1).tolist(), strict=True
+            )
+        ]
 
     def with_delta(self, delta: Delta) -> Self:
         """The same model."""

@@ -76,9 +76,12 @@ def test_who_is_forgotten_is_in_no_file_of_the_folder(trained: TrainedSet, tmp_p
 
 
 def test_once_warm_no_customer_waits_for_a_compiler(trained: TrainedSet, tmp_path: Path) -> None:
-    from regulars.recommend.sessions import fast, fast_order, fast_signals, fast_trees
+    from regulars.recommend.sessions import fast, fast_index, fast_order, fast_signals, fast_sums, fast_trees
 
-    loops = fast.walk, fast.evidence, fast_order.best, fast_signals.signals, fast_trees.score
+    loops = (
+        fast.walk, fast.evidence, fast_order.best, fast_signals.signals, fast_trees.score, fast_sums.told,
+        fast_index.indexed,
+    )  # fmt: skip
     few = Mixing(search=Search(rounds=((2, 20),)), ranking=Ranking(trees=3, least=2))
     blended = Served.fit(visits(400), ITEMS, few, least=10, neighbours=Neighbouring())
     assert blended.blended
@@ -96,6 +99,7 @@ def test_once_warm_no_customer_waits_for_a_compiler(trained: TrainedSet, tmp_pat
             found.model(name).recommend(asked, 4, review=False)
             found.model(name).recommend(asked, ITEMS + 4, exclude=asked[:1], allowed=mask)
             found.model(name).evidence(asked, (1, 2))
+            found.model(name).evidence(asked, (ITEMS - 1, ITEMS + 3))
     assert [len(one.signatures) for one in loops] == before
 
 
