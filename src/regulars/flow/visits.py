@@ -5,6 +5,7 @@ serves reads the rows and holds them in memory: the running visit of whoever ask
 """
 
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -171,8 +172,9 @@ class Visits:
     def __init__(self, state: StateReader) -> None:
         self._state = state
         self._lock = threading.Lock()
-        self._running: dict[int, list[tuple[int, str]]] = {}
-        self._rows: list[tuple[int, list[Step]]] = []
+        # Flat, and rows as they are stored: thousands of small objects a second would be searched for cycles.
+        self._running: dict[int, tuple[Any, ...]] = {}  # time, product, time, product and so on
+        self._rows: deque[_Row] = deque()
         self._held = 0
         self._offset = -1
         self._revised: object = None
@@ -192,7 +194,7 @@ class Visits:
                     VISITED, at_least={"offset": self._offset + 1}, order=("offset",), limit=_FEW if few else 200
                 )
                 for row in rows:
-                    self._take(cast(int, row[0]), _decode(cast(bytes, row[2])))
+                    self._take(cast(int, row[0]), cast(bytes, row[2]))
                 if few or len(rows) < 200:
                     return
         finally:
@@ -206,7 +208,8 @@ class Visits:
         """The running visit of whoever has these subjects, and what is held of visits before it; the oldest first."""
         found: list[tuple[int, str]] = []
         for subject in subjects:
-            found += self._running.get(owner_key(subject), ())
+            steps = self._running.get(owner_key(subject), ())
+            found += zip(steps[::2], steps[1::2], strict=True)
         if not found:
             return [], []
         found.sort(key=lambda one: one[0])
@@ -224,7 +227,7 @@ class Visits:
             if self._version == known:
                 return None
             version, rows, forgotten = self._version, list(self._rows), self._forgotten
-        rows = [row for row in rows if row[0] > until]
+        rows = [row for row in rows if row.offset > until]
         return version, Delta(added=_visits(self._joined.of(rows, catalogue)), forgotten=forgotten)
 
     def _follow_revisions(self) -> None:
@@ -235,23 +238,32 @@ class Visits:
         # Rows that were read are others now: begin anew. The marks are read after the counter: as new or newer.
         self._revised = revised
         self._forgotten = frozenset(cast(int, row[0]) for row in self._state.select(UNLEARNED))
-        self._running, self._rows, self._held, self._offset = {}, [], 0, 0
+        self._running, self._rows, self._held, self._offset = {}, deque(), 0, 0
         self._version += 1
 
-    def _take(self, offset: int, steps: list[Step]) -> None:
+    def _take(self, offset: int, data: bytes) -> None:
+        steps = _decode(data)
         self._offset = offset
         self._version += 1
-        self._rows.append((offset, steps))
+        self._rows.append(_Row(offset, data, len(steps)))
         self._held += len(steps)
         while self._held > MOST_HELD and len(self._rows) > 1:
-            self._held -= len(self._rows.pop(0)[1])
+            self._held -= self._rows.popleft().steps
         running = self._running
         for owner, time, _, product in steps:
-            visit = running.pop(owner, [])
+            visit = running.pop(owner, ())
             # Replaced, never changed in place: another thread may be reading.
-            running[owner] = [*visit[1 - MOST_STEPS :], (time, product)]
+            running[owner] = (*visit[2 - 2 * MOST_STEPS :], time, product)
         while len(running) > _MOST_VISITS:
             del running[next(iter(running))]
+
+
+class _Row(NamedTuple):
+    """A row as it is stored."""
+
+    offset: int
+    data: bytes
+    steps: int  # how many it holds
 
 
 class Columns(NamedTuple):
@@ -274,21 +286,21 @@ class _Joined:
 
     def __init__(self) -> None:
         self._catalogue: Catalogue | None = None
-        self._rows: list[tuple[list[Step], int]] = []  # with how many of its steps are known
+        self._rows: list[tuple[bytes, int]] = []  # with how many of its steps are known
         self._columns = _NO_COLUMNS
 
-    def of(self, rows: Sequence[tuple[int, list[Step]]], catalogue: Catalogue) -> Columns:
+    def of(self, rows: Sequence[_Row], catalogue: Catalogue) -> Columns:
         """The columns of these rows: those of before less some of the first, and more."""
         known = self._rows if self._catalogue is catalogue else []
-        first = next((at for at, (steps, _) in enumerate(known) if rows and steps is rows[0][1]), len(known))
+        first = next((at for at, (data, _) in enumerate(known) if rows and data is rows[0].data), len(known))
         kept = known[first:]
-        if len(kept) > len(rows) or any(one[0] is not row[1] for one, row in zip(kept, rows, strict=False)):
+        if len(kept) > len(rows) or any(one[0] is not row.data for one, row in zip(kept, rows, strict=False)):
             kept = []
-        found = [columns_of(steps, catalogue) for _, steps in rows[len(kept) :]]
-        held = len(self._columns.owner) - sum(count for _, count in kept)
-        parts = (Columns(*(column[held:] for column in self._columns)), *found)
+        found = [columns_of(_decode(row.data), catalogue) for row in rows[len(kept) :]]
+        gone = len(self._columns.owner) - sum(count for _, count in kept)
+        parts = (Columns(*(column[gone:] for column in self._columns)), *found)
         self._columns = Columns(*map(np.concatenate, zip(*parts, strict=True)))
-        more = [(row[1], len(one.owner)) for row, one in zip(rows[len(kept) :], found, strict=True)]
+        more = [(row.data, len(one.owner)) for row, one in zip(rows[len(kept) :], found, strict=True)]
         self._catalogue, self._rows = catalogue, [*kept, *more]
         return self._columns
 
