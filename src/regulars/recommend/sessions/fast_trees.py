@@ -16,35 +16,44 @@ _SPREAD = np.uint32(0x077CB531)  # by it a bit's place is told from the highest 
 _PLACES = np.zeros(32, np.int64)
 for _bit in range(32):
     _PLACES[((0x077CB531 << _bit) & 0xFFFFFFFF) >> 27] = _bit
+_AT_ONCE = 32  # candidates that are compared without a look at how many there are: what is over is computed one by one
+
+
+def spread(value: Float64) -> Float64:
+    """The leaves of each tree where `score` looks for them."""
+    return np.ascontiguousarray(value[:, _PLACES])
 
 
 @njit(cache=True)
 def score(cuts: Cuts, rows: Float32) -> Float64:
-    """The sum of the leaves that each candidate comes to."""
+    """The sum of the leaves that each candidate comes to; the leaves are `spread`."""
     count, width = rows.shape
-    columns = rows.T.copy()
+    columns = np.zeros((width, (count + _AT_ONCE - 1) // _AT_ONCE * _AT_ONCE), np.float32)
+    for at in range(count):
+        for feature in range(width):
+            columns[feature, at] = rows[at, feature]
     least, most = np.empty(width, np.float32), np.empty(width, np.float32)
     for feature in range(width):
-        least[feature], most[feature] = bounds(columns[feature])
+        least[feature], most[feature] = bounds(columns[feature, :count])
     total = np.zeros(count)
-    left = np.empty(count, np.uint32)
+    left = np.empty(columns.shape[1], np.uint32)
     for tree in range(len(cuts.start) - 1):
         left[:] = _ALL
+        every = _ALL
         for node in range(cuts.start[tree], cuts.start[tree + 1]):
             feature, limit, stays = cuts.feature[node], cuts.limit[node], cuts.stays[node]
             if most[feature] <= limit:
                 continue
             if least[feature] > limit:
-                for at in range(count):
-                    left[at] &= stays
+                every &= stays
                 continue
             column = columns[feature]
-            for at in range(count):
+            for at in range(len(left)):
                 left[at] &= stays if column[at] > limit else _ALL
+        value = cuts.value[tree]
         for at in range(count):
-            one = left[at]
-            first = one & (~one + np.uint32(1))
-            total[at] += cuts.value[tree, _PLACES[np.uint32(first * _SPREAD) >> np.uint32(27)]]
+            one = left[at] & every
+            total[at] += value[np.uint32((one & (~one + np.uint32(1))) * _SPREAD) >> np.uint32(27)]
     return total
 
 

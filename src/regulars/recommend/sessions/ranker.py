@@ -97,7 +97,7 @@ def fast_rank(ranker: Ranker) -> Callable[[Float32], Float64]:
     cuts = None if isinstance(ranker, Logit) or fast is None else cuts_of(ranker)
     if cuts is None or fast is None:
         return partial(rank, ranker)
-    score: Callable[[Float32], Float64] = partial(fast.score, cuts)
+    score: Callable[[Float32], Float64] = partial(fast.score, cuts._replace(value=fast.spread(cuts.value)))
     return score
 
 
