@@ -1,6 +1,6 @@
 """The shelf: what deciding needs of the catalogue, held in memory and refreshed as products change."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
@@ -49,7 +49,7 @@ class Shelf:
         self._merchandise = merchandise
         self.newcomers = Newcomers()
         self._unavailable: set[str] = set()
-        self._items: dict[str, CatalogItem | None] = {}
+        self._items: OrderedDict[str, CatalogItem | None] = OrderedDict()
         self._after = ""  # the last id seen, where rows are read list by list
         self._complete = False
         self._newest = -1  # ms: everything of an instant before it was seen
@@ -102,15 +102,15 @@ class Shelf:
         wanted = list(ids)
         missing = [one for one in wanted if one not in self._items]
         if missing:
-            if len(self._items) + len(missing) > MOST_ITEMS:
-                self._items.clear()
-                missing = wanted
             found = self._state.many(PRODUCT, missing)
             for one in missing:
                 row = found.get(one)
                 self._items[one] = None if row is None else from_row(row)
         known = self._items
-        return {one: item for one in wanted if (item := known.get(one)) is not None}
+        told = {one: item for one in wanted if (item := known.get(one)) is not None}
+        while len(known) > MOST_ITEMS:
+            known.popitem(last=False)  # what was read first: to let go of all of them at once kept everybody waiting
+        return told
 
     def goods(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         """Category path and brand of those of the products that the catalogue has."""

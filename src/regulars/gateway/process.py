@@ -33,8 +33,9 @@ _LOG = structlog.get_logger("regulars.gateway")
 #: to 5 ms each time while the event loop is busy, and every request of the group with it.
 SWITCH_SECONDS = 0.0005
 #: When Python looks for cycles. A decision makes none but some hundred objects: with the usual thresholds the search
-#: took about a tenth of the time of answering. Everybody waits while it looks, about 0.3 ms for a thousand new objects.
-COLLECT = (10_000, 20, 50)
+#: took about a tenth of the time of answering. Everybody waits while it looks, about 0.3 ms for a thousand new objects:
+#: a decision keeps some ten of them, so that with ten thousand at once four requests of a second waited for 3 to 4 ms.
+COLLECT = (3_000, 50, 50)
 #: First parts of the paths that the console answers.
 CONSOLE = ("", "console", "login", "logout", "confirm", "me", "static")
 

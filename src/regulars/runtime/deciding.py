@@ -48,7 +48,8 @@ class Deciding:
 
     def append(self, outcome: Outcome) -> "asyncio.Future[int]":
         """Put the records of a decision on their way; raises Unavailable at once when the log takes no more."""
-        reservation = outcome.reservation
+        # The answer is not held until its record is on the disk: dozens of them would be searched for cycles each time.
+        decision, reservation = outcome.id, outcome.reservation
         try:
             future = self._services.intake.append_many(outcome.records, patient=self._patient)
         except RegularsError:
@@ -60,7 +61,7 @@ class Deciding:
             error = None if done.cancelled() else done.exception()
             if error is not None:
                 self.unrecorded += 1
-                _LOG.warning("a decision was answered and not recorded", decision=outcome.id, error=str(error))
+                _LOG.warning("a decision was answered and not recorded", decision=decision, error=str(error))
             elif reservation is not None and not done.cancelled():
                 reservation.offset = done.result()
 
