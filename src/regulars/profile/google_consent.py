@@ -1,7 +1,8 @@
 """Google consent mode, version 2: what the objects and the parameters `gcs` and `gcd` say.
 
 Source: https://developers.google.com/tag-platform/security/guides/consent and the parameters that its tags send. A
-default that the page has set is no answer of a person: it counts neither as a yes nor as a no.
+default that the page has set is no answer of a person: it counts neither as a yes nor as a no. `gcs` does not tell the
+two apart, so what it says is granted is no yes; `gcd`, which tags of version 2 send beside it, is read instead.
 """
 
 import re
@@ -24,7 +25,7 @@ def read(signal: Any) -> tuple[dict[str, bool], list[str]]:
     >>> read({"ad_storage": "denied", "analytics_storage": "granted"})
     ({'ad_storage': False, 'analytics_storage': True}, [])
     >>> read("G101"), read({"gcd": "13r3l3l2q1"})
-    (({'ad_storage': False, 'analytics_storage': True}, []), ({'ad_storage': True, 'ad_personalization': False}, []))
+    (({'ad_storage': False}, []), ({'ad_storage': True, 'ad_personalization': False}, []))
     """
     if isinstance(signal, str):
         signal = {"gcs": signal} if signal.startswith("G") else {"gcd": signal}
@@ -55,7 +56,7 @@ def _gcs(text: Any) -> dict[str, bool] | None:
     if found is None:
         return None
     pairs = zip(GOOGLE_TYPES, found.groups(), strict=False)
-    return {kind: flag == "1" for kind, flag in pairs if flag != "-"}
+    return {kind: False for kind, flag in pairs if flag == "0"}  # a 1 may be the page's default
 
 
 def _gcd(text: Any) -> dict[str, bool] | None:

@@ -62,7 +62,7 @@ def test_where_signals_contradict_each_other_the_no_counts() -> None:
 @pytest.mark.parametrize(
     ("signal", "said"),
     [
-        ("G111", {"ad_storage": True, "analytics_storage": True}),
+        ("G111", {}),  # nobody may have said so: a default that is granted looks the same
         ("G1-0", {"analytics_storage": False}),
         ("13p3t3l3l5", {}),  # a page's default is no answer
         (
@@ -70,7 +70,10 @@ def test_where_signals_contradict_each_other_the_no_counts() -> None:
             {"ad_storage": True, "analytics_storage": True, "ad_user_data": True, "ad_personalization": False},
         ),
         ("13q3u3l3l1", {"ad_storage": False, "analytics_storage": False}),
-        ({"gcs": "G111", "ad_storage": "denied"}, {"ad_storage": False, "analytics_storage": True}),
+        ({"gcs": "G111", "ad_storage": "denied"}, {"ad_storage": False}),
+        ({"gcs": "G111", "analytics_storage": "granted"}, {"analytics_storage": True}),
+        ({"gcs": "G101", "ad_storage": "granted"}, {"ad_storage": False}),
+        ({"gcs": "G100", "gcd": "13r3v3l3l5"}, {"ad_storage": True, "analytics_storage": True}),
         ({"ad_personalization": True}, {"ad_personalization": True}),
     ],
 )
