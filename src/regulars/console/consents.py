@@ -3,6 +3,7 @@
 import msgspec
 
 from regulars.console.visit import Visit
+from regulars.core.definitions import Definitions
 from regulars.core.record import Hot, Person
 from regulars.runtime.consents import Said, history, standings
 
@@ -35,6 +36,11 @@ class Statement(msgspec.Struct, frozen=True):
     confirmed: bool
     method: str
     details: list[tuple[str, str]]  # name of a piece of evidence, as in the words, and its value
+
+
+def versions(definitions: Definitions) -> dict[str, str]:
+    """By purpose, the version of the words that customers read now."""
+    return {one.id: one.wording.version for one in definitions.purposes}
 
 
 def agreements(visit: Visit, hot: Hot, person: Person) -> list[Agreement]:

@@ -72,12 +72,17 @@ def say(
     *,
     confirmed: bool,
 ) -> None:
-    """Put what `key` said into the history and the profile, and store the desk."""
+    """Put what `key` said into the history and the profile, and store the desk.
+
+    A `text_version` may be one for all purposes, or one for each.
+    """
+    versions = evidence.get("text_version")
     record = context.record
     message_id = f"{CONFIRMED if confirmed else ''}command-{record.offset}"
     said = [Statement(key, purpose, record.time, message_id, granted) for purpose, granted in answers.items()]
     for statement in said:
-        put(changes, statement, evidence)
+        own = {"text_version": versions.get(statement.purpose, "")} if isinstance(versions, dict) else {}
+        put(changes, statement, {**evidence, **own})
     person = desk.person(working)
     person.statements = context.engine.union(person.statements, said)
     working.written.add(PERSON)

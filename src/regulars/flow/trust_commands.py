@@ -23,7 +23,8 @@ _APART_MS = 600_000
 def confirm(context: Context, command: Command, changes: Changes) -> dict[str, Any]:
     """Join a browser with an identifier, or note what was agreed to: the fields of a confirmation link.
 
-    {"id", "action", "identifier", "expires", "device", "purposes", "text_version", "by", "asked_at"}. Each id once.
+    {"id", "action", "identifier", "expires", "device", "purposes", "text_version", "by", "asked_at"} and, for each
+    purpose, the version of the words that its page "shown". Each id once.
     """
     args, state, record = command.args, context.state, context.record
     identifier, expires = str(args.get("id") or ""), args.get("expires")
@@ -100,6 +101,9 @@ def _agree(context: Context, args: dict[str, Any], changes: Changes) -> dict[str
         "asked_at": args.get("asked_at"),
         "proof": str(args["id"]),
     }
+    shown = args.get("shown")
+    if not evidence["text_version"] and isinstance(shown, dict):
+        evidence["text_version"] = {one: version for one in purposes if isinstance(version := shown.get(one), str)}
     desk, working = _placed(context, (key,), changes)
     say(context, desk, working, key, dict.fromkeys(purposes, True), evidence, changes, confirmed=True)
     return {"identifier": key, "purposes": purposes}

@@ -13,7 +13,18 @@ from regulars.adapters.log.memory import MemoryLog
 from regulars.adapters.state.sqlite import SqliteState
 from regulars.console import app
 from regulars.console.accounts import hash_password
-from regulars.core.definitions import Definitions, EventType, Offer, Placement, Purpose, Segment, Shop, Source, Trait
+from regulars.core.definitions import (
+    Definitions,
+    EventType,
+    Offer,
+    Placement,
+    Purpose,
+    Segment,
+    Shop,
+    Source,
+    Trait,
+    Wording,
+)
 from regulars.core.log import COMMAND, EVENTS, TICK, NewRecord
 from regulars.core.record import profile_name
 from regulars.core.state import ACCESS
@@ -34,8 +45,14 @@ DEFINITIONS = Definitions(
         EventType(name="Consent Updated", purpose="contract"),
     ),
     purposes=(
-        Purpose(id="analytics", title={"en": "Understanding our shop", "de": "Unseren Laden verstehen"}),
-        Purpose(id="personalisation", title={"en": "Offers made for you", "de": "Angebote für Sie"}),
+        Purpose(
+            id="analytics", title={"en": "Understanding our shop", "de": "Unseren Laden verstehen"},
+            text={"en": "We count visits.", "de": "Wir zählen Besuche."},
+        ),
+        Purpose(
+            id="personalisation", title={"en": "Offers made for you", "de": "Angebote für Sie"},
+            texts=(Wording(version="2026-03", text={"en": "We choose for you.", "de": "Wir wählen für Sie aus."}),),
+        ),
     ),
     traits=(
         Trait(name="orders", kind="count", events=ORDERED, title={"en": "Orders ever", "de": "Einkäufe"}),

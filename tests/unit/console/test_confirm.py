@@ -56,6 +56,15 @@ def test_the_button_notes_the_consent_with_its_proof_once(own_corner: Corner) ->
     assert len(said(own_corner)) == 1
 
 
+def test_without_a_version_of_its_own_the_proof_names_the_words_that_the_page_showed(own_corner: Corner) -> None:
+    wording = {one.id: one.wording for one in own_corner.services.definitions.purposes}["analytics"]
+    path = address(own_corner, "consent", purposes=("analytics", "personalisation"))
+    assert wording.text["en"] in own_corner.client().get(path, headers={"accept-language": "en"}).text
+    assert own_corner.client().post(path).status_code == 200
+    told = {purpose: evidence["text_version"] for purpose, _, evidence in said(own_corner)}
+    assert told["analytics"] == wording.version != told["personalisation"]
+
+
 def test_a_link_used_again_after_a_withdrawal_grants_nothing(own_corner: Corner) -> None:
     path = agreeing(own_corner)
     own_corner.client().post(path)

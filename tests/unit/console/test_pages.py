@@ -98,6 +98,9 @@ def test_consent_noted_by_staff_holds_at_once_and_keeps_its_proof(own_corner: Co
     assert isinstance(rows[-1][5], bytes)
     assert b'"by":"gil"' in rows[-1][5]
     assert b"by telephone" in rows[-1][5]
+    wording = {one.id: one.wording for one in own_corner.services.definitions.purposes}["analytics"]
+    assert f'"text_version":"{wording.version}"'.encode() in rows[-1][5]
+    assert wording.text["en"] in own_corner.as_("gil").get(path).text  # to read out
 
 
 def test_those_who_note_consent_see_what_was_said_with_its_proof_and_others_do_not(own_corner: Corner) -> None:

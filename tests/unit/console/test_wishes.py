@@ -65,6 +65,24 @@ def test_a_form_without_reason_or_with_a_wrong_answer_changes_nothing(corner: Co
     assert corner.customer("user_id:ana") == before
 
 
+def test_nobody_agrees_to_words_that_changed_while_the_page_was_open(own_corner: Corner) -> None:
+    path = f"/me/{own_link(own_corner)}"
+    browser = own_corner.client()
+    page = browser.get(path, params={"language": "en"}).text
+    form = {"csrf": token_in(page), "do": "consent", "purpose": "analytics"}
+    before = own_corner.customer("user_id:ana").consent
+    answer = browser.post(path, data={**form, "granted": "yes", "text_version": "of-before"}, params={"language": "de"})
+    assert "Text hat sich inzwischen geändert" in answer.text
+    assert own_corner.customer("user_id:ana").consent == before
+    version = re.search(r'value="analytics"><input type="hidden" name="text_version" value="([^"]+)"', page)
+    assert version
+    assert browser.post(path, data={**form, "granted": "yes", "text_version": version[1]}).status_code == 303
+    assert "analytics" in own_corner.customer("user_id:ana").consent
+    # A no needs no words: it counts whatever was read.
+    assert browser.post(path, data={**form, "granted": "no", "text_version": "of-before"}).status_code == 303
+    assert "analytics" not in own_corner.customer("user_id:ana").consent
+
+
 def test_a_marketer_notes_nothing_and_sees_no_form(corner: Corner) -> None:
     assert note(corner, "mia", do="restrict", restricted="yes", reason="x")[0] == 403
     page = corner.as_("mia").get(f"/console/customers/{corner.profile('user_id:ana')}").text

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 
+from regulars.console.consents import versions
 from regulars.console.formats import LANGUAGES
 from regulars.console.house import House
 from regulars.console.visit import Visit
@@ -40,7 +41,8 @@ async def confirm(
         link = _link(house, token)
     except InvalidLink as error:
         return _page(request, None, error.reason, language)
-    answer = await house.services.command("confirm", msgspec.structs.asdict(link), "confirmation link")
+    said = {**msgspec.structs.asdict(link), "shown": versions(house.definitions)}
+    answer = await house.services.command("confirm", said, "confirmation link")
     if answer.ok:
         return _page(request, link, _DONE, language)
     field = answer.body.get("field") if isinstance(answer.body, dict) else ""

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from regulars.console import plots
 from regulars.console.clauses import Clause, Reader
-from regulars.console.consents import Agreement, Statement, agreements, said
+from regulars.console.consents import Agreement, Statement, agreements, said, versions
 from regulars.console.people import name_of, number_of, record
 from regulars.console.preview import preview
 from regulars.console.timeline import moments
@@ -161,6 +161,8 @@ async def set_consent(request: Request[Any, Any, Any], visit: Asked, profile: Fr
     key = subject_of(person.identifiers, visit.house.definitions.identity)
     granted = {"yes": True, "no": False}.get(answer)
     args = {"identifier": key, "purpose": purpose, "granted": granted, "reason": reason}
+    if granted:  # the form has the words to read out
+        args["text_version"] = versions(visit.house.definitions).get(purpose, "")
     try:
         await carry_out(visit, "set_consent", args)
     except Rejected as error:

@@ -17,7 +17,7 @@ from litestar.response import Stream
 
 from regulars.collect.entry import Entry
 from regulars.collect.tokens import EXPIRED, MALFORMED, TOO_LARGE
-from regulars.console.consents import Agreement, agreements
+from regulars.console.consents import Agreement, agreements, versions
 from regulars.console.formats import LANGUAGES
 from regulars.console.house import House
 from regulars.console.timeline import Moment, moments
@@ -168,11 +168,21 @@ async def change(request: Request[Any, Any, Any], token: FromPath[str], language
     act = _ACTS.get(form.get("do", ""))
     if act is None:
         raise Missing
+    if act is _consent and _read_other_words(guest.visit.house, form):
+        return await _show(guest, problem=guest.visit.words("me.words_changed"))
     try:
         told = await act(guest.visit.house, guest.link.identifier, form)
     except Rejected as error:
         return await _show(guest, problem=str(error))
     return cast(Response[Any], see(f"/me/{token}?language={guest.visit.language}&done={told}"))
+
+
+def _read_other_words(house: House, form: dict[str, str]) -> bool:
+    """Whether somebody agrees to words that the shop has changed since the page was opened."""
+    read = form.get("text_version", "")
+    return (
+        bool(read) and form.get("granted") == "yes" and read != versions(house.definitions).get(form.get("purpose", ""))
+    )
 
 
 async def _consent(house: House, key: str, form: dict[str, str]) -> str:
