@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from regulars.flow.models import point, recommend_folder
@@ -21,6 +22,13 @@ kind = "affinity"
 events = ["Product Viewed"]
 of = "product_id"
 half_life_days = 14
+purpose = "personalisation"
+
+[traits.variants_kept]
+kind = "affinity"
+events = ["Order Completed"]
+of = "products.sku"
+half_life_days = 365
 purpose = "personalisation"
 """
 MODELS = ("left_behind", "new_arrivals", "variants", "complements", "alternatives", "bundles", "similar", "guides")
@@ -142,3 +150,53 @@ def test_a_product_that_came_after_the_training_is_named_within_seconds(tmp_path
         while "camera_d" in named("similar", "camera_a"):
             assert time.monotonic() < until, "sold no more, and still shown"
             time.sleep(0.05)
+
+
+def test_of_two_sizes_that_were_ordered_the_one_that_was_kept_is_offered_in_another_colour(tmp_path: Path) -> None:
+    sizes = {"shirt_red_m": "ML", "shirt_blue_m": "M", "shirt_green_l": "L"}
+    items: list[dict[str, Any]] = [
+        {
+            "id": name,
+            "title": f"Shirt {name.split('_')[1]}",
+            "attributes": {"style": "shirt", "colour": name.split("_")[1]},
+            "variants": [{"sku": f"{name}-{size}", "attributes": {"size": size}, "stock": 3} for size in of],
+        }
+        for name, of in sizes.items()
+    ]
+    with Product(shop_folder(tmp_path / "shop"), tmp_path / "data") as product:
+        product.http.auth = (SERVER_KEY, "")
+        product.http.post("/v1/catalog/items", json=items).raise_for_status()
+        goods = GOODS | {
+            name: msgspec.structs.replace(
+                GOODS[name], sizes=tuple(of), skus=tuple((f"{name}-{size}", size) for size in of)
+            )
+            for name, of in sizes.items()
+        }
+        folder = recommend_folder(tmp_path / "data" / "models")
+        folder.mkdir(parents=True)
+        save(train(sales(), CATALOGUE, Settings(holdout_days=0), goods=goods), folder / "v1", trained_at=1)
+        point(tmp_path / "data" / "models", "v1")
+        lines = [
+            {"product_id": "shirt_red_m", "sku": f"shirt_red_m-{size}", "quantity": 1, "price": 9} for size in "LM"
+        ]
+        order = {"order_id": "o1", "total": 18, "currency": "EUR", "products": lines}
+
+        def told(person: str, *calls: tuple[str, dict[str, Any]]) -> None:
+            said = ("Consent Updated", {"purposes": {"personalisation": True}})
+            batch = [
+                {"type": "track", "messageId": f"{person}{name}", "userId": person, "event": name, "properties": one}
+                for name, one in (said, *calls)
+            ]
+            product.http.post("/v1/batch", json={"batch": batch}).raise_for_status()
+            product.wait_folded()
+
+        def row(person: str) -> list[tuple[str, str]]:
+            return [(item, text) for item, _, text in ask(product, "en", of=("variants",), userId=person)["variants"]]
+
+        told("ana", ("Order Completed", order), ("Order Refunded", {"order_id": "o1", "products": lines[1:]}))
+        told("bo", ("Order Completed", order | {"order_id": "o2"}))
+        deadline = time.monotonic() + 20
+        while not row("ana") and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert row("ana") == [("shirt_blue_m", "Shirt red, now in blue, in your size M")], "L went back"
+        assert {item for item, _ in row("bo")} == {"shirt_blue_m", "shirt_green_l"}, "both were kept"

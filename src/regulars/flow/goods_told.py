@@ -37,6 +37,7 @@ def good_of(item: CatalogItem, lexicon: Lexicon) -> Good:
         colour=colours[0] if len(colours) == 1 else "",
         season=seasons[0] if len(seasons) == 1 else "",
         sizes=tuple(sizes),
+        skus=_sized(item),
         since=_day(item.since),
         price=item.price,
         cost=item.cost,
@@ -77,6 +78,16 @@ def _values(item: CatalogItem, names: tuple[str, ...]) -> list[str]:
             if name.casefold() in names and str(value).strip():
                 found.setdefault(str(value).strip())
     return list(found)
+
+
+def _sized(item: CatalogItem) -> tuple[tuple[str, str], ...]:
+    """SKU and size of each variant, sold out or not: what was bought once tells what fits for long."""
+    return tuple(
+        (one.sku, size)
+        for one in item.variants
+        for name, value in one.attributes.items()
+        if name.casefold() in _SIZE and (size := str(value).strip())
+    )
 
 
 def _style(item: CatalogItem, differing: set[str]) -> str:

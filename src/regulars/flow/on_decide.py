@@ -33,6 +33,7 @@ from regulars.flow.customer import Customer, Customers, asking
 from regulars.flow.engine import Engine
 from regulars.flow.exposures import exposable, pack_within, row_records, seen_rows
 from regulars.flow.filling import Moment
+from regulars.flow.kept import KeptTraits
 from regulars.flow.left import LeftTraits
 from regulars.flow.machines import asks_as_machine
 from regulars.flow.merchandise import Compilation, Merchandise
@@ -83,6 +84,7 @@ class _Compiled(msgspec.Struct, frozen=True):
     customers: Customers
     rules: Compilation
     left: LeftTraits
+    kept: KeptTraits
     asks: frozenset[str]  # names that conditions of offers, rules and placements read
 
 
@@ -94,6 +96,7 @@ class OnDecide:
     customers: Customers
     rules: Compilation
     left: LeftTraits
+    kept: KeptTraits
 
     def __init__(
         self,
@@ -250,13 +253,14 @@ class OnDecide:
         customers = Customers(engine, self._state, self._serving.tables.part)
         conditions = [*table.conditions, *(one.condition for one in rules.tested)]
         asks = frozenset(name for one in conditions if one is not None for name in one.names)
-        left = LeftTraits(engine.definitions.traits, engine.fold.slots)
-        return _Compiled(engine, table, customers, rules, left, asks)
+        traits, slots = engine.definitions.traits, engine.fold.slots
+        left, kept = LeftTraits(traits, slots), KeptTraits(traits, slots)
+        return _Compiled(engine, table, customers, rules, left, kept, asks)
 
     def _use(self, compiled: "_Compiled") -> None:
         self._compiled = compiled
         self.engine, self.table, self.customers = compiled.engine, compiled.table, compiled.customers
-        self.rules, self.left = compiled.rules, compiled.left
+        self.rules, self.left, self.kept = compiled.rules, compiled.left, compiled.kept
         self._scores = scores(self.table.offers, self._responses)
 
     # Steps ------------------------------------------------------------------------------------------------------
@@ -288,8 +292,10 @@ class OnDecide:
             if placement.recommend and shopper is None:
                 viewed, added = products_in(visit.events)
                 left = self.left.of(hot.values) if not hot.restricted else []
+                kept = self.kept.of(hot.values) if not hot.restricted else ()
                 session = [*visit.begun, *(step[3] for event in visit.events for step in steps_of(event))]
-                shopper = shopper_of(customer.purchases, [*visit.basket, *added], viewed, left, session, visit.seen)
+                basket = [*visit.basket, *added]
+                shopper = shopper_of(customer.purchases, basket, viewed, left, session, visit.seen, kept)
                 moment = self._moment(facts, customer, visit, decided.seed)
             row = self._rows.of(
                 placement,

@@ -252,8 +252,9 @@ def shopper_of(
     left: Sequence[tuple[str, str, float]] = (),
     session: Sequence[str] = (),
     seen: Sequence[str] = (),
+    kept: Sequence[str] = (),
 ) -> Shopper:
-    """The shopper of a PURCHASES part; `left` is what `flow.left` finds in the traits."""
+    """The shopper of a PURCHASES part; `left` and `kept` are what `flow.left` and `flow.kept` find in the traits."""
     return Shopper(
         purchases=list(triples(purchases)),
         basket=tuple(basket),
@@ -261,4 +262,5 @@ def shopper_of(
         left=left,
         session=tuple(session),
         seen=tuple(seen),
+        kept=tuple(kept),
     )

@@ -301,9 +301,9 @@ def _refund(said: dict[str, Any], refunds: Sequence[dict[str, Any]], currency: s
 
 
 def _take(bought: list[dict[str, Any]], returned: dict[str, Any], currency: str) -> int:
-    """Take a returned product from the bought ones; what it was worth, in minor units."""
+    """Take a returned product from the bought ones, of the same variant first; what it was worth, in minor units."""
     item, left, worth = item_id(returned), _quantity(returned), 0
-    for product in bought:
+    for product in sorted(bought, key=lambda one: _is_another(one, returned)):
         if left <= 0:
             break
         if item_id(product) == item:
@@ -313,6 +313,12 @@ def _take(bought: list[dict[str, Any]], returned: dict[str, Any], currency: str)
             price = returned.get("price", product.get("price"))
             worth += (reading.amount(price, money=True, currency=currency) or 0) * taken
     return worth
+
+
+def _is_another(product: dict[str, Any], returned: dict[str, Any]) -> bool:
+    """Whether both name a variant, and not the same one."""
+    pairs = ((reading.text(product.get(name)), reading.text(returned.get(name))) for name in ("sku", "variant"))
+    return any(one is not None and other is not None and one != other for one, other in pairs)
 
 
 def _total(said: dict[str, Any], currency: str) -> int:

@@ -5,7 +5,8 @@ this room weighs them: term frequency times inverse document frequency, each ite
 Buckley, "Term-weighting approaches in automatic text retrieval", 1988).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -38,7 +39,8 @@ class Good(msgspec.Struct, frozen=True, kw_only=True):
     style: str = ""  # the same for what differs in colour, size and season alone
     colour: str = ""
     season: str = ""
-    sizes: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()  # in which it can be had
+    skus: tuple[tuple[str, str], ...] = ()  # of its variants, each with its size
     since: int | None = None  # day on which it came into the range
     price: int | None = None  # minor units
     cost: int | None = None
@@ -89,7 +91,7 @@ class Assortment:
         self.catalogue = catalogue
         self.indexed: int = len(catalogue) if base is None else base.indexed  # items from there on are not in the index
         self._base = base
-        self._columns = columns
+        self._columns = {**_no_skus(len(columns["kind"])), **columns}  # sets of before have none
         self.kind: Int32 = columns["kind"].astype(np.int32, copy=False)
         self.brand: Int32 = columns["brand"].astype(np.int32, copy=False)
         self.style: Int32 = columns["style"].astype(np.int32, copy=False)
@@ -100,6 +102,8 @@ class Assortment:
         self.price: Int64 = columns["price"].astype(np.int64, copy=False)
         self.cost: Int64 = columns["cost"].astype(np.int64, copy=False)
         self.sizes = _rows(columns, "sizes")
+        self._skus = _rows(self._columns, "skus")
+        self._sku_keys: Int64 = self._columns["skus.key"].astype(np.int64, copy=False)
         self.about = _rows(columns, "about")
         self.topics = _rows(columns, "topics")
         self.terms = _rows(columns, "terms")
@@ -124,6 +128,7 @@ class Assortment:
             columns |= {f"{name}.start": rows.start, f"{name}.value": rows.value}
         for name in _NUMBERED:
             columns |= packed(name, list(numbers[name]))
+        columns["skus.key"] = _sku_keys(all_of_them)
         return cls(catalogue, columns | _weighed([one.terms for one in all_of_them]))
 
     def grown(self, products: Mapping[str, tuple[str, Good]]) -> "Assortment":
@@ -146,6 +151,7 @@ class Assortment:
             columns[f"{name}.value"] = np.concatenate((self._columns[f"{name}.value"], rows.value))
         weights = np.asarray([weight for one in told for _, weight in one], np.float32)
         columns["terms.weight"] = np.concatenate((self.weight, weights))
+        columns["skus.key"] = np.concatenate((self._sku_keys, _sku_keys(goods)))
         for name in _NUMBERED:
             columns |= packed(name, list(numbers[name]))
         return Assortment(catalogue, columns, self if self._base is None else self._base)
@@ -190,6 +196,17 @@ class Assortment:
         telling = held <= (COMMON * size if size >= MANY else size)
         return Index(start, items[order], self.weight[order], telling)
 
+    def sizes_of(self, item: int, kept: Collection[int]) -> set[int]:
+        """The sizes of those variants of an item whose keys are among `kept`."""
+        part = slice(int(self._skus.start[item]), int(self._skus.start[item + 1]))
+        keys, sizes = self._sku_keys[part].tolist(), self._skus.value[part].tolist()
+        return {size for key, size in zip(keys, sizes, strict=True) if key in kept}
+
+    def only_size(self, item: int) -> set[int]:
+        """The size of an item that comes in one alone, sold out ones counted."""
+        found = {*self.sizes[item].tolist(), *self._skus[item].tolist()}
+        return found if len(found) == 1 else set()
+
     def columns(self) -> Mapping[str, Column]:
         """The arrays."""
         return self._columns
@@ -207,6 +224,24 @@ class Assortment:
         """What several items cost together, minor units; None where one is not known."""
         price = self.price[items]
         return None if (price < 0).any() else int(price.sum())
+
+
+def sku_key(sku: str) -> int:
+    """The number under which a variant is known.
+
+    >>> sku_key("RJ-042-M") == sku_key("RJ-042-M") != sku_key("RJ-042-L")
+    True
+    """
+    return int.from_bytes(hashlib.blake2b(sku.encode(), digest_size=8).digest(), signed=True)
+
+
+def _sku_keys(goods: Sequence[Good]) -> Int64:
+    return np.asarray([sku_key(sku) for one in goods for sku, size in one.skus if size], np.int64)
+
+
+def _no_skus(items: int) -> dict[str, Column]:
+    nothing = {"skus.value": np.empty(0, np.int32), "skus.key": np.empty(0, np.int64)}
+    return {"skus.start": np.zeros(items + 1, np.int64), **nothing}
 
 
 def packed(name: str, texts: Sequence[str]) -> dict[str, Column]:
@@ -261,6 +296,7 @@ def _listed(goods: Sequence[Good], numbers: _Numbers, catalogue: Catalogue) -> d
     parts = _parts_of_paths(catalogue)
     return {
         "sizes": [[_number(numbers["size_names"], size) for size in one.sizes if size] for one in goods],
+        "skus": [[_number(numbers["size_names"], size) for _, size in one.skus if size] for one in goods],
         "about": [catalogue.encode(one.products).tolist() for one in goods],
         "topics": [sorted({at for topic in one.interests for at in parts.get(topic.casefold(), ())}) for one in goods],
     }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regulars.core.errors import Rejected
+from regulars.recommend.assortment import sku_key
 from regulars.recommend.interactions import Catalogue, Int32, Int64, Interactions, Mask
 from regulars.recommend.visit import Left, Visit
 
@@ -76,6 +77,7 @@ class Shopper(msgspec.Struct, frozen=True):
     left: Sequence[tuple[str, str, float]] = ()
     session: Sequence[str] = ()  # products of the running visit, the oldest first; some of them again
     seen: Sequence[str] = ()  # products of earlier visits; they name nothing, and are no discovery
+    kept: Sequence[str] = ()  # SKUs of variants that were bought and kept
 
 
 class Scored(msgspec.Struct, frozen=True, eq=False):
@@ -170,12 +172,24 @@ def visit_of(catalogue: Catalogue, shopper: Shopper, day: int) -> Visit:
     visit = Visit.of(
         items, days, day=day, basket=catalogue.encode(shopper.basket), viewed=catalogue.encode(shopper.viewed)
     )
-    back = [one[0] for one in shopper.purchases if one[2] <= 0 and one[1] <= day]
-    if back:
-        visit.returned = catalogue.encode(dict.fromkeys(back))
+    if any(one[2] <= 0 for one in shopper.purchases):
+        visit.returned = catalogue.encode(_returned(shopper.purchases, day))
+    if shopper.kept:
+        visit.kept = frozenset(map(sku_key, shopper.kept))
     if shopper.left:
         visit.left = _left(catalogue, shopper.left)
     return visit
+
+
+def _returned(purchases: Sequence[Sequence[Any]], day: int) -> list[str]:
+    """What went back and was not bought anew on a later day, as who exchanges a size does."""
+    back: dict[str, int] = {}
+    bought: dict[str, int] = {}
+    for product, on, quantity in purchases:
+        if on <= day:
+            last = bought if quantity > 0 else back
+            last[product] = max(on, last.get(product, on))
+    return [product for product, on in back.items() if bought.get(product, on) <= on]
 
 
 def _left(catalogue: Catalogue, left: Sequence[tuple[str, str, float]]) -> Left:

@@ -105,12 +105,14 @@ class Variants(AssortmentModel):
         return {style: kept for style, kept in found.items() if kept.worth > 0}
 
     def _sizes(self, visit: Visit) -> dict[int, set[int]]:
-        """By category the sizes of what was kept, where a product comes in one size alone: that is the one bought."""
+        """By category the sizes of what was kept: of the variant that was bought, or of a product of one size alone."""
         found: dict[int, set[int]] = {}
         back = set(visit.returned.tolist())
         for item in visit.own.tolist():
-            sizes = self.assortment.sizes[item].tolist()
-            if len(sizes) == 1 and item not in back:
+            if item in back:
+                continue
+            sizes = self.assortment.sizes_of(item, visit.kept) or self.assortment.only_size(item)
+            if sizes:
                 found.setdefault(int(self.catalogue.category[item]), set()).update(sizes)
         return found
 

@@ -35,6 +35,7 @@ class Visit:
         self.viewed = viewed
         self.returned = _NONE  # items that went back
         self.left = NOTHING_LEFT
+        self.kept: frozenset[int] = frozenset()  # keys of variants that were bought and kept
         self._line_days = days
         self._grouped: tuple[Int32, Visit] | None = None  # the last grouping asked for
         self._starts, self.times = runs(items)

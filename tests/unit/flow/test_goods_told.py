@@ -38,6 +38,7 @@ def test_sizes_are_those_that_can_be_bought() -> None:
     )
     found = goods_of([CatalogItem(id="x", variants=variants, since="1970-01-11", attributes={"phase": "Nachher"})])["x"]
     assert found.sizes == ("M",)
+    assert found.skus == (("s", "S"), ("m", "M")), "what was sold out since was bought once"
     assert found.since == 10
     assert found.phase == "after"
     assert goods_of([CatalogItem(id="x", since="soon")])["x"].since is None

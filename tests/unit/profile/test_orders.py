@@ -52,6 +52,17 @@ def test_returned_products_leave_the_order_with_their_price() -> None:
     assert one.properties["total"] == 4.5
 
 
+def test_of_two_sizes_the_one_that_went_back_leaves() -> None:
+    both = [{"product_id": "shirt", "sku": f"shirt-{size}", "price": 20, "quantity": 1} for size in "MLS"]
+    for size, kept in (("S", "ML"), ("L", "MS"), ("M", "LS")):
+        back = refunded(products=[{"product_id": "shirt", "sku": f"shirt-{size}", "quantity": 1}])
+        one = order(completed(products=both), back)
+        assert [line["sku"] for line in one.properties["products"]] == [f"shirt-{other}" for other in kept]
+        assert lines(one) == {"shirt": 2}
+    unnamed = order(completed(products=both), refunded(products=[{"product_id": "shirt", "quantity": 2}]))
+    assert lines(unnamed) == {"shirt": 1}
+
+
 def test_a_refund_of_money_alone_leaves_the_products() -> None:
     one = order(completed(), refunded(total=2))
     assert (one.total, lines(one)) == (400, {"milk": 2, "bread": 1})

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,13 +12,14 @@ from regulars.recommend.bundles import Bundles
 from regulars.recommend.complements import Alternatives, Complements
 from regulars.recommend.features import Models
 from regulars.recommend.interactions import Catalogue
-from regulars.recommend.material import Looks, Material
+from regulars.recommend.material import AssortmentModel, Looks, Material
 from regulars.recommend.model import Shopper
 from regulars.recommend.ranked.learned import RANKER
 from regulars.recommend.registry import KINDS, fit_all
 from regulars.recommend.sessions import served
 from regulars.recommend.store import load, save
 from regulars.recommend.training import Settings, train
+from regulars.recommend.variants import Variants
 from tests.unit.recommend.outfitter import ASSORTMENT, CATALOGUE, GOODS, MATERIAL, TODAY, sales
 from tests.unit.recommend.shops import CATALOGUE as GROCERIES
 from tests.unit.recommend.shops import grocer
@@ -120,6 +122,42 @@ def test_a_new_colour_comes_in_the_size_that_fitted() -> None:
     assert why("variants", shopper, "shirt_blue_m") == {
         "item": "shirt_red_m", "from": "history", "colour": "blue", "size": "M",
     }  # fmt: skip
+
+
+#: The same shirts, each one product with its sizes, as most shops have them; nobody can buy a red one in M any more.
+IN_SIZES = GOODS | {
+    "shirt_red_m": Good(style="shirt", colour="red", sizes=("L",), skus=(("red-m", "M"), ("red-l", "L"))),
+    "shirt_blue_m": Good(style="shirt", colour="blue", sizes=("M",), skus=(("blue-m", "M"), ("blue-l", "L"))),
+    "shirt_green_l": Good(style="shirt", colour="green", sizes=("L",), skus=(("green-l", "L"),)),
+}
+
+
+def test_the_size_that_fitted_is_that_of_the_variant_that_was_kept(tmp_path: Path) -> None:
+    bought = Shopper(purchases=[["shirt_red_m", TODAY - 100, 1]])
+    assortment = Assortment.of(CATALOGUE, IN_SIZES)
+    more = {"later": ("Clothes > Shirts", Good(style="shirt", colour="black", skus=(("black-m", "M"),), sizes=("M",)))}
+    save(train(sales(), CATALOGUE, Settings(holdout_days=0), goods=IN_SIZES), tmp_path / "v1", trained_at=1)
+    for model in (Variants(assortment), load(tmp_path / "v1").more["variants"], Variants(assortment.grown(more))):
+
+        def row(*kept: str, model: AssortmentModel = model) -> set[str]:
+            shopper = msgspec.structs.replace(bought, kept=kept)
+            return {one.item for one in model.recommend(shopper, n=5, day=TODAY)} - {"later"}
+
+        assert row("red-m") == {"shirt_blue_m"}
+        assert row("red-l") == {"shirt_green_l"}
+        assert row("red-m", "red-l") == {"shirt_blue_m", "shirt_green_l"}
+        assert row() == row("of-another-shop") == {"shirt_blue_m", "shirt_green_l"}, (
+            "one size is left: it tells nothing"
+        )
+    (told,) = Variants(assortment).explain(msgspec.structs.replace(bought, kept=["red-m"]), "shirt_blue_m", day=TODAY)
+    assert told.arguments["size"] == "M"
+
+
+def test_who_exchanged_a_size_is_offered_the_other_colours() -> None:
+    exchanged = [["shirt_red_m", TODAY - 100, 0], ["shirt_red_m", TODAY - 95, 1]]
+    assert names("variants", Shopper(purchases=exchanged)) == ["shirt_blue_m"]
+    back_again = [["shirt_red_m", TODAY - 100, 1], ["shirt_red_m", TODAY - 90, 0]]
+    assert names("variants", Shopper(purchases=back_again)) == []
 
 
 def test_the_winter_coat_follows_the_summer_coat() -> None:
