@@ -177,7 +177,7 @@ def test_of_two_sizes_that_were_ordered_the_one_that_was_kept_is_offered_in_anot
         save(train(sales(), CATALOGUE, Settings(holdout_days=0), goods=goods), folder / "v1", trained_at=1)
         point(tmp_path / "data" / "models", "v1")
         lines = [
-            {"product_id": "shirt_red_m", "sku": f"shirt_red_m-{size}", "quantity": 1, "price": 9} for size in "LM"
+            {"product_id": "shirt_red_m", "sku": f"shirt_red_m-{size}", "quantity": 1, "price": 9} for size in "ML"
         ]
         order = {"order_id": "o1", "total": 18, "currency": "EUR", "products": lines}
 

@@ -240,8 +240,8 @@ def _sku_keys(goods: Sequence[Good]) -> Int64:
 
 
 def _no_skus(items: int) -> dict[str, Column]:
-    nothing = {"skus.value": np.empty(0, np.int32), "skus.key": np.empty(0, np.int64)}
-    return {"skus.start": np.zeros(items + 1, np.int64), **nothing}
+    start, key = np.zeros(items + 1, np.int64), np.empty(0, np.int64)
+    return {"skus.start": start, "skus.value": np.empty(0, np.int32), "skus.key": key}
 
 
 def packed(name: str, texts: Sequence[str]) -> dict[str, Column]:
