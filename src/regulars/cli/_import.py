@@ -96,7 +96,10 @@ def show_result(given: Given, result: Imported, gone: int | None) -> None:
     if gone is not None:
         click.echo(f"{gone} products that the file does not name are inactive now")
     if given.kind == PROGRAMME and result.calls:
-        click.echo("calls and orders of before have it on every page; traits take it in with `regulars replay --again`")
+        click.echo(
+            "calls and orders of before have it on every page; traits that look at it take it in by themselves a "
+            "quarter of an hour after the last entry, or at once with `regulars replay --again`"
+        )
     _show_wrong(result.mistakes, result.bad)
     if result.kept and KINDS[given.kind].into == "events":
         click.echo(

@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from regulars.collect.clock import milliseconds
+from regulars.core.definitions import Definitions
 from regulars.core.event import ADVERTISING, FOOTFALL, NOBODY, PROGRAMME, SEARCHES, Event
 from regulars.core.state import SHOP_FACT, Changes, Row, StateReader
 from regulars.flow.progress import progress_of
@@ -34,6 +35,8 @@ LONGEST_MS = 24 * 3_600_000
 #: How long facts are kept for reports beside the lake, which keeps them as it keeps events; days.
 KEPT_DAYS = 800
 _MOST_ON_AIR = 5
+#: For how long a schedule that came late is told of, unless a back-fill took it in.
+LATE_DAYS = 7
 #: So many entries of a schedule are looked through for late ones.
 _MOST_LATE = 10_000
 _HOUR_MS = 3_600_000
@@ -120,9 +123,28 @@ def late_entries(state: StateReader, *, since: int) -> int:
 
     Traits that were folded before know nothing of them; a replay takes them in.
     """
+    return len(_late(state, since))
+
+
+def newest_late(state: StateReader, *, since: int) -> int | None:
+    """When the last of them was told, ms; None where there is none."""
+    return max((cast(int, row[4]) for row in _late(state, since)), default=None)
+
+
+def reads_on_air(definitions: Definitions) -> bool:
+    """Whether a trait looks at what was on air at calls and orders."""
+    return any(
+        str(path).partition(".")[2].startswith(ON_AIR)
+        for trait in definitions.traits
+        for path in (trait.of, trait.weight, *trait.where)
+        if str(path).startswith("context.")
+    )
+
+
+def _late(state: StateReader, since: int) -> list[Row]:
     told_after = max(since, progress_of(state).began + 1)
     rows = state.select(SHOP_FACT, {"kind": KINDS[PROGRAMME]}, at_least={"told": told_after}, limit=_MOST_LATE)
-    return sum(cast(int, row[4]) > cast(int, row[2]) for row in rows)
+    return [row for row in rows if cast(int, row[4]) > cast(int, row[2])]
 
 
 def airing(rows: Iterable[Row], time: int, *, station: str = "", dialled: str = "") -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from regulars.core.errors import Unavailable
 from regulars.core.log import TICK, NewRecord
 from regulars.core.state import SEALED
 from regulars.flow.generation import LOOK_SECONDS
-from regulars.gateway import shop_erasures
+from regulars.gateway import late_schedules, shop_erasures
 from regulars.runtime import Services, Settings
 
 P = ParamSpec("P")
@@ -22,6 +22,7 @@ T = TypeVar("T")
 _LOG = structlog.get_logger("regulars.upkeep")
 _TRIM_SECONDS = 60.0
 _ERASE_SECONDS = 2.0
+_SCHEDULE_SECONDS = 60.0
 _HOUR_MS = 3_600_000
 
 
@@ -48,6 +49,8 @@ class Upkeep:
         self._tasks.append(asyncio.create_task(self._every(LOOK_SECONDS, self._follow)))
         erasing = partial(shop_erasures.go_on, self._services)
         self._tasks.append(asyncio.create_task(self._every(_ERASE_SECONDS, erasing)))
+        noting = partial(late_schedules.take_in, self._services)
+        self._tasks.append(asyncio.create_task(self._every(_SCHEDULE_SECONDS, noting)))
 
     async def stop(self) -> None:
         """End the tasks."""

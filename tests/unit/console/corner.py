@@ -137,14 +137,14 @@ class Direct:
 class Corner:
     """The shop; `with Corner(tmp_path) as corner: corner.as_("ada").get("/console")`."""
 
-    def __init__(self, folder: Path, *, people: bool = True) -> None:
+    def __init__(self, folder: Path, *, people: bool = True, definitions: Definitions = DEFINITIONS) -> None:
         settings = Settings(shop=folder / "shop", data=folder / "data")
         self.log = MemoryLog()
         data = open_folder(settings.data)
         self.state = SqliteState(data.state)
-        self.updater = Updater(DEFINITIONS, self.log, self.state)
+        self.updater = Updater(definitions, self.log, self.state)
         self.services = Services(
-            settings=settings, folder=data, definitions=DEFINITIONS, log=self.log,
+            settings=settings, folder=data, definitions=definitions, log=self.log,
             intake=Direct(self.log, self.updater), state=self.state,
         )  # fmt: skip
         self._put(NewRecord(TICK, "clock", "", NOW, b""))

@@ -10,13 +10,11 @@ from regulars.collect.findings import SourceHealth
 from regulars.console import plots
 from regulars.console.visit import Asked, Visit, needs
 from regulars.core.calendar import DAY_MS
-from regulars.flow.shop_facts import late_entries
+from regulars.flow.shop_facts import LATE_DAYS, late_entries, reads_on_air
 from regulars.flow.tracking import FieldUse, Source
 
 _LEVELS = {"sound": "good", "degraded": "warn", "broken": "bad", "unknown": ""}
 _MOST_FIELDS = 200
-#: For how long a schedule that came late is told of, unless a replay took it in.
-_LATE_DAYS = 7
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -41,7 +39,9 @@ async def tracking_page(visit: Asked) -> Response[str]:
     found = await asyncio.to_thread(desk.look, visit.language)
     state, now = visit.house.services.state, visit.house.services.clock()
     fields = await asyncio.to_thread(desk.health.fields, state, now=now)
-    late = await asyncio.to_thread(late_entries, state, since=now - _LATE_DAYS * DAY_MS)
+    late = 0
+    if reads_on_air(visit.house.services.serving.definitions):
+        late = await asyncio.to_thread(late_entries, state, since=now - LATE_DAYS * DAY_MS)
     sources = [Shown(one, _LEVELS[one.health.state], _day(visit, one.health)) for one in found.sources]
     shown = [ShownField(use, _trend(visit, use)) for use in sorted(fields, key=_urgency)[:_MOST_FIELDS]]
     return visit.html(
