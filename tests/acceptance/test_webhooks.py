@@ -155,6 +155,22 @@ def test_a_level_of_stock_finds_its_variant_by_the_inventory_item_and_its_store(
     assert ("inventory_levels/update", "inventory_item_id") in [found[:2] for found in failed(shop, "missing_field")]
 
 
+def test_a_place_of_stock_that_nobody_named_is_a_finding_of_tracking_health(shop: Product) -> None:
+    deliver(shop.http, "shopify", "products/create", sent.shopify_product(id=9011), "u0")
+    for place in (7001, 7002, 7001):
+        said = {"inventory_item_id": 808, "location_id": place, "available": 4, "updated_at": "2026-03-02T10:00:00Z"}
+        deliver(shop.http, "shopify", "inventory_levels/update", said, f"u{place}")
+    shop.wait_folded()
+    health = shop.http.get("/v1/health/tracking").json()
+    (found,) = (one for one in health["troubles"] if one["finding"]["code"] == "undeclared_place")
+    assert found["finding"]["source"] == "online"
+    assert found["says"] == "online tells the stock of 2 places that have no name: 7001, 7002"
+    assert "`stores`" in found["mend"]
+    assert found["howto"] == "howto/mend-tracking.md#undeclared-place"
+    (state,) = (one["health"]["state"] for one in health["sources"] if one["health"]["source"] == "online")
+    assert state == "degraded"
+
+
 def test_woocommerce_tells_orders_and_its_ping_is_answered(shop: Product) -> None:
     ping = shop.http.post("/v1/webhooks/woocommerce/blog", data={"webhook_id": "5"})
     assert (ping.status_code, ping.json()) == (200, {"success": True, "stored": False})

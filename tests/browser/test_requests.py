@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -128,6 +129,44 @@ def test_a_request_leads_to_its_customer_and_is_gone_once_it_was_answered(produc
     told = product.http.get("/v1/privacy/requests", params={"status": "all"}, auth=(SERVER_KEY, "")).json()
     assert {(one["status"], one["closed_by"], one["note"]) for one in told} == {("closed", "admin", "sent by post")}
     page.context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_one_button_erases_everybody_of_a_shop_that_left(product: Product, browser: Browser, language: str) -> None:
+    """Whom it alone told of; whoever presses it types the source's name, and a wrong one erases nobody."""
+    gone = sent.shopify_customer(id=81_000 + len(language), email=f"gone-{language}@shop.example", phone=None)
+    domain = f"left-{language}.myshopify.example"
+    left = {"shop_id": 1, "shop_domain": domain}
+    for topic, said in (("customers/create", gone), ("shop/redact", left)):
+        assert sent.deliver(product.http, "shopify", topic, said, f"{topic}-left-{language}").status_code == 200
+    product.wait_folded()
+    person = f"/v1/profiles/email:gone-{language}@shop.example"
+    page = console(product, browser, locale=language)
+    row = page.locator("#requests tr", has_text=domain)
+    for typed in ("corner", "online"):
+        assert product.http.get(person, auth=(SERVER_KEY, "")).status_code == 200
+        row.get_by_role("textbox").nth(0).fill("the shop left")
+        row.get_by_role("textbox").nth(1).fill(typed)
+        row.locator("button.danger").click()
+        if typed != "online":
+            expect(page.get_by_role("alert")).to_contain_text("online")
+            expect(row).to_be_visible()
+    deadline = time.monotonic() + 60
+    while shop_request(product, domain)["status"] != "closed":
+        assert time.monotonic() < deadline, product.printed()[-2000:]
+        time.sleep(0.2)
+    assert product.http.get(person, auth=(SERVER_KEY, "")).status_code == 404
+    closed = shop_request(product, domain)
+    assert (closed["closed_by"], closed["note"]) == ("admin", "the shop left")
+    page.reload()
+    expect(row).to_have_count(0)
+    page.context.close()
+
+
+def shop_request(product: Product, domain: str) -> dict[str, Any]:
+    told = product.http.get("/v1/privacy/requests", params={"status": "all"}, auth=(SERVER_KEY, "")).json()
+    (found,) = (one for one in told if one["subject"] == domain)
+    return dict(found)
 
 
 def open_requests(product: Product) -> int:

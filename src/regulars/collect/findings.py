@@ -10,7 +10,7 @@ Counts: TypeAlias = dict[int, int]
 State = Literal["sound", "degraded", "broken", "unknown"]
 Code = Literal[
     "silent", "quieter", "flooded", "step_lost", "doubled", "failing", "field_empty", "repeated", "unnamed",
-    "orders_unseen", "orders_unbacked", "machines",
+    "orders_unseen", "orders_unbacked", "machines", "undeclared_place",
 ]  # fmt: skip
 
 

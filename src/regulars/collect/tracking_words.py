@@ -116,6 +116,19 @@ _SAYS: dict[str, dict[str, tuple[str, str]]] = {
             "Für die Zahlen ist nichts zu tun; am Proxy sperren oder begrenzen, wenn sie zur Last fallen",
         ),
     },
+    "undeclared_place": {
+        "en": (
+            "{source} tells the stock of {counted} places that have no name: {reason}",
+            "Name each in `stores` of its webhook in sources.toml: without it the stock of all places may be too small",
+        ),
+        "de": (
+            "{source} meldet den Bestand von {counted} Lagerorten ohne Namen: {reason}",
+            (
+                "Jeden in `stores` seines Webhooks in sources.toml benennen: ohne ihn kann der Bestand aller Orte "
+                "zusammen zu klein sein"
+            ),
+        ),
+    },
     "orders_unseen": {
         "en": (
             "{counted} orders that {source} told since {since} came from no browser, {share} of them, usually {usual}",

@@ -14,6 +14,7 @@ from regulars.core.event import ORDER_EVENTS
 from regulars.core.money import Money
 from regulars.core.state import COUNTER, StateReader
 from regulars.flow.arrivals import GOAL, read
+from regulars.flow.undeclared_places import UNDECLARED, with_undeclared
 from regulars.shop.data_use import data_use
 
 #: Where the words of a finding are told at length; an anchor of the page is its code.
@@ -93,6 +94,8 @@ class TrackingHealth:
         health = {one.source: one for one in watch.health()}
         for source in self.definitions.sources:
             health.setdefault(source.id, _never(source.id))
+        placed = with_undeclared(health.values(), state, self.definitions, self._calendar)
+        health = {one.source: one for one in placed}
         troubles = {
             name: [self._trouble(found, arrivals, worth, language) for found in one.findings]
             for name, one in health.items()
@@ -221,6 +224,8 @@ class TrackingHealth:
         return total("revenue", self.definitions.shop.currency) / orders if orders > 0 else 0.0
 
     def _affected(self, finding: Finding, arrivals: Arrivals) -> list[str]:
+        if finding.code == UNDECLARED:
+            return [f"recommendations at {one.id}" for one in self.definitions.placements if one.recommend]
         if finding.field:
             return self._field_uses(finding.event).get(finding.field, [])
         if finding.event:

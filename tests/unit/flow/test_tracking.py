@@ -14,7 +14,7 @@ from regulars.adapters.state.sqlite import SqliteState
 from regulars.collect.tracking import LEARNING_HOURS
 from regulars.core.definitions import Definitions
 from regulars.core.log import EVENTS, TICK, NewRecord
-from regulars.core.state import COUNTER
+from regulars.core.state import COUNTER, FAILED, Changes
 from regulars.decide.call import Call
 from regulars.flow import generation
 from regulars.flow.answers import Teller
@@ -102,6 +102,25 @@ class Shop:
 
     def look(self, time: int, language: str = "en") -> Tracking:
         return self.health.look(self.state, now=time, language=language)
+
+
+def test_a_place_of_stock_is_a_finding_until_it_is_named() -> None:
+    source = '[sources.online]\nkind = "server"\n[sources.online.webhook]\nshop = "shopify"\nsecret = "env:X"\n'
+    shop = Shop(definitions(**{"sources.toml": FILES["sources.toml"] + source}))
+    changes = Changes()
+    for offset, place in enumerate(("12", "13")):
+        row = (offset, 0, "online", BEGIN + offset * HOUR, f"place-{place}", "stock", "undeclared_place", "location_id",
+               "", place, b"{}", "", "stock", b"", "")  # fmt: skip
+        changes.put(FAILED, row)
+    shop.state.commit(changes)
+    (found,) = (one for one in shop.look(BEGIN + DAYS * HOUR, "de").troubles)
+    assert (found.finding.code, found.finding.state, found.finding.source) == ("undeclared_place", "degraded", "online")
+    assert found.says == "online meldet den Bestand von 2 Lagerorten ohne Namen: 12, 13"
+    assert found.since == BEGIN
+    named = source + 'stores = { "12" = "Graz" }\n'
+    again = TrackingHealth(definitions(**{"sources.toml": FILES["sources.toml"] + named}))
+    (found,) = again.look(shop.state, now=BEGIN + DAYS * HOUR).troubles
+    assert found.says.endswith(": 13")
 
 
 class Hears(Protocol):
