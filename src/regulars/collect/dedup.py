@@ -32,11 +32,20 @@ _MOST_CAPACITY = 1 << 24
 _GENERATIONS = 4  # in the time that entries are kept
 
 
-def keys_of(messages: Iterable[tuple[str, str]]) -> Keys:
-    """The 128-bit hashes of (source, message id): blake2b of source, NUL, message id."""
+def digests_of(messages: Iterable[tuple[str, str]]) -> bytes:
+    """The 128-bit hashes of (source, message id), one after the other: blake2b of source, NUL, message id."""
     blake2b = hashlib.blake2b
-    digests = [blake2b(f"{source}\0{message}".encode(), digest_size=16).digest() for source, message in messages]
-    return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
+    return b"".join([blake2b(f"{source}\0{message}".encode(), digest_size=16).digest() for source, message in messages])
+
+
+def keys_of(messages: Iterable[tuple[str, str]]) -> Keys:
+    """The 128-bit hashes of (source, message id)."""
+    return as_keys(digests_of(messages))
+
+
+def as_keys(digests: bytes) -> Keys:
+    """What `digests_of` gives, as the index takes it."""
+    return np.frombuffer(digests, "<u8").reshape(-1, 2)
 
 
 def key_of(source: str, message_id: str) -> int:

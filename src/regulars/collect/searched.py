@@ -91,5 +91,18 @@ class Searches:
 
 
 def _has_address(said: dict[str, Any]) -> bool:
-    values = (said.get(key) for key in _ADDRESSES)
-    return any(isinstance(value, str) and ("=" in value or _PATH.search(value)) for value in values)
+    for key in _ADDRESSES:
+        value = said.get(key)
+        if isinstance(value, str) and ("=" in value or (_may_be_path(value) and _PATH.search(value))):
+            return True
+    return False
+
+
+def _may_be_path(value: str) -> bool:
+    """Whether `_PATH` may find something: what nearly no address holds is found out without a pattern.
+
+    >>> _may_be_path("/catalogue/garden"), _may_be_path("/SEARCH/red"), _may_be_path("/de/suche/rot")
+    (False, True, True)
+    """
+    low = value.casefold()
+    return "search" in low or "such" in low

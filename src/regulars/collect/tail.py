@@ -13,10 +13,20 @@ KIND = "tail"
 _COLUMNS = 2  # hash of the subject, place
 
 
-def subject_hashes(subjects: Iterable[str]) -> Column:
-    """64-bit hashes of identifier keys; two subjects that share one cost a needless look at the log."""
+def subject_digests(subjects: Iterable[str]) -> bytes:
+    """64-bit hashes of identifier keys, one after the other; two that share one cost a needless look at the log."""
     blake2b = hashlib.blake2b
-    return np.frombuffer(b"".join([blake2b(s.encode(), digest_size=8).digest() for s in subjects]), "<u8")
+    return b"".join([blake2b(s.encode(), digest_size=8).digest() for s in subjects])
+
+
+def as_hashes(digests: bytes) -> Column:
+    """What `subject_digests` gives, as the index takes it."""
+    return np.frombuffer(digests, "<u8")
+
+
+def subject_hashes(subjects: Iterable[str]) -> Column:
+    """The hashes of identifier keys."""
+    return as_hashes(subject_digests(subjects))
 
 
 class TailIndex:

@@ -12,7 +12,7 @@ from regulars.core.disguise import undisguised
 
 #: Grows with the words: what records hold is built anew.
 EDITION = 6
-_MOST_KNOWN = 20_000  # texts of which it is remembered
+_MOST_KNOWN = 100_000  # texts of which it is remembered
 _HEAD = 3  # letters with which listed words begin
 _KINDS = {
     "health": "diabet* insulin* blutzucker* hiv aids krebserkrank* krebspatient* onkolog* cancer tumor* chemotherap* "
@@ -94,6 +94,7 @@ class Detector:
         self._stems = tuple({stem for words in (*kinds.values(), _NAMING) for stem, _ in _stems(words)})
         self._known: dict[str, bool] = {}
         self._known_names: dict[str, bool] = {}
+        self._known_typed: dict[str, str] = {}
         first = [_plain(form.rstrip("*")).partition(" ")[0] for form in " ".join(kinds.values()).split()]
         first += [category.partition(" ")[0] for category in self._categories]
         #: How the first word of everything listed begins; a text without any of it needs no search.
@@ -168,8 +169,14 @@ class Detector:
         >>> Detector().typed("Ibuprofen 400"), Detector().typed("shoes for diabetics"), Detector().typed("red shoes")
         ('health', 'health', '')
         """
-        readings = (_plain(one) for one in (text, *undisguised(text)))
-        return self.name(text) or ("health" if any(self._typed.search(one) for one in readings) else "")
+        found = self._known_typed.get(text)
+        if found is None:
+            if len(self._known_typed) >= _MOST_KNOWN:
+                self._known_typed.clear()
+            readings = (_plain(one) for one in (text, *undisguised(text)))
+            found = self.name(text) or ("health" if any(self._typed.search(one) for one in readings) else "")
+            self._known_typed[text] = found
+        return found
 
 
 @lru_cache(maxsize=16)

@@ -4,8 +4,10 @@ Nobody is in it: ids of sources, names of the tracking plan and numbers, in a bo
 the hour in which it happened, so that an import fills the history; what is older than `KEEP_DAYS` is not counted.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, cast
+
+import msgspec
 
 from regulars.collect.findings import Arrivals, Counts
 from regulars.core.definitions import EventType
@@ -14,7 +16,6 @@ from regulars.core.identifier import is_person
 from regulars.core.identity_types import Identity
 from regulars.core.machine import VERDICT, is_machine
 from regulars.core.state import COUNTER, Changes, Key, Row, StateReader
-from regulars.core.verdict import DUPLICATE
 from regulars.flow.counts import UNLISTED
 from regulars.flow.engine import Engine
 from regulars.profile.orders import Order, told_by
@@ -62,6 +63,28 @@ class _Persons(dict[str, bool]):
         return found
 
 
+#: Hour, source, event, how many; in how many of them a property is empty, and how many met the filter of a goal.
+Group = tuple[int, str, str, int, dict[str, int], dict[str, int]]
+
+
+class Arrived(msgspec.Struct, array_like=True, gc=False):
+    """What events count as, each of which came for the first time; hours are the shop's.
+
+    Of a machine's event nothing is counted but that it came.
+    """
+
+    groups: list[Group]
+    past: list[tuple[int, str, int]]
+    named: list[tuple[int, str, int]]
+    machines: list[tuple[int, str, int]]
+
+    def came(self) -> Iterator[tuple[int, str, int]]:
+        """Hour, source and how many came, machines' among them."""
+        for hour, source, _, count, *_ in self.groups:
+            yield hour, source, count
+        yield from self.machines
+
+
 class Watcher:
     """What is counted of the events of a shop; compiled once from its definitions."""
 
@@ -77,15 +100,11 @@ class Watcher:
             if (test := compile_filters(goal.where)) is not None:
                 self._goals.setdefault(goal.event, []).append((GOAL + goal.id, test))
 
-    def note(self, events: Sequence[Event], codes: Mapping[int, Any], *, day: int, changes: Changes) -> None:
-        """Count a batch's events; `codes` are their verdicts so far by offset, `day` the shop's day."""
+    def arrived(self, events: Iterable[Event]) -> Arrived:
+        """What the events count as, whatever the shop's day is."""
         hour_of, hours = self._calendar.hour, dict[int, int]()
-        # No event is later than its receipt; while a history is imported the shop's clock is behind.
-        newest = max([day, *(self._calendar.day(event.received_at) for event in events[-1:])])
-        low, high = (day - KEEP_DAYS) * 24, (newest + 2) * 24
         past: dict[tuple[int, str], int] = {}
         groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
-        again: dict[tuple[int, str], int] = {}
         named: dict[tuple[int, str], int] = {}
         machines: dict[tuple[int, str], int] = {}
         persons = _Persons(self._identity)
@@ -94,33 +113,69 @@ class Watcher:
             hour = hours.get(quarter)
             if hour is None:
                 hour = hours[quarter] = hour_of(event.time)
-            if not low <= hour < high:
-                continue
-            if codes[event.offset].codes[event.index] == DUPLICATE:
-                place = hour, event.source
-                again[place] = again.get(place, 0) + 1
-                continue
+            source = event.source
             if VERDICT in event.context and is_machine(event):
-                place = hour, event.source
+                place = hour, source
                 machines[place] = machines.get(place, 0) + 1
                 continue
             if event.received_at - event.time > LONG_AFTER_MS:
-                place = hour, event.source
+                place = hour, source
                 past[place] = past.get(place, 0) + 1
-            key = hour, event.source, event.name
+            key = hour, source, event.name
             mine = groups.get(key)
             if mine is None:
                 groups[key] = [event.properties]
             else:
                 mine.append(event.properties)
             if persons[event.subject]:
-                place = hour, event.source
+                place = hour, source
                 named[place] = named.get(place, 0) + 1
-        for (hour, source, name), properties in groups.items():
-            self._note_group(hour, self._listed(source), name, properties, day, changes)
-        for counter, found in ((REPEATED, again), (NAMED, named), (MACHINES, machines), (PAST, past)):
-            for (hour, source), count in found.items():
-                changes.add(counter, hour // 24, _key(hour, self._listed(source)), count)
+        return Arrived(
+            [(*key, len(told), *self._counted(key[2], told)) for key, told in groups.items()],
+            *([(*place, count) for place, count in found.items()] for found in (past, named, machines)),
+        )
+
+    def _counted(self, name: str, properties: list[dict[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+        """In how many events of a name a property is empty, and how many met the filter of a goal."""
+        goals: dict[str, int] = {}
+        for goal, test in self._goals.get(name, ()):
+            met = sum(test(one) for one in properties)
+            if met:
+                goals[goal] = met
+        return _empty_of(self._fields.get(name, ()), properties), goals
+
+    def note(
+        self,
+        arrived: Iterable[Arrived],
+        again: Mapping[tuple[int, str], int],
+        *,
+        day: int,
+        newest: int,
+        changes: Changes,
+    ) -> None:
+        """Count a batch's events, and those that came `again` by hour and source; `day` is the shop's.
+
+        No event is later than `newest`, the day of its receipt: while a history is imported the shop's clock is behind.
+        """
+        low, high = (day - KEEP_DAYS) * 24, (max(day, newest) + 2) * 24
+        groups: dict[tuple[int, str, str], Group] = {}
+        counted: dict[str, dict[tuple[int, str], int]] = {NAMED: {}, MACHINES: {}, PAST: {}}
+        for one in arrived:
+            for group in one.groups:
+                key = group[:3]
+                before = groups.get(key)
+                groups[key] = group if before is None else _united(before, group)
+            for counter, found in ((NAMED, one.named), (MACHINES, one.machines), (PAST, one.past)):
+                into = counted[counter]
+                for hour, source, count in found:
+                    into[hour, source] = into.get((hour, source), 0) + count
+        for group in groups.values():
+            if low <= group[0] < high:
+                self._note_group(group, day, changes)
+        for counter, sums in (*counted.items(), (REPEATED, again)):
+            for (hour, source), count in sums.items():
+                if low <= hour < high:
+                    changes.add(counter, hour // 24, _key(hour, self._listed(source)), count)
 
     def note_found(
         self,
@@ -149,7 +204,8 @@ class Watcher:
             if skewed:
                 changes.add(SKEWED, hour // 24, _key(hour, source), 1)
             if found:
-                self._note_group(hour, source, event.name, [event.properties], day, changes, sign=-1)
+                counted_as = self._counted(event.name, [event.properties])
+                self._note_group((hour, event.source, event.name, 1, *counted_as), day, changes, sign=-1)
                 changes.add(MACHINES, hour // 24, _key(hour, source), 1)
 
     def note_failed(self, failed: FailedEvent, *, day: int, changes: Changes) -> None:
@@ -163,26 +219,15 @@ class Watcher:
         key = _key(hour, self._listed(failed.source), name, failed.reason, field)
         changes.add(FAILING, hour // 24, key, 1)
 
-    def _note_group(
-        self,
-        hour: int,
-        source: str,
-        name: str,
-        properties: list[dict[str, Any]],
-        day: int,
-        changes: Changes,
-        *,
-        sign: int = 1,
-    ) -> None:
-        known = name if self._knows(name) else UNLISTED
-        changes.add(ARRIVED, hour // 24, _key(hour, source, known), sign * len(properties))
+    def _note_group(self, group: Group, day: int, changes: Changes, *, sign: int = 1) -> None:
+        hour, source, name, count, empty, goals = group
+        source, known = self._listed(source), name if self._knows(name) else UNLISTED
+        changes.add(ARRIVED, hour // 24, _key(hour, source, known), sign * count)
         if hour // 24 > day - KEEP_DETAIL_DAYS:
-            for field, empty in _empty_of(self._fields.get(name, ()), properties).items():
-                changes.add(EMPTY, hour // 24, _key(hour, source, name, field), sign * empty)
-        for goal, test in self._goals.get(name, ()):
-            met = sum(test(one) for one in properties)
-            if met:
-                changes.add(ARRIVED, hour // 24, _key(hour, source, goal), sign * met)
+            for field, missing in empty.items():
+                changes.add(EMPTY, hour // 24, _key(hour, source, name, field), sign * missing)
+        for goal, met in goals.items():
+            changes.add(ARRIVED, hour // 24, _key(hour, source, goal), sign * met)
 
     def _knows(self, name: str) -> bool:
         return self._plans(name) or name in _WELL_KNOWN
@@ -210,6 +255,25 @@ def _empty_of(fields: Collection[str], properties: Iterable[dict[str, Any]]) -> 
         for field in set(fields).difference(shape):
             found[field] = found.get(field, 0) + count
     return found
+
+
+def _united(one: Group, other: Group) -> Group:
+    """Two groups of the same hour, source and event."""
+    return (*one[:3], one[3] + other[3], _sum(one[4], other[4]), _sum(one[5], other[5]))
+
+
+def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """Both, added up.
+
+    >>> _sum({"size": 2}, {"size": 1, "price": 1})
+    {'size': 3, 'price': 1}
+    """
+    if not one or not other:
+        return one or other
+    both = dict(one)
+    for key, count in other.items():
+        both[key] = both.get(key, 0) + count
+    return both
 
 
 def fields_of(event: EventType) -> tuple[str, ...]:

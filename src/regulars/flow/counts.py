@@ -16,15 +16,14 @@ UNLISTED = "(unlisted)"
 REASONS = {REFUSED: "no_consent", NOT_OF_SOURCE: "not_of_source", NO_OWN_CONSENT: "no_own_consent"}
 
 
-def note_came(events: Iterable[Event], engine: Engine, changes: Changes) -> None:
-    """Count events that came for the first time, whatever their customers allow."""
-    day_of, listed = engine.calendar.day, engine.source_ids
+def note_came(came: Iterable[tuple[int, str, int]], engine: Engine, changes: Changes) -> None:
+    """Count events that came for the first time, whatever their customers allow; `came`: hour, source, how many."""
     counted: dict[tuple[str, int], int] = {}
-    for event in events:
-        place = event.source, day_of(event.time)
-        counted[place] = counted.get(place, 0) + 1
+    for hour, source, count in came:
+        place = source, hour // 24
+        counted[place] = counted.get(place, 0) + count
     for (source, day), count in counted.items():
-        changes.add(CAME, day, source if source in listed else UNLISTED, count)
+        changes.add(CAME, day, source if source in engine.source_ids else UNLISTED, count)
 
 
 def note_refused(event: Event, engine: Engine, changes: Changes) -> int:

@@ -83,7 +83,7 @@ class OnEvents:
         self.rules = Rules(engine)
         self._clocks = Clocks(state, engine.definitions.identity.device)
         self._tables = tables or Tables()
-        self._sharing = None if beside is None else Sharing(beside, self.rules, state)
+        self._sharing = None if beside is None else Sharing(beside, self.rules, self._intake.reader, state)
 
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be folded soon."""
@@ -110,9 +110,8 @@ class OnEvents:
         more wait, so that a large batch is worth another process.
         """
         changes = Changes()
-        events, verdicts = self._intake.read(records, changes, day=day)
-        steps = self._intake.count_once(events, verdicts, records, changes, day=day)
-        live = [event for event in events if verdicts[event.offset].codes[event.index] == ADMITTED]
+        verdicts = self._intake.read(records, changes, day=day)
+        live, steps = self._intake.count_once(verdicts, records, changes, day=day)
         for step in steps:
             step.write(changes)
         folding = Folding(changes, list(steps), len(live))
@@ -134,7 +133,7 @@ class OnEvents:
 
         def end() -> None:
             batch.conclude(records[-1].offset)
-            self._intake.watcher.note_found(pairs, batch.folder.judged, day=day, changes=changes)
+            self._intake.reader.watcher.note_found(pairs, batch.folder.judged, day=day, changes=changes)
             self._conclude(records, batch.seen(), verdicts, changes, late)
 
         if shared is None or not batch.entries:

@@ -19,24 +19,10 @@ from regulars.flow import generation
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.folding import Folder, Rules
+from regulars.flow.reading import Decoded, Reader, Told
 from regulars.flow.visits import Step
 from regulars.profile import orders
 from regulars.profile.orders import Change
-
-
-class Decoded(NamedTuple):
-    """What a record says: its events, why tokens verified nothing, by place, and what it says of clocks."""
-
-    results: list[Event | FailedEvent]
-    refused: dict[int, str]
-    said: Said
-
-
-def decode(record: Record, engine: Engine) -> Decoded:
-    """Read a record of events."""
-    refused: dict[int, str] = {}
-    said = Said()
-    return Decoded(engine.decoder.decode(record, refused, said=said), refused, said)
 
 
 class Reading(msgspec.Struct, array_like=True, tag="read", gc=False):
@@ -54,6 +40,7 @@ class Read(msgspec.Struct, array_like=True, gc=False):
     refused: dict[int, str]
     sent: dict[int, int]
     stated: dict[int, int]
+    told: Told
 
 
 class Whole(NamedTuple):
@@ -146,6 +133,7 @@ class Sharer:
 
     def __init__(self, engine: Engine, state: StateReader) -> None:
         self._rules = Rules(engine)
+        self._reader = Reader(engine)
         self._state = state
         self._read: dict[int, list[Event | FailedEvent]] = {}  # by offset
 
@@ -161,7 +149,7 @@ class Sharer:
         return encode([self._one(record) for record in asked.records])
 
     def _one(self, record: Record) -> Read:
-        results, refused, said = decode(record, self._rules.engine)
+        results, refused, said, told = self._reader.read(record)
         self._read[record.offset] = results
         return Read(
             [one for one in results if isinstance(one, Event)],
@@ -169,6 +157,7 @@ class Sharer:
             refused,
             said.sent,
             said.stated,
+            told,
         )
 
 
@@ -179,7 +168,7 @@ def decoded(read: Read) -> Decoded:
         results.insert(at, one)
     said = Said()
     said.sent, said.stated = read.sent, read.stated
-    return Decoded(results, read.refused, said)
+    return Decoded(results, read.refused, said, read.told)
 
 
 def fold_share(profiles: Mapping[int, Whole], terms: Terms, rules: Rules, state: StateReader) -> Done:

@@ -13,8 +13,8 @@ from regulars.core.log import Record
 from regulars.core.state import TABLES, Changes, Key, StateReader, Table
 from regulars.flow.engine import Engine
 from regulars.flow.folding import Rules
+from regulars.flow.reading import Decoded, Reader
 from regulars.flow.shares import (
-    Decoded,
     Done,
     Entry,
     Read,
@@ -22,7 +22,6 @@ from regulars.flow.shares import (
     Share,
     Terms,
     Whole,
-    decode,
     decoded,
     encode,
     fold_share,
@@ -71,9 +70,10 @@ class Beside(Protocol):
 class Sharing:
     """Hands over records to read and profiles to fold, by one version of the definitions."""
 
-    def __init__(self, beside: Beside, rules: Rules, state: StateReader) -> None:
+    def __init__(self, beside: Beside, rules: Rules, reader: Reader, state: StateReader) -> None:
         self._beside = beside
         self._rules = rules
+        self._reader = reader
         self._state = state
         self._number = 0
         self._life = -1
@@ -125,7 +125,7 @@ class Sharing:
             if self._take(wait=len(self._reading) == 1) or not self._reading:
                 continue
             for record in self._reading.pop(max(self._reading)):
-                self._read[record.offset] = decode(record, self._rules.engine)
+                self._read[record.offset] = self._reader.read(record)
         while self.unpack():
             pass
         found, self._read = self._read, {}
