@@ -172,6 +172,14 @@ class Changes:
         if table.name in self.deletes:
             self.deletes[table.name].discard(key)
 
+    def put_all(self, table: Table, rows: Iterable[Row]) -> None:
+        """`put` each of many rows of a table whose key is one column."""
+        found: dict[Key, Row] = {row[0]: row for row in rows}  # type: ignore[misc]  # keys hold no NULL, float or blob
+        if found:
+            self.puts.setdefault(table.name, {}).update(found)
+            if table.name in self.deletes:
+                self.deletes[table.name] -= found.keys()
+
     def delete(self, table: Table, key: Key) -> None:
         """Remove one row if it is there."""
         self.puts.get(table.name, {}).pop(key, None)

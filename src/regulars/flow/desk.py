@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from regulars.core.record import HOT, PERSON, PURCHASES, REACH, Hot, Person, pack_profiles, part_id
-from regulars.core.state import CHANGED, Changes, StateReader
+from regulars.core.state import CHANGED, Changes, Row, StateReader
 from regulars.flow import withdrawals
 from regulars.flow.engine import Engine
 from regulars.flow.generation import Tables
@@ -224,6 +224,7 @@ class Desk:
         """Put every profile on the desk into the changes: records, due days and counters."""
         changes, tables = self.changes, self.tables
         encode = self.engine.fold.encode
+        rows: list[Row] = []
         for number, working in self._open.items():
             hot = working.hot
             due = self.engine.due_day(hot)
@@ -236,12 +237,12 @@ class Desk:
             for purpose in working.consent_before ^ hot.consent.keys():
                 self._count("consent", purpose, 1 if purpose in hot.consent else -1)
             self._count_stage(working)
-            changes.put(tables.part, (number << 4, encode(hot)))
-            for part in working.written:
-                if part != PERSON:
-                    changes.put(tables.part, (part_id(number, part), encode(working.parts[part])))
+            first = number << 4
+            rows.append((first, encode(hot)))
+            rows += [(first | part, encode(working.parts[part])) for part in working.written if part != PERSON]
             if PERSON in working.written and working.person is not None:
-                changes.put(tables.part, (part_id(number, PERSON), _encode(working.person)))
+                rows.append((first | PERSON, _encode(working.person)))
+        changes.put_all(tables.part, rows)
 
     def take(self, profiles: Iterable[int], moves: Mapping[str, Mapping[int, int]]) -> None:
         """Profiles that another desk put, and the moves into and out of segments that it left to this one."""
