@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from tests.browser.site import CHROMIUM, FLAGS, Shop, served
+from tests.browser.site import Shop, served
+from tests.chromium import CHROMIUM, FLAGS
 
 
 @pytest.fixture(scope="module")

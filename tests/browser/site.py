@@ -1,6 +1,5 @@
 """A web shop on an origin of its own whose pages carry the snippet, and the product that it reports to."""
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +16,6 @@ from regulars.shop.init import Created, init
 from regulars.testing import Product
 from regulars.testing.product import free_port
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 YES = "regulars.consent({analytics: true, personalisation: true}, {version: '1'});"
 ORDER = "{order_id: '%s', total: 12.5, currency: 'EUR', products: [{product_id: 'p1', quantity: 1, price: 12.5}]}"
 

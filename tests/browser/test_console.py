@@ -1,7 +1,6 @@
 """The console of the running product in a real browser: with and without scripts, on a desk and on a tablet."""
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from regulars.testing.product import Product
+from tests.chromium import CHROMIUM, admin_password
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the console was not looked at"),
@@ -21,10 +20,6 @@ pytestmark = [
 
 SHOP = Path(__file__).parents[2] / "examples" / "complete-journey"
 KEY = "sk_demo_importer"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 SIZES = {"desk": (1440, 900), "tablet": (820, 1180)}
 PAGES = (
     "",
@@ -56,22 +51,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture(scope="module")
 def password(product: Product) -> str:
-    """What the server printed at its first start."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        found = re.search(r"name admin, password ([a-z0-9-]+)", product.printed())
-        if found:
-            return found[1]
-        time.sleep(0.1)
-    raise AssertionError(f"no password was printed: {product.printed()[-2000:]}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield launched
-        launched.close()
+    return admin_password(product)
 
 
 @pytest.fixture

@@ -1,26 +1,23 @@
 """Requests that shop systems pass on, in the console of the running product: seen, answered, gone."""
 
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from regulars.testing import Product
 from tests import webhooks as sent
 from tests.acceptance.shop import FILES, SERVER_KEY, make_shop
+from tests.chromium import CHROMIUM, admin_password
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 pytestmark = [
     pytest.mark.acceptance,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the console was not looked at"),
 ]
 
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 SIZES = {"desk": (1440, 900), "tablet": (820, 1180)}
 SHOP = {"shop_id": 954889, "shop_domain": "corner.myshopify.example"}
 CUSTOMER = {"id": 70001, "email": "ada@shop.example", "phone": None}
@@ -45,20 +42,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield launched
-        launched.close()
-
-
 def console(product: Product, browser: Browser, *, size: str = "desk", locale: str = "en") -> Page:
     """The page of erasures, as the administrator sees it."""
-    deadline = time.monotonic() + 30
-    while (found := re.search(r"name admin, password ([a-z0-9-]+)", product.printed())) is None:
-        assert time.monotonic() < deadline, product.printed()[-2000:]
-        time.sleep(0.1)
     width, height = SIZES[size]
     context = browser.new_context(
         base_url=product.address, locale=locale, viewport={"width": width, "height": height}
@@ -67,7 +52,7 @@ def console(product: Product, browser: Browser, *, size: str = "desk", locale: s
     page = context.new_page()
     page.goto("/console/erasures")
     page.locator("input[name=name]").fill("admin")
-    page.locator("input[name=password]").fill(found[1])
+    page.locator("input[name=password]").fill(admin_password(product))
     page.locator("button.primary").click()
     page.wait_for_url(re.compile("/console"))
     page.goto("/console/erasures")

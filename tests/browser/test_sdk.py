@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Playwright
 
-from tests.browser.site import CHROMIUM, FLAGS, NOTHING, ORDER, YES, Shop, browser_id, stored, visit
+from tests.browser.site import NOTHING, ORDER, YES, Shop, browser_id, stored, visit
+from tests.chromium import CHROMIUM, FLAGS
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Route
 
-from tests.browser.site import CHROMIUM, NOTHING, ORDER, YES, Shop, browser_id, stored, visit
+from tests.browser.site import NOTHING, ORDER, YES, Shop, browser_id, stored, visit
+from tests.chromium import CHROMIUM
 from tests.clients.proxy import LOST_ANSWER, RESET, Proxy
 
 pytestmark = [

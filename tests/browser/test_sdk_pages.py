@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Route
 
-from tests.browser.site import CHROMIUM, Shop, agreed, visit
+from tests.browser.site import Shop, agreed, visit
+from tests.chromium import CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,

@@ -1,7 +1,6 @@
 """The browser clients of six vendors in Chromium, on pages of another origin than the product's."""
 
 import functools
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from regulars.testing import Product
+from tests.chromium import CHROMIUM, chromium
 from tests.clients.packages import HERE, MISSING, bundled, usable
 from tests.clients.proxy import LOST_ANSWER, RESET, Proxy
 from tests.clients.shop import APP_ID, JITSU_WEB_KEY, PAGES, WRITE_KEY, traits
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.skipif(not usable(), reason=MISSING),
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the vendors' browser clients were not run"),
 ]
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 #: One of these clients sends nothing from a browser that calls itself headless.
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 VENDORS = ("segment", "rudderstack", "snowplow", "posthog", "jitsu", "unomi")
@@ -60,10 +58,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture

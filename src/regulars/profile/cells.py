@@ -166,6 +166,11 @@ def merge_keys(left: Keyed, right: Keyed, *, width: int, cap: int) -> Keyed:
         amounts = total.setdefault(right[at], {})
         for key, amount in right[at + 1].items():
             amounts[key] = amounts.get(key, 0) + amount
+    return _newest(total, width, cap)
+
+
+def _newest(total: Mapping[int, dict[str, Any]], width: int, cap: int) -> Keyed:
+    """Cells of the `width` newest periods, newest first, with at most `cap` keys."""
     merged: Keyed = []
     if total:
         oldest = max(total) - width
@@ -218,14 +223,7 @@ def merge_stays(left: Keyed, right: Keyed, *, gap: int, width: int, cap: int) ->
             held = total.setdefault(cells[at], {})
             for key, stays in cells[at + 1].items():
                 held[key] = joined([*held.get(key, ()), *stays], gap)
-    merged: Keyed = []
-    if total:
-        oldest = max(total) - width
-        for day in sorted(total, reverse=True):
-            if day > oldest:
-                merged += (day, total[day])
-        _cut_keys(merged, cap)
-    return merged
+    return _newest(total, width, cap)
 
 
 def add_latest(cells: Latest, keys: Iterable[str], day: int, *, width: int | None, cap: int) -> Latest:
