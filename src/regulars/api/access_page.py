@@ -114,7 +114,9 @@ class _Writer:
     def _traits(self, one: dict[str, Any]) -> str:
         source = f"{self.words['from']} {', '.join(one['computed_from'])}"
         value = self._say.trait(one["name"], one["value"])
-        return self._item(f"{one['title']}: {value}", self.words["inferred"], source, self._purpose(one))
+        instead = ", ".join(key.rpartition(" > ")[2] for key in one["declared_instead"])
+        said = f"{self.words['declared_instead']}: {instead}" if instead else ""
+        return self._item(f"{one['title']}: {value}", self.words["inferred"], source, self._purpose(one), said)
 
     def _segments(self, one: dict[str, Any]) -> str:
         return self._item(one["title"], self._say.reasons(one["why"]), self._purpose(one))

@@ -9,7 +9,7 @@ from regulars.api.access_words import CODES, WORDS
 from regulars.api.detail_words import DETAILS
 from regulars.core.condition import Explanation, value_in_words
 from regulars.core.condition.words import expected_in_words
-from regulars.core.definitions import Definitions, Trait
+from regulars.core.definitions import NOT_AGAIN, TOO_CLOSE, Definitions, Trait
 from regulars.core.identifier import parse
 from regulars.core.money import exponent, is_money
 from regulars.core.schema import LIFECYCLE_STAGES, PREFERENCE
@@ -77,7 +77,17 @@ class Speaker:
         one = self._wishes.get(name)
         answers = value if isinstance(value, list) else [value]
         options = one.options if one is not None else {}
+        if name in (NOT_AGAIN, TOO_CLOSE):
+            return ", ".join(self._refused(str(a)) for a in answers)
         return ", ".join(self.title(options[str(a)], str(a)) if str(a) in options else self.value(a) for a in answers)
+
+    def _refused(self, said: str) -> str:
+        """What is not to be shown again, as `category:Bikes` says it to the machine."""
+        kind, colon, name = said.partition(":")
+        if not colon or f"wish.{kind}" not in CODES:
+            return said
+        shown = self.title(self._traits[name].title, name) if kind == "trait" and name in self._traits else name
+        return f"{self.code('wish', kind)} {shown}"
 
     def trait(self, name: str, value: object) -> str:
         """The value of a trait in its unit."""
@@ -105,6 +115,8 @@ class Speaker:
                 told = ", ".join(f"{self._wish_title(one)}: {self.wish(one, said)}" for one, said in value.items())
             elif name == "facts" and isinstance(value, dict):
                 told = ", ".join(self.details(value, facts=True))
+            elif name == "origin" and isinstance(value, str) and not facts:
+                told = self.fact.origin(value)
             elif value is None:
                 told = self.words["taken_away"]
             else:

@@ -146,6 +146,7 @@ class Access:
         if hot.version != definitions.record_version:
             return []
         titles = own_titles(definitions)
+        declared_keys = {one.key for one in self._customers.interests(hot) if one.origin == "declared"}
         return [
             {
                 "name": trait.name,
@@ -153,6 +154,7 @@ class Access:
                 "value": value,
                 "kind": trait.kind,
                 "inferred": True,
+                "declared_instead": sorted(declared_keys.intersection(value)) if trait.interest else [],
                 "purpose": trait.purpose,
                 "computed_from": [event_title(titles, name, language) for name in trait.events],
                 "of": trait.of,
