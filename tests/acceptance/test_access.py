@@ -187,19 +187,23 @@ def test_what_was_searched_for_needs_consent_and_tells_nothing_sensitive(shop_of
     yes = {"type": "track", "event": "Consent Updated", "userId": "sue", "messageId": "s0",
            "properties": {"purposes": {"analytics": True}}}  # fmt: skip
     tell(product, yes, searched("s1", "Ibuprofen", "sue"), searched("s2", "Diabetes-Socken", "sue"),
-         searched("s3", "gift for bob@shop.example", "sue"), searched("s4", "Tee", "tom"))  # fmt: skip
+         searched("s3", "gift for bob@shop.example from anna müller", "sue"), searched("s5", "is-lam", "sue"),
+         searched("s4", "Tee", "tom"))  # fmt: skip
     found = asked(product, "user_id:sue")
     told = {one["message_id"]: one["properties"] for one in found["events"] if one["name"] == "Products Searched"}
     assert told == {
         "s1": {"query": None, "withheld": "sensitive"},
         "s2": {"query": None, "withheld": "sensitive"},
-        "s3": {"query": "gift for [e-mail]"},
+        "s3": {"query": "gift for [e-mail] from [name]"},
+        "s5": {"query": None, "withheld": "sensitive"},
     }
-    assert {one["name"]: one["value"] for one in found["traits"]}["last_query"] == "gift for [e-mail]"
+    assert {one["name"]: one["value"] for one in found["traits"]}["last_query"] == "gift for [e-mail] from [name]"
     html = product.http.get("/v1/privacy/access/user_id:sue", params={"format": "html"}, auth=SERVER).text
     timeline = product.http.get("/v1/profiles/user_id:sue/timeline", auth=SERVER).text
     for text in (str(found), html, timeline):
-        assert not [one for one in ("Ibuprofen", "Diabetes", "bob@") if one.casefold() in text.casefold()]
+        assert not [
+            one for one in ("Ibuprofen", "Diabetes", "bob@", "müller", "is-lam") if one.casefold() in text.casefold()
+        ]
     (waiting,) = asked(product, "user_id:tom")["events"]  # in the log's buffer, where a late consent may admit it
     assert (waiting["message_id"], waiting["used"]) == ("s4", False)
     page = product.http.get("/v1/privacy/access/user_id:tom", params={"format": "html", "language": "en"}, auth=SERVER)

@@ -59,9 +59,9 @@ def _check_words(draft: Draft, purpose: Purpose) -> None:
     if purpose.text:
         _spoken(draft, purpose, "text", purpose.text, languages)
     if purpose.basis == "consent" and not purpose.text and not purpose.texts:
-        words = ", ".join(f'{language} = "…"' for language in languages)
+        line = ", ".join(f'{language} = "…"' for language in languages)
         message = (
-            f"customers would agree to what they cannot read; say what their data is used for: text = {{ {words} }}"
+            f"customers would agree to what they cannot read; say what their data is used for: text = {{ {line} }}"
         )
         draft.report("purposes", purpose.id, "text", message)
     seen: set[str] = set()
