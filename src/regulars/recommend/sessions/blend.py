@@ -4,7 +4,8 @@ Settings of the neighbours are searched and the order is learned on the newest s
 ones; then the parts are fitted again on all. The same for every shop, without anything set by hand.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import ClassVar, Self
 
 import msgspec
@@ -68,7 +69,7 @@ class SessionBlend(SessionModel):
     def score(self, prefix: Int32, *, review: bool = True) -> Scored:
         """The candidates by the learned order; behind them what else neighbours hold, then what sells."""
         ranked, near = self._ranked(prefix, review=review)
-        return self._behind(ranked, near, prefix, review=review)
+        return _with(ranked, list(self._behind(ranked, near, prefix, review=review)))
 
     def _ranked(self, prefix: Int32, *, review: bool) -> tuple[Scored, Scored]:
         """The candidates by the learned order, and what the neighbours hold; remembered for the next row of a page."""
@@ -82,18 +83,18 @@ class SessionBlend(SessionModel):
             self._answer = key, review, ranked, near
         return self._answer[2:]
 
-    def _behind(self, ranked: Scored, near: Scored, prefix: Int32, *, review: bool) -> Scored:
+    def _behind(self, ranked: Scored, near: Scored, prefix: Int32, *, review: bool) -> Iterator[tuple[int, float]]:
         """More items behind those that are ranked, the nearest first, so that filters leave a full row."""
-        more = np.concatenate((best(near, len(near.items)).items, self.parts.figures.popular[: self._filled]))
-        hidden = ranked.items if review else np.concatenate((ranked.items, prefix))
-        more = more[~np.isin(more, hidden)]
-        _, first = np.unique(more, return_index=True)
-        more = more[np.sort(first)]
-        floor = float(ranked.scores.min()) if len(ranked.scores) else 0.0
-        return Scored(
-            np.concatenate((ranked.items, more)),
-            np.concatenate((ranked.scores, floor - 1 - np.arange(len(more), dtype=np.float64))),
-        )
+        known = set(ranked.items.tolist())
+        if not review:
+            known.update(prefix.tolist())
+        floor, count = float(ranked.scores.min()) if len(ranked.scores) else 0.0, 0
+        for part in (best(near, len(near.items)).items, self.parts.figures.popular[: self._filled]):
+            for item in part.tolist():
+                if item not in known:
+                    known.add(item)
+                    yield item, floor - 1 - count
+                    count += 1
 
     def recommend(
         self, prefix: Int32, n: int, *, exclude: Int32 = NOTHING, allowed: Mask | None = None, review: bool = True
@@ -103,7 +104,10 @@ class SessionBlend(SessionModel):
         found = self._best(ranked, n, exclude, allowed)
         if len(found.items) >= n:
             return found
-        return self._best(self._behind(ranked, near, prefix, review=review), n, exclude, allowed)
+        left_out = set(exclude.tolist())
+        behind = self._behind(ranked, near, prefix, review=review)
+        shown = (one for one in behind if one[0] not in left_out and (allowed is None or allowed[one[0]]))
+        return _with(found, list(islice(shown, n - len(found.items))))
 
     def evidence(self, prefix: Int32, items: Sequence[int]) -> list[Evidence | None]:
         """What similar visits say of each, else what the linear model says."""
@@ -132,6 +136,15 @@ class SessionBlend(SessionModel):
             name.partition(".")[2]: column for name, column in columns.items() if name.startswith(("logit.", "trees."))
         }
         return cls(Parts.restore(columns), ranking.restore(order), int(columns["filled"].astype(np.int64)[0]))
+
+
+def _with(scored: Scored, more: list[tuple[int, float]]) -> Scored:
+    """The candidates, and more of them."""
+    items, scores = zip(*more, strict=True) if more else ((), ())
+    return Scored(
+        np.concatenate((scored.items, np.asarray(items, np.int32))),
+        np.concatenate((scored.scores, np.asarray(scores, np.float64))),
+    )
 
 
 def _parts(sessions: Sessions, items: int, chosen: tuple[Neighbouring, Neighbouring], settings: Mixing) -> Parts:

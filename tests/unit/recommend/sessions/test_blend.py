@@ -11,7 +11,7 @@ from regulars.recommend.sessions import ranker
 from regulars.recommend.sessions.blend import Mixing, SessionBlend
 from regulars.recommend.sessions.cases import cases_of, hits, ranks
 from regulars.recommend.sessions.data import Delta, Sessions
-from regulars.recommend.sessions.model import best_way
+from regulars.recommend.sessions.model import best, best_way
 from regulars.recommend.sessions.neighbours import Neighbouring
 from regulars.recommend.sessions.ranker import Ranking, Trees
 from regulars.recommend.sessions.search import Search, search
@@ -63,6 +63,25 @@ def test_filters_leave_a_full_row(blend: SessionBlend) -> None:
         found = blend.recommend(prefix, 12, exclude=prefix_of(41), allowed=allowed, review=False).items.tolist()
         assert len(set(found)) == 12
         assert set(found) <= set(range(40, SHOP)) - {41, *prefix.tolist()}
+
+
+@given(
+    prefix=st.lists(st.integers(0, SHOP + 2), max_size=5),
+    n=st.integers(0, SHOP + 5),
+    hidden=st.sets(st.integers(0, SHOP - 1)),
+    allowed=st.one_of(st.none(), st.sets(st.integers(0, SHOP - 1))),
+    review=st.booleans(),
+)
+def test_a_row_is_the_best_of_all_that_has_a_score(
+    blend: SessionBlend, prefix: list[int], n: int, hidden: set[int], allowed: set[int] | None, *, review: bool
+) -> None:
+    asked = np.asarray(prefix, np.int32)
+    mask = None if allowed is None else np.isin(np.arange(SHOP), list(allowed))
+    exclude = np.asarray(sorted(hidden), np.int32)
+    found = blend.recommend(asked, n, exclude=exclude, allowed=mask, review=review)
+    expected = best(blend.score(asked, review=review), n, exclude, mask)
+    assert found.items.tolist() == expected.items.tolist()
+    assert found.scores.tolist() == expected.scores.tolist()
 
 
 def test_without_review_no_product_of_the_visit_is_shown(blend: SessionBlend) -> None:
