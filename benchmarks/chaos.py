@@ -57,7 +57,8 @@ EVENTS_PER_PERSON = 250
 FAULTS: dict[int | str, float] = {429: 0.01, 503: 0.03, RESET: 0.03, LOST_ANSWER: 0.03, TRUNCATED: 0.02, DELAY: 0.03}
 RETRY_AFTER = "1"
 _GZIP = b"\x1f\x8b"
-KILL_SECONDS = (1.5, 5.0)
+#: How long both processes have worked before the next kill; in a short run, too, some must come.
+KILL_SECONDS, SHORT_KILL_SECONDS, SHORT = (1.5, 5.0), (0.5, 2.0), 10_000
 BUDGETS = {
     "acknowledged_lost": "== 0",
     "neither_counted_nor_given_up": "== 0",
@@ -108,7 +109,8 @@ def chaos(folder: Path, events: int, *, broken: Break | None = None, seed: int =
         Product(shop, folder / "data", environment=environment, key=SERVER_KEY) as product,
         BadLine(product.address, broken, chance.getrandbits(32)) as line,
     ):
-        killer = Killer(product.data, chance.getrandbits(32))
+        every = SHORT_KILL_SECONDS if events <= SHORT else KILL_SECONDS
+        killer = Killer(product, every, chance.getrandbits(32))
         killer.start()
         try:
             sent = send(folder, line, killer, events, people)
@@ -116,6 +118,9 @@ def chaos(folder: Path, events: int, *, broken: Break | None = None, seed: int =
             killer.stopping.set()
             killer.join()
         seconds = time.monotonic() - began
+        # What an impatient client gave up may still be on its way, and would come between two looks of the audit.
+        while line.on_their_way:
+            time.sleep(0.1)
         product.wait_folded(seconds=300)
         figures = audit(product, sent, people)
     faults = {f"fault_{str(name).replace(' ', '_')}": float(count) for name, count in line.faults.items()}
@@ -150,6 +155,7 @@ class BadLine(Proxy):
         self.retry_after = RETRY_AFTER
         self.faults: Counter[int | str] = Counter(dict.fromkeys(FAULTS, 0))
         self.acknowledged: set[str] = set()
+        self.on_their_way = 0  # requests that the product has not answered yet
         self._chance = random.Random(seed)
         self._broken = broken
 
@@ -168,6 +174,17 @@ class BadLine(Proxy):
         self, method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """The product's answer; with a switch, one request is spoilt on its way."""
+        with self._lock:
+            self.on_their_way += 1
+        try:
+            return self._forward(method, path, headers, body)
+        finally:
+            with self._lock:
+                self.on_their_way -= 1
+
+    def _forward(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         with self._lock:
             broken = self._broken if method == "POST" and len(self.acknowledged) > 500 else None
             self._broken = None if broken else self._broken
@@ -201,24 +218,46 @@ def unpacked(body: bytes) -> dict[str, Any]:
 
 
 class Killer(threading.Thread):
-    """Kills gateway or updater, whichever chance picks, every few seconds."""
+    """Kills gateway or updater, whichever chance picks, when both have worked again for a few seconds.
 
-    def __init__(self, data: Path, seed: int) -> None:
+    By the clock alone a busy machine would see the next kill before it is up from the last one: nothing would get
+    through, however often it is sent, and clients that wait longer after each try would seem to have lost their way.
+    """
+
+    def __init__(self, product: Product, every: tuple[float, float], seed: int) -> None:
         super().__init__(name="killer")
         self.stopping = threading.Event()
         self.killed = 0
-        self._data = data
+        self._data = product.data
+        self._every = every
+        self._http = httpx.Client(base_url=product.address, timeout=5)
         self._chance = random.Random(seed)
 
     def run(self) -> None:
         """Kill until told to stop."""
-        while not self.stopping.wait(self._chance.uniform(*KILL_SECONDS)):
+        with self._http:
+            while not self.stopping.is_set():
+                if self._works() and not self.stopping.wait(self._chance.uniform(*self._every)):
+                    self._kill()
+                self.stopping.wait(0.1)
+
+    def _works(self) -> bool:
+        try:
+            return self._http.get("/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _kill(self) -> None:
+        """One of them."""
+        while not self.stopping.is_set():
             children = read_status(self._data / "status" / "supervisor").get("children", {})
             child = children.get(self._chance.choice(["gateway", "updater"]), {})
             if child.get("running") and child.get("pid"):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child["pid"], signal.SIGKILL)
                     self.killed += 1
+                    return
+            self.stopping.wait(0.1)
 
 
 def send(folder: Path, line: BadLine, killer: Killer, events: int, people: int) -> Sent:
