@@ -88,6 +88,27 @@ def test_bodies_that_never_end_take_a_bounded_part_of_memory(product: Product) -
     assert views(product.http) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "size", "kind"),
+    [
+        ("/login", 990_000, "application/x-www-form-urlencoded"),
+        ("/v1/catalog/items", IMPORT, "application/json"),
+    ],
+)
+def test_bodies_of_pages_and_of_the_api_are_bounded_with_them(
+    product: Product, path: str, size: int, kind: str
+) -> None:
+    """What hundreds of connections hold of a form that anybody may send, and of products, is no more than of events."""
+    endless = request(path, b"[" + b" " * size + b"]").replace(b"Host:", f"Content-Type: {kind}\r\nHost:".encode(), 1)
+    statuses, grown = asyncio.run(flooded(product, [endless] * 800, whole=False))
+    assert grown < MOST_BYTES, f"{grown / 1e6:.0f} MB, {Counter(statuses)}"
+    assert set(statuses) <= {0, 503}
+    assert statuses.count(503) >= 300
+    assert product.http.get("/login").status_code == 200
+    assert product.http.post("/v1/track", json=viewed("after"), auth=(SERVER_KEY, "")).status_code == 200
+    assert "Traceback" not in product.printed()
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_disk_that_hangs_is_answered_with_503_before_memory_grows(product: Product) -> None:
     """Each fsync of the log takes 1.5 s, while 400 batches of 480 kB come in at once, twice over."""

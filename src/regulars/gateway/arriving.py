@@ -1,6 +1,7 @@
 """Bodies that are not whole yet, over all connections: a bound, and who gives way when it is reached."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from regulars.api.problem import RETRY_AFTER, Problem
@@ -20,6 +21,32 @@ class Body(Protocol):
     def refuse(self, problem: Problem) -> None:
         """Answer without the rest of the body, and forget what came."""
         ...
+
+
+class PageBody:
+    """The body of a request that is no hot route's: whoever answers it gathers the pieces; here they are counted."""
+
+    __slots__ = ("_arriving", "_refuse", "since", "size")
+
+    def __init__(self, arriving: "Arriving", refuse: Callable[[Problem], None]) -> None:
+        self.size = 0
+        self.since = asyncio.get_running_loop().time()
+        self._arriving = arriving
+        self._refuse = refuse
+
+    def received(self, size: int) -> None:
+        """More of it."""
+        self.size += size
+        self._arriving.came(self, size)
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer without the rest of it."""
+        self._arriving.gone(self)
+        self._refuse(problem)
+
+    def gone(self) -> None:
+        """It is whole, answered, or its client left."""
+        self._arriving.gone(self)
 
 
 class Arriving:

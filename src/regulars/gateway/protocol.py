@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import httptools
@@ -10,8 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from regulars.api.hot import Answer, Request, Route, problem_answer, too_large
 from regulars.api.problem import Problem
-from regulars.gateway.arriving import Arriving
+from regulars.gateway.arriving import Arriving, PageBody
 from regulars.gateway.refusals import HEAD_BYTES, head_too_large, not_whole, too_many_connections
+from regulars.gateway.stamp import Stamp
 
 _LOG = structlog.get_logger("regulars.http")
 _CLOSE = b"connection: close\r\n"
@@ -24,21 +26,6 @@ def protocol(hot: Mapping[str, Route]) -> type["HotProtocol"]:
     """A protocol class for uvicorn that answers these routes by itself."""
     routes = {path.encode(): route for path, route in hot.items()}
     return type("Protocol", (HotProtocol,), {"routes": routes, "stamp": Stamp(), "arriving": Arriving()})
-
-
-class Stamp:
-    """The headers that the server adds to every answer, as bytes; made anew when the server changes them."""
-
-    def __init__(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] | None = None
-        self._text = b""
-
-    def of(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The bytes."""
-        if headers is not self._headers:
-            self._headers = headers
-            self._text = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-        return self._text
 
 
 class Exchange:
@@ -147,6 +134,7 @@ class HotProtocol(HttpToolsProtocol):
         self._packet_bytes = 0  # of the last packet
         self._advancing = False
         self._arriving_since = 0.0  # when the request that is not whole yet began; 0 when there is none
+        self._page: PageBody | None = None  # the body that arrives for uvicorn's newest request
         self._quiet_since = self.loop.time()  # of the last answer
         self._looking = self.loop.call_later(self.look_seconds, self._look)
         if len(self.connections) > self.most_connections:
@@ -160,6 +148,7 @@ class HotProtocol(HttpToolsProtocol):
             if isinstance(cycle, Exchange) and not cycle.response_complete:
                 cycle.leave()
         self.pipeline.clear()
+        self._page_gone()
         if isinstance(self.cycle, Exchange):
             self.cycle = None
         super().connection_lost(exc)
@@ -224,10 +213,17 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
-        if isinstance(self.cycle, Exchange):
-            self.cycle.received(body)
-        else:
-            super().on_body(body)
+        cycle = self.cycle
+        if isinstance(cycle, Exchange):
+            cycle.received(body)
+            return
+        if self._ended or cycle.response_complete:
+            self._page_gone()
+            return
+        super().on_body(body)
+        if self._page is None:
+            self._page = PageBody(self.arriving, partial(self._refuse_page, cycle))
+        self._page.received(len(body))
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -235,6 +231,7 @@ class HotProtocol(HttpToolsProtocol):
         if isinstance(self.cycle, Exchange):
             self.cycle.end()
         else:
+            self._page_gone()
             super().on_message_complete()
 
     def send(self, exchange: Exchange, answer: Answer) -> None:
@@ -332,10 +329,31 @@ class HotProtocol(HttpToolsProtocol):
             return
         exchange = Exchange(self, None, Request("", "", b"", []))
         exchange.refused = problem_answer(problem)
-        if cycle is not None and not cycle.response_complete and not isinstance(cycle, Exchange) and cycle.more_body:
-            self.send(exchange, exchange.refused)  # the rest of that body will never come
-        else:
+        if cycle is None or isinstance(cycle, Exchange) or cycle.response_complete or not cycle.more_body:
             self._queue(exchange)
+            return
+        # The rest of that body will never come: whoever reads it hears that its client is gone, and lets go of it.
+        self._page_gone()
+        self.cycle = exchange
+        waiting = next((pair for pair in self.pipeline if pair[0] is cycle), None)
+        if waiting is not None:
+            self.pipeline[self.pipeline.index(waiting)] = (exchange, None)  # type: ignore[assignment]
+            return
+        cycle.disconnected = True
+        cycle.message_event.set()
+        exchange.start()
+
+    def _refuse_page(self, cycle: Any, problem: Problem) -> None:
+        """Answer a request of uvicorn's without the rest of its body."""
+        if cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse_all(problem)
+
+    def _page_gone(self) -> None:
+        if self._page is not None:
+            self._page.gone()
+            self._page = None
 
     def _over(self) -> bool:
         """Whether no further answer is written."""

@@ -327,6 +327,52 @@ def test_of_bodies_that_are_too_many_together_the_slowest_gives_way() -> None:
     run(scenario)
 
 
+def test_the_body_of_a_page_gives_way_as_that_of_an_event_does() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        arriving = Arriving(most=100_000)
+        head = b"POST /echo HTTP/1.1\r\nHost: shop\r\nContent-Length: 90000\r\n\r\n"
+        async with gateway.client(arriving=arriving) as slow, gateway.client(arriving=arriving) as other:
+            await slow.send(head + b"x" * 60_000)
+            await until(lambda: arriving.held == 60_000)
+            await asyncio.sleep(0.05)
+            await other.send(head + b"x" * 50_000)
+            status, headers, _ = await slow.answer()
+            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+            assert await slow.rest() == b""
+            assert arriving.held == 50_000
+            await other.send(*[b"x" * 10_000] * 4)
+            assert (await other.answer())[0] == 200
+            assert arriving.held == 0
+
+    run(scenario)
+
+
+def test_who_reads_the_body_that_gave_way_lets_go_of_it_at_once() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        arriving = Arriving(most=50_000)
+        async with gateway.client(arriving=arriving) as client:
+            await client.send(b"POST /echo HTTP/1.1\r\nHost: shop\r\nContent-Length: 200000\r\n\r\n", b"x" * 40_000)
+            assert len(gateway.state.tasks) == 1
+            await client.send(b"x" * 40_000)
+            assert (await client.answer())[0] == 503
+            await until(lambda: not gateway.state.tasks)
+
+    run(scenario)
+
+
+def test_a_body_that_gives_way_is_told_so_after_the_answers_before_it() -> None:
+    async def scenario(gateway: Gateway) -> None:
+        async with gateway.client(arriving=Arriving(most=10_000)) as client:
+            page = b"POST /echo HTTP/1.1\r\nHost: shop\r\nContent-Length: 200000\r\n\r\n" + b"x" * 20_000
+            await client.send(b"GET /later HTTP/1.1\r\nHost: shop\r\n\r\n" + page)
+            assert await client.silent()
+            gateway.later.set()
+            assert [(await client.answer())[0] for _ in range(2)] == [200, 503]
+            assert await client.rest() == b""
+
+    run(scenario)
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 400), st.booleans()), max_size=60))
 def test_what_arrives_is_bounded_and_counted_off_again(steps: list[tuple[int, int, bool]]) -> None:
     async def play() -> None:
