@@ -1,11 +1,10 @@
 """The functions of conditions: how many arguments each takes, of which types, and whether what they name is there."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol, TypeAlias
 
 from sqlglot import exp
 
-from regulars.core.condition.mistakes import closest
 from regulars.core.condition.nodes import (
     MISSING,
     Call,
@@ -39,12 +38,16 @@ class Add(Protocol):
         ...
 
 
-class Functions:
-    """Reads calls of functions; what is wrong with one goes to `add`."""
+Near: TypeAlias = Callable[[str, Collection[str]], str | None]
 
-    def __init__(self, schema: Schema, add: Add) -> None:
+
+class Functions:
+    """Reads calls of functions; what is wrong with one goes to `add`, with the word that `near` finds meant."""
+
+    def __init__(self, schema: Schema, add: Add, near: Near) -> None:
         self._schema = schema
         self._add = add
+        self._near = near
 
     def read(self, function: str, arguments: Sequence[Node], tree: exp.Anonymous) -> Node:
         """A call with its arguments, which were read before."""
@@ -73,7 +76,7 @@ class Functions:
             return MISSING
         key = argument.value
         if known is not None and key not in known:
-            near = closest(key, known)
+            near = self._near(key, known)
             self._add(
                 tree.expressions[0],
                 f"unknown_{what}",
@@ -94,7 +97,7 @@ class Functions:
             return MISSING
         goal, known = argument.value, self._schema.goals
         if goal not in known:
-            near = closest(goal, known)
+            near = self._near(goal, known)
             self._add(
                 tree.expressions[0],
                 "unknown_goal",
@@ -116,7 +119,7 @@ class Functions:
         known = self._schema.preferences
         answers: frozenset[str] | None = None
         if preference not in known:
-            near = closest(preference, known)
+            near = self._near(preference, known)
             self._add(
                 tree.expressions[0],
                 "unknown_preference",
@@ -128,7 +131,7 @@ class Functions:
         else:
             answers = known[preference]
         if answers and answer not in answers:
-            near = closest(answer, answers)
+            near = self._near(answer, answers)
             self._add(
                 tree.expressions[1],
                 "never",

@@ -1,6 +1,6 @@
 """What is wrong with a condition, said so that the reader can mend it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 import msgspec
@@ -140,16 +140,36 @@ class Mistakes:
     """Collects the mistakes of one text."""
 
     LIMIT = 50
+    #: How many known words the unknown ones of a text are compared with, in all. A comparison takes some microseconds,
+    #: and a text of 8,000 characters holds a thousand names while a shop may declare ten thousand interests.
+    COMPARED = 20_000
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.found: list[Mistake] = []
+        self._near: dict[tuple[str, int], str | None] = {}
+        self._compared = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody reads on."""
+        return len(self.found) >= self.LIMIT
+
+    def near(self, word: str, known: Collection[str]) -> str | None:
+        """The known word that looks most like `word`; None when none does, or enough was compared."""
+        asked = (word, id(known))  # what is known belongs to the schema, which outlives the reading of a text
+        if asked not in self._near:
+            if self.full or self._compared + len(known) > self.COMPARED:
+                return None
+            self._compared += len(known)
+            self._near[asked] = closest(word, known)
+        return self._near[asked]
 
     def add(
         self, position: int, code: str, *, expects: str = "", suggestion: str | None = None, **values: object
     ) -> None:
         """Note a mistake; after `LIMIT` of them nobody reads on."""
-        if len(self.found) >= self.LIMIT:
+        if self.full:
             return
         before = self.text[:position]
         self.found.append(

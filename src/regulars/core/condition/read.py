@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from regulars.core.condition.functions import Functions
 from regulars.core.condition.like import DanglingEscape, Pattern, elements
-from regulars.core.condition.mistakes import Mistakes, closest
+from regulars.core.condition.mistakes import Mistakes
 from regulars.core.condition.nodes import (
     MISSING,
     And,
@@ -48,7 +48,7 @@ class Reader:
         self.leaves = leaves
         self.schema = schema
         self.mistakes = mistakes
-        self._functions = Functions(schema, self._add)
+        self._functions = Functions(schema, self._add, mistakes.near)
 
     def read_condition(self, tree: exp.Expression) -> Node:
         """The whole condition, which must be a boolean."""
@@ -159,9 +159,9 @@ class Reader:
         if not isinstance(subject, Ref) or not isinstance(other, Constant) or not isinstance(other.value, str):
             return
         values = self.schema.names[subject.name].values
-        if values is None or other.value in values:
+        if values is None or other.value in values or self.mistakes.full:
             return
-        near = closest(other.value, values)
+        near = self.mistakes.near(other.value, values)
         self._add(
             place,
             "never",

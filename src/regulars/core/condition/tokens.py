@@ -12,7 +12,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from regulars.core.condition.mistakes import Mistakes, closest
+from regulars.core.condition.mistakes import Mistakes
 from regulars.core.condition.schema import Schema
 
 MAX_LENGTH = 8192
@@ -285,7 +285,7 @@ class _Gate:
                 token.start,
                 "unknown_function",
                 expects="one_of",
-                suggestion=closest(word, FUNCTIONS),
+                suggestion=self.mistakes.near(word, FUNCTIONS),
                 word=f"'{_short(token.text)}'",
                 known=", ".join(FUNCTIONS),
             )
@@ -298,7 +298,9 @@ class _Gate:
         if token.token_type != TokenType.IDENTIFIER and name.lower() in FOREIGN:
             self._refuse_foreign(token)
             return Leaf("name", name, token.start, known=False)
-        suggestion = closest(name, self.schema.names)
+        if self.mistakes.full:
+            return Leaf("name", name, token.start, known=False)
+        suggestion = self.mistakes.near(name, self.schema.names)
         if suggestion is None and name in _texts(self.schema):
             suggestion = f"'{name}'"
         elif suggestion is None and name.lower() in FUNCTIONS:
