@@ -16,7 +16,7 @@ _SAYS: dict[str, dict[str, tuple[str, str]]] = {
             "{source} sendet seit {since} {share} des Üblichen: {counted} Ereignisse statt {expected}",
             (
                 "Nachsehen, ob Shop oder Kasse das Messskript noch lädt, mit richtigem Host und Schlüssel; wenn ja: "
-                "die fehlgeschlagenen Ereignisse ansehen und was es als Antwort erhält"
+                "die gescheiterten Ereignisse ansehen und was es als Antwort erhält"
             ),
         ),
     },
@@ -69,10 +69,10 @@ _SAYS: dict[str, dict[str, tuple[str, str]]] = {
             "Open the failed events, mend them and send them again; then mend the client or events.toml",
         ),
         "de": (
-            "{share} von {event} aus {source} schlagen seit {since} fehl, sonst {usual}: {reason} {field}",
+            "{share} von {event} aus {source} scheitern seit {since}, sonst {usual}: {reason} {field}",
             (
-                "Die fehlgeschlagenen Ereignisse öffnen, berichtigen und erneut einspielen; dann Client oder "
-                "events.toml berichtigen"
+                "Die gescheiterten Ereignisse öffnen, reparieren und aufnehmen; dann Client oder events.toml "
+                "richtigstellen"
             ),
         ),
     },
@@ -150,6 +150,26 @@ _SAYS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
 }
+#: Why events fail: reason -> in words.
+REASONS = {
+    "en": {
+        "unknown_event": "not in the tracking plan", "missing_field": "missing:", "wrong_type": "of another type:",
+        "invalid_value": "not allowed:", "unknown_field": "not in the tracking plan:", "unknown_type": "unknown call:",
+        "no_identifier": "names nobody", "too_large": "too large", "malformed": "not readable",
+        "number_out_of_range": "too large a number:", "too_large_amount": "too large an amount:",
+        "unknown_topic": "no translation for this webhook", "undeclared_place": "a place is not declared:",
+        "unreadable_consent": "a consent cannot be read",
+    },
+    "de": {
+        "unknown_event": "nicht im Ereignisplan", "missing_field": "es fehlt", "wrong_type": "anderer Typ:",
+        "invalid_value": "nicht erlaubt:", "unknown_field": "nicht im Ereignisplan:",
+        "unknown_type": "unbekannter Aufruf:",
+        "no_identifier": "nennt niemanden", "too_large": "zu groß", "malformed": "nicht lesbar",
+        "number_out_of_range": "zu große Zahl:", "too_large_amount": "zu großer Betrag:",
+        "unknown_topic": "keine Übersetzung für diesen Webhook", "undeclared_place": "Lagerort nicht angegeben:",
+        "unreadable_consent": "Einwilligung nicht lesbar",
+    },
+}  # fmt: skip
 _COST = {
     "en": ("{count} events are missing", "{count} events count too much", "about {money}", "affects {what}"),
     "de": ("es fehlen {count} Ereignisse", "{count} Ereignisse zählen zu viel", "etwa {money}", "betrifft {what}"),
@@ -163,9 +183,14 @@ def says(finding: Finding, language: str, *, since: str) -> str:
     >>> one = Finding(code="silent", state="broken", source="web", since=0, counted=12, expected=1000, share=0.012)
     >>> says(one, "en", since="10:00")
     'web sends 1 % of the usual since 10:00: 12 events instead of 1,000'
+    >>> lost = Finding(code="step_lost", state="broken", source="web", event="goal:card", since=0, counted=0,
+    ...                expected=9, share=0)
+    >>> says(lost, "de", since="10:00")
+    'Ziel card fehlt bei web seit 10:00, während die Nachbarn weitergehen: 0 statt 9'
     """
     return _SAYS[finding.code][_known(language)][0].format(
-        source=finding.source, event=finding.event, field=finding.field, reason=finding.reason, since=since,
+        source=finding.source, event=_named(finding.event, language), field=finding.field, since=since,
+        reason=REASONS[_known(language)].get(finding.reason, finding.reason),
         share=percent(finding.share), usual=percent(finding.usual), times=number(finding.share, language, places=1),
         counted=number(finding.counted, language), expected=number(finding.expected, language),
     ).strip()  # fmt: skip
@@ -173,7 +198,7 @@ def says(finding: Finding, language: str, *, since: str) -> str:
 
 def mend(finding: Finding, language: str) -> str:
     """How to mend it."""
-    return _SAYS[finding.code][_known(language)][1].format(event=finding.event, field=finding.field)
+    return _SAYS[finding.code][_known(language)][1].format(event=_named(finding.event, language), field=finding.field)
 
 
 def cost(language: str, *, missing: float = 0.0, extra: float = 0.0, money: str = "", affects: str = "") -> str:
@@ -181,13 +206,27 @@ def cost(language: str, *, missing: float = 0.0, extra: float = 0.0, money: str 
 
     >>> cost("en", missing=3, money="60.00 EUR", affects="segment regulars")
     '3 events are missing; about 60.00 EUR; affects segment regulars'
+    >>> cost("de", missing=53, money="2655.36 EUR", affects="Segment Stammkunden")
+    'es fehlen 53 Ereignisse; etwa 2.655,36 EUR; betrifft Segment Stammkunden'
     """
     lost, more, worth, what = _COST[_known(language)]
     parts = [lost.format(count=number(missing, language))] if missing >= 1 else []
     parts += [more.format(count=number(extra, language))] if extra >= 1 else []
-    parts += [worth.format(money=money)] if money else []
+    parts += [worth.format(money=_amount(money, language))] if money else []
     parts.append(what.format(what=affects) if affects else _NOTHING[_known(language)])
     return "; ".join(parts)
+
+
+def _amount(money: str, language: str) -> str:
+    """An amount such as "2655.36 EUR" as people write it."""
+    amount, _, currency = money.partition(" ")
+    return f"{number(float(amount), language, places=len(amount.partition('.')[2]))} {currency}"
+
+
+def _named(event: str, language: str) -> str:
+    """An event, or a goal as it is counted beside events."""
+    goal = event.removeprefix("goal:")
+    return event if goal == event else f"{'Ziel' if _known(language) == 'de' else 'goal'} {goal}"
 
 
 def number(value: float, language: str, *, places: int = 0) -> str:

@@ -16,6 +16,7 @@ from regulars.core.state import COUNTER, StateReader
 from regulars.flow.arrivals import GOAL, read
 from regulars.flow.undeclared_places import UNDECLARED, with_undeclared
 from regulars.shop.data_use import data_use
+from regulars.shop.data_use_page import use_in_words
 
 #: Where the words of a finding are told at length; an anchor of the page is its code.
 HOWTO = "howto/mend-tracking.md"
@@ -188,7 +189,7 @@ class TrackingHealth:
             affects=affects, says=words.says(finding, language, since=since), mend=words.mend(finding, language),
             cost=words.cost(
                 language, missing=missing, extra=extra, money=str(money) if money else "",
-                affects=", ".join(affects[:_MOST_AFFECTED]),
+                affects=", ".join(use_in_words(one, language) for one in affects[:_MOST_AFFECTED]),
             ),
             howto=f"{HOWTO}#{finding.code.replace('_', '-')}",
         )  # fmt: skip
@@ -242,6 +243,7 @@ class TrackingHealth:
                 found |= dict.fromkeys(self._used_in().get(trait, []))
             for field in uses["fields"]:
                 found |= dict.fromkeys(use for use in field["used_for"] if use.startswith(("orders", "recomm")))
+            found |= dict.fromkeys(f"goal {goal.id}" for goal in self.definitions.goals if goal.event == name)
         return list(found)
 
     def _goal_event(self, name: str) -> str:

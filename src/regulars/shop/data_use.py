@@ -7,13 +7,17 @@ import msgspec
 
 from regulars.core.condition import Condition, compile_condition
 from regulars.core.definitions import CONTRACT, Definitions, EventType, Source, Trait
-from regulars.core.event import ALWAYS_KEPT, ORDER_EVENTS
+from regulars.core.event import ALWAYS_KEPT, DECISION_SHOWN, ORDER_EVENTS
 from regulars.core.schema import Rows
 
 #: Properties from which an order becomes a fact of its own, whatever traits read.
 OF_ORDERS = frozenset({"order_id", "total", "revenue", "value", "currency", "products", "refund_id"})
 #: Properties from which recommendations are learned and made, where a placement shows some.
 OF_RECOMMENDATIONS = frozenset({"product_id", "products"})
+#: Properties that say which decision was seen, and where.
+OF_DECISIONS = frozenset({"decision_id", "placement", "offer_id"})
+#: Properties from which a visit to a zone is put together.
+OF_VISITS = frozenset({"zone", "store_id", "dwell_seconds", "seen_seconds"})
 #: Who sees data of persons in the console.
 ROLES = {"agent": "one customer", "marketer": "numbers of groups", "privacy": "one customer", "admin": "everything"}
 
@@ -99,20 +103,24 @@ class Uses:
         self.used_in = _used_in(definitions)
         self._traits = definitions.traits
         self._recommends = sorted(placement.id for placement in definitions.placements if placement.recommend)
+        self._goals = [(goal.id, goal.event, _heads(goal.where)) for goal in definitions.goals]
+        self._identifying = {one.property for one in definitions.identity.types if one.property}
 
     def readers(self, event: str) -> list[Trait]:
         """The traits that read an event."""
         return [trait for trait in self._traits if event in trait.events]
 
     def of(self, event: str, field: str) -> list[str]:
-        """Traits that read the property, and what asks for them; orders and recommendations; [] when nothing does."""
+        """Traits that read the property and what asks for them, goals, orders and the rest; [] when nothing does."""
         traits = [trait.name for trait in self.readers(event) if field in fields_of(trait)]
         uses = [f"trait {trait}" for trait in traits]
         uses += sorted({use for trait in traits for use in self.used_in.get(trait, [])})
         uses += ["orders"] if event in ORDER_EVENTS and field in OF_ORDERS else []
         if field in OF_RECOMMENDATIONS:
             uses += [f"recommendations at {placement}" for placement in self._recommends]
-        return uses
+        uses += [f"goal {goal}" for goal, of, fields in self._goals if of == event and field in fields]
+        uses += ["decisions"] if event == DECISION_SHOWN and field in OF_DECISIONS else []
+        return [*uses, "identifiers"] if field in self._identifying else uses
 
 
 def _event(
@@ -144,6 +152,10 @@ def fields_of(trait: Trait) -> set[str]:
     ['kind', 'products']
     """
     paths = [trait.of, *trait.where, *([trait.weight] if isinstance(trait.weight, str) else [])]
+    return _heads(paths) | (OF_VISITS if trait.kind == "visits" else set())
+
+
+def _heads(paths: Iterable[str]) -> set[str]:
     return {path.partition(".")[0] for path in paths if path}
 
 

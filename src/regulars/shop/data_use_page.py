@@ -31,6 +31,7 @@ _WORDS = {
         "unplanned": "nicht im Plan", "not_found": "Das Lager ist noch leer oder war nicht lesbar.",
         "inactive_profile_days": "Profile, von denen nichts zu hören ist", "late_hours": "abgelehnte Ereignisse",
         "hours": "{n} Stunden", "offer": "Angebot", "segment": "Segment", "orders": "Bestellungen",
+        "goal": "Ziel", "decisions": "Entscheidungen", "identifiers": "Kennungen",
         "recommendations at": "Empfehlungen auf", "facts of the profile": "Angaben im Profil",
         "account and consent": "Konto und Einwilligung", "browser": "Browser", "server": "Server",
         "collect": "senden", "decide": "entscheiden lassen", "profiles": "Profile lesen",
@@ -147,6 +148,15 @@ def markdown(record: dict[str, Any], language: str) -> str:
     return "\n".join(lines)
 
 
+def use_in_words(use: str, language: str) -> str:
+    """A use of data, as `data_use` names it, in a language.
+
+    >>> use_in_words("segment buyers", "de"), use_in_words("recommendations at home", "de")
+    ('Segment buyers', 'Empfehlungen auf home')
+    """
+    return _Speech(language).use(use)
+
+
 class _Speech:
     """The words of a language."""
 
@@ -165,9 +175,10 @@ class _Speech:
 
     def uses(self, uses: list[str]) -> str:
         """Uses as `data_use` names them: "offer paint", "orders"."""
-        return ", ".join(self._use(one) for one in uses) or self.words["unused"]
+        return ", ".join(self.use(one) for one in uses) or self.words["unused"]
 
-    def _use(self, use: str) -> str:
+    def use(self, use: str) -> str:
+        """One of them."""
         if use in self.words:
             return self.words[use]
         kind, _, name = use.rpartition(" ")

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
+import regulars.collect
+from regulars.collect.machines import HAND, NO_HAND, SIGNED_IN, WEBDRIVER
+from regulars.collect.pace import HEAD, PLACE, SIGNS
+from regulars.collect.tracking_words import REASONS
 from regulars.console.words import catalogue
+from regulars.core.machine import KNOWN, LATER, OF_HEAD, OF_PLACE
 from regulars.runtime import traces
 from tests.unit.api.test_trace import agrees, viewed
-from tests.unit.console.corner import Corner
+from tests.unit.console.corner import Corner, send
+
+FACT = re.compile(r'"([a-z_]+)": ')
+#: Where rows are asked for, and what stands in a line of its own.
+NOT_SHOWN = {"step", "kind", "first", "last", "key", "field", "expected", "got"}
 
 
 def test_the_page_tells_steps_repeats_and_changes_and_notes_who_looked(tmp_path: Path) -> None:
@@ -40,7 +49,33 @@ def test_the_page_has_a_word_for_every_step_status_and_reason_of_a_trace(languag
     steps = {name.replace(" ", "_") for name in re.findall(r'"step": "([a-z ]+)"', source)}
     assert {"stored", "mended", "judged", "came_again"} <= steps
     wanted = {f"trace.step.{name}" for name in steps} | {f"trace.why.{name}" for name in traces.WHY}
+    facts = set(FACT.findall(source[source.index("def _counted") :]))
+    assert {"time", "why", "failed_for", "mends", "first_time"} <= facts
+    wanted |= {f"trace.fact.{name}" for name in facts - NOT_SHOWN}
+    signs = {WEBDRIVER, HAND, NO_HAND, SIGNED_IN, PLACE, HEAD, KNOWN, LATER, *OF_PLACE, *OF_HEAD, *SIGNS}
+    wanted |= {f"trace.sign.{sign}" for sign in signs}
     assert wanted <= catalogue(language).keys()
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_reason_for_which_an_event_fails_has_words_and_what_to_do(language: str) -> None:
+    read = "".join(path.read_text() for path in Path(regulars.collect.__file__).parent.rglob("*.py"))
+    reasons = set(re.findall(r'Failure\(\s*"([a-z_]+)"', read))
+    assert {"missing_field", "unknown_field", "unknown_type", "wrong_type"} <= reasons
+    wanted = {f"failed.{what}.{reason}" for reason in reasons for what in ("reason", "todo")}
+    assert wanted <= catalogue(language).keys()
+    assert reasons <= REASONS[language].keys()
+
+
+def test_a_german_page_tells_verdict_and_signs_in_german(tmp_path: Path) -> None:
+    with Corner(tmp_path) as corner:
+        corner.happened(agrees("ana", 5), viewed("robot", 22, userId="ana") | {"context": {"webdriver": True}})
+        visitor = corner.as_("ada")
+        send(visitor, "/console", "/console/language", language="de", back="/console")
+        page = visitor.get("/console/trace?id=robot").text
+        assert "Maschine" in page
+        assert "ferngesteuerter Browser" in page
+        assert ">verdict<" not in page
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_sound_weeks_are_sound(shop: Shop) -> None:
     uses = {(one.event, one.field): one for one in shop.health.fields(shop.state, now=BREAKS) if one.source == "web"}
     assert uses["Product Viewed", "category"].used_for == ["trait likes"]
     assert (uses["Product Viewed", "colour"].empty_share, uses["Product Viewed", "colour"].used_for) == (1.0, [])
+    assert uses["Order Completed", "payment"].used_for == ["goal by_card"]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,8 @@ def test_what_breaks_says_what_it_costs(shop: Shop) -> None:
     (one,) = shop.look(BREAKS + 6 * HOUR).troubles
     assert one.affects == ["trait likes"]
     assert "affects trait likes" in one.cost
+    (german,) = shop.health.look(shop.state, now=BREAKS + 6 * HOUR, language="de").troubles
+    assert "betrifft Merkmal likes" in german.cost
     assert one.says.startswith("category is missing or empty in 100 % of Product Viewed from web since Mar 27, 10:00")
 
 
@@ -212,6 +215,7 @@ def test_orders_that_the_browser_no_longer_tells_cost_money_and_break_the_goal(s
     assert unseen.money.minor == 5000 * unseen.missing
     assert lost.money is not None
     assert lost.money.minor == pytest.approx(5000 * lost.missing, rel=0.05)
+    assert "goal purchase" in lost.affects
     assert next(one.state for one in found.goals if one.goal == "purchase") == "broken"
 
 

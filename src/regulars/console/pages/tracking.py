@@ -12,6 +12,7 @@ from regulars.console.visit import Asked, Visit, needs
 from regulars.core.calendar import DAY_MS
 from regulars.flow.shop_facts import LATE_DAYS, late_entries, reads_on_air
 from regulars.flow.tracking import FieldUse, Source
+from regulars.shop.data_use_page import use_in_words
 
 _LEVELS = {"sound": "good", "degraded": "warn", "broken": "bad", "unknown": ""}
 _MOST_FIELDS = 200
@@ -29,6 +30,7 @@ class ShownField(msgspec.Struct, frozen=True):
     """A property on the page."""
 
     use: FieldUse
+    used_for: list[str]
     trend: Markup
 
 
@@ -43,7 +45,10 @@ async def tracking_page(visit: Asked) -> Response[str]:
     if reads_on_air(visit.house.services.serving.definitions):
         late = await asyncio.to_thread(late_entries, state, since=now - LATE_DAYS * DAY_MS)
     sources = [Shown(one, _LEVELS[one.health.state], _day(visit, one.health)) for one in found.sources]
-    shown = [ShownField(use, _trend(visit, use)) for use in sorted(fields, key=_urgency)[:_MOST_FIELDS]]
+    shown = [
+        ShownField(use, [use_in_words(one, visit.language) for one in use.used_for], _trend(visit, use))
+        for use in sorted(fields, key=_urgency)[:_MOST_FIELDS]
+    ]
     return visit.html(
         "tracking.html", active="tracking", found=found, sources=sources, fields=shown, levels=_LEVELS,
         hidden=max(len(fields) - _MOST_FIELDS, 0), late=late,

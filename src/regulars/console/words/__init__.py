@@ -32,6 +32,11 @@ class Words:
         """The text of a key that may not exist, such as that of a code."""
         return self.texts.get(key, otherwise)
 
+    def expected(self, what: str) -> str:
+        """What a field should have held, as a failed event says it: "null or number"."""
+        parts = [self.known(f"failed.expects.{part}", part) for part in what.split(" or ")]
+        return f" {self('failed.expects.or')} ".join(parts)
+
     def mistake(self, found: Mistake) -> tuple[str, str]:
         """What is wrong with a condition, and what was expected instead ("" where nothing helps)."""
         phrases = {code: self.texts[f"mistakes.{code}"] for code in PHRASES}
