@@ -7,10 +7,10 @@ from litestar import Request, post
 
 from regulars.api.access import needs
 from regulars.api.problem import Problem
-from regulars.core.identifier import format_key, is_device, is_person, usable
-from regulars.core.identity_types import Identity
+from regulars.core.identifier import is_device, is_person
 from regulars.runtime import Services
 from regulars.runtime.confirmations import CONSENT, IDENTIFIER, OWN_PAGE, Action, Confirmation, LinkSigner, new_id
+from regulars.runtime.customers import Customers
 
 _HOUR = 3_600_000
 LONGEST_HOURS = 30 * 24
@@ -37,15 +37,15 @@ class LinkAnswer(msgspec.Struct):
 
 
 @post("/v1/privacy/links", guards=[needs("profiles")], tags=["privacy"], status_code=200)
-async def link(request: Request[Any, Any, Any], data: LinkBody, services: Services) -> LinkAnswer:
+async def link(request: Request[Any, Any, Any], data: LinkBody, services: Services, customers: Customers) -> LinkAnswer:
     """A confirmation link. It changes nothing by itself, and once when the customer presses the button of its page."""
     definitions = services.definitions
-    person = _key(data.identifier, "identifier", definitions.identity)
+    person = _key(data.identifier, "identifier", customers)
     if not is_person(person, definitions.identity):
         raise _wrong("identifier", "an identifier of a person, as email:ana@example.org", data.identifier)
     device = ""
     if data.action == IDENTIFIER:
-        device = _key(f"anonymous_id:{data.anonymous_id}", "anonymous_id", definitions.identity)
+        device = _key(f"anonymous_id:{data.anonymous_id}", "anonymous_id", customers)
         if not is_device(device, definitions.identity):
             raise _wrong("anonymous_id", "the id of the browser that asked", data.anonymous_id)
     known = {purpose.id for purpose in definitions.purposes}
@@ -77,10 +77,10 @@ async def link(request: Request[Any, Any, Any], data: LinkBody, services: Servic
     return LinkAnswer(f"{services.settings.public_address}/{page}/{token}", token, asked.expires)
 
 
-def _key(value: str, field: str, identity: Identity) -> str:
+def _key(value: str, field: str, customers: Customers) -> str:
     kind, _, rest = value.partition(":")
-    key = format_key(kind, rest)
-    if not usable(key, identity):
+    key = customers.engine.identifiers.key(kind, rest)
+    if key is None:
         raise _wrong(field, "type:value, as email:ana@example.org" if field == "identifier" else "an id", value)
     return key
 

@@ -12,14 +12,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from regulars.api.access import operator_key
 from regulars.cli._options import DATA, SHOP, settings_of
+from regulars.collect.identifiers import Identifiers
 from regulars.core.erasure import DONE, PHASES, Erasure, remaining
 from regulars.core.errors import Rejected, Unavailable
-from regulars.core.identifier import format_key
+from regulars.core.identifier import format_key, parse
 from regulars.runtime import Settings
 from regulars.runtime import erasures as ledger
 from regulars.runtime.build import existing_folder, read_state
 from regulars.runtime.folder import holder
 from regulars.runtime.status import read_status
+from regulars.shop import load
 
 _LOOK_SECONDS = 0.1
 #: Exit code of --verify when something was found: nobody's input is wrong, but the promise is broken.
@@ -53,7 +55,7 @@ def command(
     """
     settings = settings_of(shop, data)
     if verify:
-        return _verify(settings, [_key(one) for one in identifiers], folders)
+        return _verify(settings, _spelled(settings, [_key(one) for one in identifiers]), folders)
     if folders:
         raise Rejected("--in belongs to --verify", field="--in")
     if len(identifiers) > 1:
@@ -72,6 +74,13 @@ def _key(text: str) -> str:
             f"{text!r} is not an identifier", field="TYPE:VALUE", expected="as in email:ana@example.org", got=text
         )
     return format_key(kind, value)
+
+
+def _spelled(settings: Settings, keys: Sequence[str]) -> list[str]:
+    """The keys, and as the shop's own rules spell them: a telephone number with its country."""
+    identifiers = Identifiers(load(settings.shop).identity)
+    own = [identifiers.key(*parse(key)) for key in keys]
+    return list(dict.fromkeys([*keys, *(key for key in own if key is not None)]))
 
 
 def _erase(settings: Settings, key: str, reason: str) -> None:

@@ -76,7 +76,7 @@ class Identifiers:
             value = facts.get(name)
             if value is None:
                 continue
-            if isinstance(value, str) or (type(value) is int and (kind, name) in self._properties):
+            if isinstance(value, str) or type(value) is int:  # tables write telephones and households as numbers
                 self._take(kind, value, keys, claims, public=public)
 
     def vouched(self, vouched: Vouched, keys: list[str], claims: list[str]) -> tuple[str, list[str], list[str]] | None:

@@ -42,8 +42,8 @@ def normalise(kind: str, value: str) -> str:
 def cleaned(value: str, rules: Iterable[Normaliser]) -> str:
     """One spelling per value: NFKC without blanks around it, then the rules in their order.
 
-    >>> cleaned(" A-1 b ", ("digits",)), cleaned("{6F9619FF-8B86-D011-B42D-00C04FC964FF}", ("uuid",))
-    ('1', '6f9619ff-8b86-d011-b42d-00c04fc964ff')
+    >>> cleaned(" A-1 b \u0663 ", ("digits",)), cleaned("{6F9619FF-8B86-D011-B42D-00C04FC964FF}", ("uuid",))
+    ('13', '6f9619ff-8b86-d011-b42d-00c04fc964ff')
     """
     if len(value) > MAX_LENGTH:
         return value[: MAX_LENGTH + 1]  # not usable; a value of a megabyte must not cost anything
@@ -51,6 +51,14 @@ def cleaned(value: str, rules: Iterable[Normaliser]) -> str:
     for rule in rules:
         value = _RULES[rule](value)
     return value
+
+
+def _email(value: str) -> str:
+    # "none", "n/a", a name: what people write into the field of an address is not one, and would join them all.
+    return value.lower() if _ADDRESS(value) else ""
+
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\Z").match
 
 
 def _phone(value: str) -> str:
@@ -62,7 +70,8 @@ def _phone(value: str) -> str:
 
 
 def _digits(value: str) -> str:
-    return "".join(c for c in value if c in "0123456789")
+    # Digits of every alphabet: without one of them a number would be another one's.
+    return "".join(str(unicodedata.decimal(c)) for c in value if c.isdecimal())
 
 
 def _uuid(value: str) -> str:
@@ -76,7 +85,7 @@ _RULES: dict[Normaliser, Callable[[str], str]] = {
     "trim": str.strip,
     "lower": str.lower,
     "upper": str.upper,
-    "email": str.lower,
+    "email": _email,
     "phone": _phone,
     "digits": _digits,
     "uuid": _uuid,
