@@ -17,6 +17,7 @@ from regulars.core import state as tables
 from regulars.core.definitions import Source
 from regulars.core.identity_types import Identity
 from regulars.core.log import COMMAND, NewRecord
+from regulars.core.record import PERSON
 from regulars.flow import identity_apply
 from regulars.flow.engine import Engine
 from regulars.flow.identity_apply import applying, settled_by
@@ -209,3 +210,83 @@ def test_beginning_again_goes_on_where_it_was_left() -> None:
         shop.tell([begin(RULES["one card"])])
         assert (anew := applying(shop.state)) is not None
         assert anew.looked == 0
+
+
+def cards(normalise: str, limit: int) -> Identity:
+    """Rules by which two logins never are one person, and cards are spelled so."""
+    changed: dict[str, dict[str, Any]] = {
+        "loyalty_card": {"normalise": (normalise,), "limit": limit},
+        "email": {"limit": 2},
+    }
+    return replaced(SERVING, types=tuple(replaced(one, **changed.get(one.id, {})) for one in SERVING.types))
+
+
+CARDS = {
+    (rule, limit): Engine(definitions(cards(rule, limit)))
+    for rule in ("trim", "lower", "digits")
+    for limit in (1, 2, 5)
+}
+
+
+def people(state: SqliteState, rules: Engine) -> list[str]:
+    """Who everybody is by these rules, and what is known of them, whatever the name of their profile."""
+    told = []
+    for parts in picture(state)["parts"].values():
+        keys, facts = parts.pop(PERSON, ([], []))
+        anchor, _, last_seen, *known = parts.pop(0)
+        names = sorted({str(rules.identifiers.key(*key.split(":", 1))) for key in keys or [anchor]})
+        told.append(repr((names, facts, last_seen, known, sorted(parts.items()))))
+    return sorted(told)
+
+
+@settings(quick, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["u1", "u2", ""]),
+            st.sampled_from(["AB-1", "ab-1", "Ab-1", "c2", "C2"]),
+            st.sampled_from(["", "e1", "e2", "e3"]),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=12,
+    ),
+    st.sampled_from([("lower", 1), ("lower", 2), ("lower", 5), ("digits", 5), ("digits", 1)]),
+    st.integers(0, 999).map(Random),
+)
+def test_two_spellings_become_one_value_as_if_the_rules_had_always_said_so(
+    named: list[tuple[str, str, str, bool]], rule: tuple[str, int], chance: Random
+) -> None:
+    calls = []
+    for n, (user, card, mail, viewed) in enumerate(named):
+        call: dict[str, Any] = {"messageId": f"m{n}", "timestamp": f"2023-11-16T12:{n:02}:00.000Z"}
+        call |= {"context": {"externalIds": [{"type": "loyalty_card", "id": card}]}}
+        call |= {"userId": user} if user else {}
+        call["traits"] = {"email": f"{mail}@example.org"} if mail else {}
+        call |= {"type": "identify"}
+        calls.append(call)
+        if viewed:
+            view = {"type": "track", "event": "Product Viewed", "properties": {"product_id": "a"}, "messageId": f"v{n}"}
+            calls.append({**call, **view, "traits": {}})
+    place = chance.randint(1, len(calls))
+    before, after = CARDS["trim", rule[1]], CARDS[rule]
+    shop, other = Shop(before), Shop(after)
+    shop.tell([record([call]) for call in calls[:place]])
+    planned = plan(shop.state, before.definitions.identity, after.definitions.identity)
+    assert planned.stays == []
+    held = len({row[1] for row in shop.state.select(tables.IDENTIFIER)})
+    assert planned.profiles_before == held
+    with patch.multiple(identity_apply, LOOKED=3, SETTLES=chance.choice([1, 2, 50]), REFOLDS=chance.choice([1, 8])):
+        shop.tell([begin(after.definitions.identity)])
+        for _ in range(200):
+            if (progress := applying(shop.state)) is not None and progress.done:
+                break
+            if chance.random() < 0.3:
+                shop.killed()
+            shop.tell([command({})])
+        else:
+            pytest.fail("it does not end")
+    assert len({row[1] for row in shop.state.select(tables.IDENTIFIER)}) == planned.profiles_after
+    shop.tell([record([call]) for call in calls[place:]])
+    other.tell([record([call]) for call in calls])
+    assert people(shop.state, after) == people(other.state, after)

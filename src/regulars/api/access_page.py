@@ -8,7 +8,7 @@ from regulars.api.access_values import Speaker
 from regulars.api.access_words import SECTIONS, WORDS
 from regulars.core.calendar import Calendar
 from regulars.core.definitions import Definitions
-from regulars.profile.links import HASH, REVOKED, WITHDRAWN
+from regulars.profile.links import HASH, ONE_VALUE, REVOKED, WITHDRAWN
 from regulars.profile.reasons import reason_in_words
 from regulars.runtime.access import Section
 from regulars.runtime.event_names import event_title, own_titles
@@ -75,11 +75,13 @@ class _Writer:
         return self._item(self._say.identifier(one["identifier"]), f"{self.words['since']} {self._time(one['since'])}")
 
     def _links(self, one: dict[str, Any]) -> str:
-        status = str(one.get("status") or "")
-        if status == HASH:
-            why = self.words["same_hash"]
+        status, rule = str(one.get("status") or ""), str(one["rule"])
+        if rule in ONE_VALUE:
+            why = self.words["same_hash" if rule == HASH else "same_value"]
+        elif one["score"] < 1:
+            why = self.words["alike"]
         else:
-            why = self.words["named_together"].format(event=event_title(self._titles, str(one["rule"]), self._language))
+            why = self.words["named_together"].format(event=event_title(self._titles, rule, self._language))
         became = ""
         if status.startswith("refused:"):
             became = reason_in_words(status, self._language)

@@ -8,6 +8,7 @@ import msgspec
 from regulars.core import state as tables
 from regulars.core.definitions import Definitions
 from regulars.core.errors import Rejected
+from regulars.core.identifier import MAX_LENGTH
 from regulars.core.log import Record
 from regulars.core.state import Changes, StateReader
 from regulars.core.verdict import Verdict, pack
@@ -59,6 +60,21 @@ def identifier_key(value: object, engine: Engine) -> str:
             got=repr(value),
         )
     return key
+
+
+def stored_key(value: object, context: Context) -> str:
+    """The same for a command about somebody who is known: also a key that is stored as it is written here.
+
+    What was stored before the rules changed (another spelling, a value that is blocked by now) must stay within reach.
+    """
+    written = str(value or "")
+    kind, colon, rest = written.partition(":")
+    key = context.engine.identifiers.key(kind, rest) if colon else None
+    if key is None or (key != written and context.state.get(tables.IDENTIFIER, key) is None):
+        as_written = written if colon and len(rest) <= MAX_LENGTH else ""
+        if as_written and context.state.get(tables.IDENTIFIER, as_written) is not None:
+            return as_written
+    return key or identifier_key(value, context.engine)
 
 
 def bounded(asked: Sized, field: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from regulars.core.errors import Rejected
 from regulars.core.record import PERSON
 from regulars.core.state import Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key, repair
+from regulars.flow.commanding import Command, Context, Handler, repair, stored_key
 from regulars.flow.consents import put, revise
 from regulars.flow.desk import Desk, Working
 from regulars.flow.people import identifier_rows
@@ -25,7 +25,7 @@ def set_consent(context: Context, command: Command, changes: Changes) -> dict[st
     {"identifier", "purpose", "granted", "reason"}, and as evidence "method", "text_version" and "proof".
     """
     engine = context.engine
-    key = identifier_key(command.args.get("identifier"), engine)
+    key = stored_key(command.args.get("identifier"), context)
     purpose, granted = command.args.get("purpose"), command.args.get("granted")
     if not isinstance(purpose, str) or purpose not in engine.purposes:
         raise _unknown_purpose(purpose, context)

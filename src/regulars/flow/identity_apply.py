@@ -25,11 +25,12 @@ from regulars.flow.commanding import Command, Context, Handler, repair
 from regulars.flow.desk import Desk
 from regulars.flow.engine import Engine
 from regulars.flow.identity_plan import MOST_KEYS, links_of_key, named_at_shared
+from regulars.flow.identity_spelling import Spellings
 from regulars.flow.people import Placed, apply_effects, store_settlement
 from regulars.profile.assignment import Assignment, IdRow
 from regulars.profile.evidence import Facts
 from regulars.profile.identity import burned_keys
-from regulars.profile.links import Link, holding_in, is_burned, ties_in
+from regulars.profile.links import ONE_VALUE, Link, holding_in, is_burned, ties_in
 from regulars.profile.rule_changes import stays
 from regulars.profile.settlement import Settlement, reached_from, settle, wanted
 
@@ -129,6 +130,7 @@ class _Stretch:
         self.progress = progress
         self.identity = context.engine.definitions.identity
         self.state = context.state
+        self.spelt = Spellings(settled_by(self.state, self.identity), self.identity)
         self.desk = Desk(context.engine, context.state, changes, context.tables)
         self.seen: set[str] = set()  # of clusters that are done
         self.touched: set[int] = set()  # profiles of what was changed
@@ -174,7 +176,7 @@ class _Stretch:
         key, owners = row[0], row[3]
         if is_group(key, self.identity):
             return False
-        return bool(owners) or not usable(key, self.identity)
+        return bool(owners) or not usable(key, self.identity) or self.spelt.of(key) != key
 
     def _cluster(self, row: IdRow) -> bool:
         """Settle what hangs together with an identifier; False: not now."""
@@ -186,7 +188,7 @@ class _Stretch:
         around: set[str] = {key}
         while True:
             facts = self._fetched(facts, around, nobody, given)
-            reached = {key} if is_device(key, self.identity) else reached_from(key, facts, self.identity)
+            reached = self._reached(key, facts, given)
             if reached is None:
                 self.progress.skipped += 1
                 return True
@@ -203,6 +205,17 @@ class _Stretch:
             return not self._changes(settlement)
         self._carry_out(settlement, facts)
         return True
+
+    def _reached(self, key: str, facts: Facts, given: Iterable[Link]) -> set[str] | None:
+        """What ties lead to from a key and from its other spellings; None when that is too much."""
+        found = {key}
+        if not is_device(key, self.identity):
+            for start in (key, *(one for link in given if link.rule in ONE_VALUE for one in (link.a, link.b))):
+                further = reached_from(start, facts, self.identity)
+                if further is None:
+                    return None
+                found |= further
+        return found
 
     def _fetched(self, facts: Facts, around: Iterable[str], nobody: frozenset[str], given: list[Link]) -> Facts:
         """The same with everything that settling these identifiers needs."""
@@ -226,7 +239,12 @@ class _Stretch:
         for row in rows:
             key, owners = row[0], row[3]
             found[key] = row
-            if not usable(key, identity) or (holding_in(owners).keys and named_at_shared(key, state, identity)):
+            links += self.spelt.links(key, row[2])
+            if (
+                not usable(key, identity)
+                or self.spelt.of(key) is None
+                or (holding_in(owners).keys and named_at_shared(key, state, identity))
+            ):
                 nobody.add(key)
             elif is_burned(owners) and is_person(key, identity):
                 ledger = links_of_key(key, state, identity)

@@ -8,7 +8,7 @@ from regulars.core import state as tables
 from regulars.core.errors import Rejected
 from regulars.core.identifier import is_device, is_group, is_person
 from regulars.core.state import Changes
-from regulars.flow.commanding import Command, Context, Handler, bounded, identifier_key, repair
+from regulars.flow.commanding import Command, Context, Handler, bounded, identifier_key, repair, stored_key
 from regulars.flow.desk import Desk
 from regulars.flow.groups import join_group_again, leave_group
 from regulars.flow.people import Placed, apply_effects, identifier_rows, resettle
@@ -16,8 +16,8 @@ from regulars.profile.assignment import IdRow
 from regulars.profile.links import (
     COMMANDED,
     FOREVER,
-    HASH,
     LIFTED,
+    ONE_VALUE,
     RESTORED,
     REVOKED,
     Link,
@@ -84,6 +84,8 @@ def _asked(command: Command) -> tuple[list[_Asked], str]:
             raise Rejected(
                 "a score is above 0 and at most 1", field="score", expected="0 < score <= 1", got=f"{one.score}"
             )
+        if one.rule in ONE_VALUE:
+            raise Rejected(f"{one.rule!r} is no rule of staff", field="rule", expected="another name", got=one.rule)
         if not one.rule or len(one.rule) > _RULE_LENGTH or not one.rule.isprintable():
             raise Rejected("name the rule", field="rule", expected="1 to 100 printable characters", got=repr(one.rule))
     return asked, reason.strip()
@@ -138,7 +140,7 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
     With `until` (ms) only evidence of before is taken back; what links the two from then on counts.
     """
     engine, state, record = context.engine, context.state, context.record
-    a, b = identifier_key(command.args.get("a"), engine), identifier_key(command.args.get("b"), engine)
+    a, b = stored_key(command.args.get("a"), context), stored_key(command.args.get("b"), context)
     pair = sorted((a, b))
     rows = state.select(tables.LINK, {"a": pair[0], "b": pair[1]}) or state.select(
         tables.LINK, {"a": pair[1], "b": pair[0]}
@@ -154,9 +156,9 @@ def unlink(context: Context, command: Command, changes: Changes) -> dict[str, An
             expected="milliseconds, or nothing: for good",
             got=repr(until),
         )
-    if str(rows[0][4]) == HASH:
+    if str(rows[0][4]) in ONE_VALUE:
         raise Rejected(
-            f"{first} and {second} are one address in two forms; unlink the address from the other identifier",
+            f"{first} and {second} are one value in two forms; unlink it from the other identifier",
             field="b",
             expected="another identifier",
             got=b,
@@ -178,7 +180,7 @@ def relink(context: Context, command: Command, changes: Changes) -> dict[str, An
     What was said of the two meanwhile counts, too. The withdrawal stays in the ledger, marked as lifted.
     """
     engine, state, record = context.engine, context.state, context.record
-    a, b = identifier_key(command.args.get("a"), engine), identifier_key(command.args.get("b"), engine)
+    a, b = stored_key(command.args.get("a"), context), stored_key(command.args.get("b"), context)
     reason = str(command.args.get("reason") or "").strip()[:_LONGEST_NOTE]
     if not reason:
         raise Rejected("say why they belong together after all", field="reason", expected="a text", got="nothing")

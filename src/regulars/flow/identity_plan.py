@@ -9,6 +9,7 @@ from regulars.core.identifier import is_device, is_group, usable
 from regulars.core.identity_types import Identity
 from regulars.core.record import profile_name
 from regulars.core.state import IDENTIFIER, LINK, StateReader
+from regulars.flow.identity_spelling import Spellings
 from regulars.profile.assignment import IdRow
 from regulars.profile.identity import Resolution, resolve
 from regulars.profile.links import SHARED, Link, links_in
@@ -51,6 +52,8 @@ def plan(
 ) -> Plan:
     """Compare who is who by both rules, cluster by cluster; `progress` is told how many identifiers were looked at."""
     found = Plan(refused={}, examples=[], stays=list(stays(serving, edited)))
+    spelt = Spellings(serving, edited)
+    twins = _twins(state, spelt)
     large: set[str] = set()
     for row in _identifiers(state):
         key = row[0]
@@ -59,14 +62,23 @@ def plan(
             progress(found.identifiers)
         if is_group(key, serving):
             continue
-        cluster = _cluster(key, state, serving, large)
+        cluster = _cluster(key, state, serving, large, twins)
         if cluster is None:
             found.skipped += 1
         elif min(cluster) == key:  # each cluster once, without remembering any
-            _compare(cluster, state, serving, edited, found)
+            _compare(cluster, state, serving, edited, found, spelt)
     progress(found.identifiers)
     found.examples.sort(key=lambda one: (-one.size, one.before))
     return found
+
+
+def _twins(state: StateReader, spelt: Spellings) -> dict[str, list[str]]:
+    """Stored keys that the edited rules spell alike, by each of them."""
+    alike: dict[str, list[str]] = {}
+    for row in _identifiers(state) if spelt else ():
+        if spelt.concerns(row[0]) and (new := spelt.of(row[0])) is not None:
+            alike.setdefault(new, []).append(row[0])
+    return {key: keys for keys in alike.values() if len(keys) > 1 for key in keys}
 
 
 def _identifiers(state: StateReader) -> Iterator[IdRow]:
@@ -94,8 +106,10 @@ def named_at_shared(device: str, state: StateReader, identity: Identity) -> bool
     return any(str(row[9]) in sources for row in state.select(LINK, {"b": device}, limit=2 * MOST_KEYS))
 
 
-def _cluster(start: str, state: StateReader, identity: Identity, large: set[str]) -> dict[str, list[Link]] | None:
-    """All that any link connects with the key, followed or not; None for more than can be looked into."""
+def _cluster(
+    start: str, state: StateReader, identity: Identity, large: set[str], twins: dict[str, list[str]]
+) -> dict[str, list[Link]] | None:
+    """All that any link or a spelling connects with the key, followed or not; None for too much to be looked into."""
     found: dict[str, list[Link]] = {}
     edge = [start]
     while edge:
@@ -110,11 +124,17 @@ def _cluster(start: str, state: StateReader, identity: Identity, large: set[str]
             large.update((start, key))
             return None
         edge += [other for link in links for other in (link.a, link.b) if other not in found]
+        edge += [other for other in twins.get(key, ()) if other not in found]
     return found
 
 
 def _compare(
-    cluster: dict[str, list[Link]], state: StateReader, serving: Identity, edited: Identity, found: Plan
+    cluster: dict[str, list[Link]],
+    state: StateReader,
+    serving: Identity,
+    edited: Identity,
+    found: Plan,
+    spelt: Spellings,
 ) -> None:
     rows = cast(dict[str, IdRow], state.many(IDENTIFIER, cluster))
     links = {(x.a, x.b, x.time, x.message_id): x for some in cluster.values() for x in some}
@@ -123,15 +143,19 @@ def _compare(
         if is_device(key, serving):
             evidence += links_in(key, row[3])  # the ledger has the first login of each, the row has all that count
     seen = {key: row[2] for key, row in rows.items()}
-    kept = {key: time for key, time in seen.items() if usable(key, edited)}
+    kept = {key: time for key, time in seen.items() if usable(key, edited) and spelt.of(key)}
     before = resolve(evidence, seen, serving)
+    found.blocked += len(seen) - len(kept)
+    for link in [link for key, time in [*kept.items()] for link in spelt.links(key, time)]:
+        evidence.append(link)
+        for key in (link.a, link.b):
+            kept[key] = min(kept.get(key, link.time), link.time)
     marks = [
         Link(key, key, 0, "", "", 0, SHARED)
         for key in kept
         if is_device(key, edited) and named_at_shared(key, state, edited)
     ]
     after = resolve([*marks, *(x for x in evidence if x.a in kept and x.b in kept)], kept, edited)
-    found.blocked += len(seen) - len(kept)
     found.profiles_before += len(before.persons)
     found.profiles_after += len(after.persons)
     reasons = [{(link.a, link.b): reason for link, reason in one.refused} for one in (before, after)]

@@ -14,7 +14,7 @@ from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_numb
 from regulars.core.state import Changes, Row, StateReader
 from regulars.core.traces import spelled_in_text
 from regulars.flow import members, visits
-from regulars.flow.commanding import Command, Context, Handler, identifier_key
+from regulars.flow.commanding import Command, Context, Handler, stored_key
 from regulars.flow.desk import Desk
 from regulars.flow.generation import A, B
 from regulars.flow.people import identifier_rows
@@ -48,7 +48,7 @@ def erase(context: Context, command: Command, changes: Changes) -> dict[str, Any
 
     What the state holds goes in this transaction. Lake, profile table, log and files follow in phases (`core.erasure`).
     """
-    key = identifier_key(command.args.get("identifier"), context.engine)
+    key = stored_key(command.args.get("identifier"), context)
     number = profile_of(key, context.record.time, identifier_rows(context.state, [key]))
     # A key that nobody has seen is its own: others may still have named it.
     leaving = _who([number], context) if number is not None else _Leaving({profile_number(key)}, {key}, {}, {})

@@ -4,7 +4,7 @@ from typing import Any
 
 from regulars.core.errors import Rejected
 from regulars.core.state import Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key
+from regulars.flow.commanding import Command, Context, Handler, stored_key
 from regulars.flow.people import identifier_rows
 from regulars.flow.privacy_commands import erase
 from regulars.profile.assignment import profile_of
@@ -18,7 +18,7 @@ def redact(context: Context, command: Command, changes: Changes) -> dict[str, An
     keys: list[str] = []
     for one in command.args.get("identifiers") or ():
         try:
-            keys.append(identifier_key(one, context.engine))
+            keys.append(stored_key(one, context))
         except Rejected:
             continue  # an address that names nobody here; the others count
     if not keys:

@@ -4,7 +4,7 @@ from typing import Any
 
 from regulars.core.errors import Rejected
 from regulars.core.state import ACCESS, REQUEST, Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key
+from regulars.flow.commanding import Command, Context, Handler, stored_key
 from regulars.flow.people import identifier_rows
 from regulars.flow.shop_erasure import ERASING, begin
 from regulars.profile.assignment import profile_of
@@ -77,7 +77,7 @@ def _subject(context: Context, identifiers: object) -> str:
     keys: list[str] = []
     for one in identifiers if isinstance(identifiers, list) else ():
         try:
-            keys.append(identifier_key(one, context.engine))
+            keys.append(stored_key(one, context))
         except Rejected:
             continue
     if not keys:

@@ -6,11 +6,11 @@ from regulars.core.errors import Rejected
 from regulars.core.identifier import hashed
 from regulars.core.record import profile_from_name, profile_name
 from regulars.core.state import IDENTIFIER, LINK, Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key
+from regulars.flow.commanding import Command, Context, Handler, stored_key
 from regulars.flow.identity_commands import settled
 from regulars.flow.people import identifier_rows
 from regulars.profile.assignment import IdRow, profile_of
-from regulars.profile.links import COMMANDED, FOREVER, REVOKED, Link
+from regulars.profile.links import COMMANDED, FOREVER, REVOKED, SPELLING, Link, ties_in
 
 #: Identifiers of one command, and links that it takes back.
 MAX_KEYS, MAX_WITHDRAWN = 500, 2_000
@@ -44,7 +44,7 @@ def _rows(context: Context, command: Command) -> dict[str, IdRow]:
     name = str(command.args.get("profile") or "")
     number: int | None = None
     if ":" in name:
-        key = identifier_key(name, context.engine)
+        key = stored_key(name, context)
         number = profile_of(key, context.record.time, identifier_rows(context.state, [key]))
     elif name.startswith("p_"):
         number = profile_from_name(name)
@@ -58,13 +58,13 @@ def _rows(context: Context, command: Command) -> dict[str, IdRow]:
 
 
 def _chosen(context: Context, command: Command, rows: dict[str, IdRow]) -> set[str]:
-    """The identifiers to take out, each address with its hashed form."""
+    """The identifiers to take out, each value in all its forms: hashed, and in the spelling of other rules."""
     keys = command.args.get("keys")
     if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS:
         raise Rejected(
             f"name 1 to {MAX_KEYS} identifiers to take out", field="keys", expected="a list", got=repr(keys)[:100]
         )
-    chosen = {identifier_key(key, context.engine) for key in keys}
+    chosen = {stored_key(key, context) for key in keys}
     if strangers := sorted(chosen - rows.keys()):
         raise Rejected(
             f"{', '.join(strangers[:5])} does not belong to this profile",
@@ -73,11 +73,10 @@ def _chosen(context: Context, command: Command, rows: dict[str, IdRow]) -> set[s
             got=strangers[0],
         )
     forms = context.engine.definitions.identity.hashed
-    for key in rows:
-        kind = forms.get(key.partition(":")[0])
-        pair = {key, hashed(key, kind)} if kind else set()
-        if pair & chosen:
-            chosen |= pair & rows.keys()
+    one_value = [{key, hashed(key, kind)} & rows.keys() for key in rows if (kind := forms.get(key.partition(":")[0]))]
+    one_value += [{key, tie.other} for key, row in rows.items() for tie in ties_in(row[3]) if tie.rule == SPELLING]
+    while more := {key for some in one_value if some & chosen for key in some} - chosen:
+        chosen |= more
     if chosen == rows.keys():
         raise Rejected("these are all identifiers of the profile; nothing would remain", field="keys", expected="fewer")
     return chosen

@@ -4,7 +4,7 @@ from typing import Any
 
 from regulars.core.errors import Rejected
 from regulars.core.state import Changes
-from regulars.flow.commanding import Command, Context, Handler, identifier_key
+from regulars.flow.commanding import Command, Context, Handler, stored_key
 from regulars.flow.consent_commands import evidence_of, say, speaker
 from regulars.profile.statements import EVERYTHING
 
@@ -14,7 +14,7 @@ def restrict(context: Context, command: Command, changes: Changes) -> dict[str, 
 
     The account, orders and consents stay. Lifting it lets nothing count that came before.
     """
-    key = identifier_key(command.args.get("identifier"), context.engine)
+    key = stored_key(command.args.get("identifier"), context)
     restricted = command.args.get("restricted")
     if not isinstance(restricted, bool):
         raise Rejected(

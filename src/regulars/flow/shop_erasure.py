@@ -20,7 +20,7 @@ from regulars.flow.commanding import Command, Context, Handler
 from regulars.flow.history import Past
 from regulars.flow.identity_commands import settled
 from regulars.flow.privacy_commands import erase_profiles
-from regulars.profile.links import COMMANDED, FOREVER, HASH, REVOKED, Link
+from regulars.profile.links import COMMANDED, FOREVER, ONE_VALUE, REVOKED, Link
 
 #: Status of its request while it goes on.
 ERASING = "erasing"
@@ -181,7 +181,10 @@ class _Step:
         if not foreign and (own or parted):
             return keys
         joined = {
-            link.b if link.a == key else link.a for key in keys - own for link in self._links(key) if link.rule == HASH
+            link.b if link.a == key else link.a
+            for key in keys - own
+            for link in self._links(key)
+            if link.rule in ONE_VALUE
         }
         return own - joined
 
@@ -192,7 +195,7 @@ class _Step:
             (link.a, link.b)
             for key in sorted(own)
             for link in self._links(key)
-            if (link.a in own) != (link.b in own) and link.rule != HASH and not is_group(link.b, identity)
+            if (link.a in own) != (link.b in own) and link.rule not in ONE_VALUE and not is_group(link.b, identity)
         }
         note = f"{self._by}: the shop behind {self._source} is erased"
         return [

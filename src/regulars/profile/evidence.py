@@ -11,6 +11,7 @@ from regulars.profile.assignment import Assignment, IdRow
 from regulars.profile.identity import Pair
 from regulars.profile.links import (
     SHARED,
+    SPELLING,
     Holding,
     Link,
     hold,
@@ -102,6 +103,10 @@ class Evidence:
                 if is_person(key, identity) or is_device(key, identity):
                     self.seen[key] = min(self.seen.get(key, event.time), event.time)
             links += links_of(event, identity)
+        for link in self.given:
+            if link.rule == SPELLING:  # how changed rules spell a value: seen since it was stored
+                for key in (link.a, link.b):
+                    self.seen[key] = min(self.seen.get(key, link.time), link.time)
         for link in links:
             if is_person(link.b, identity):
                 self.ties.setdefault((link.a, link.b), []).append(link)

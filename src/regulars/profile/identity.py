@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -16,6 +17,7 @@ from regulars.profile.links import (
     RESTORED,
     REVOKED,
     SHARED,
+    SPELLING,
     Holding,
     Link,
     Tie,
@@ -29,6 +31,7 @@ CONFLICT, LIMIT, TOO_MANY, BURNED_KEY, SHARED_DEVICE = "conflict", "limit", "too
 #: A reference that more persons than this name is no order of anybody: a test, a default of some system.
 MAX_NAMERS = 10
 Pair = tuple[str, str]
+NONE_SAME: Mapping[str, str] = MappingProxyType({})
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -80,7 +83,7 @@ def resolve(links: Iterable[Link], seen: Mapping[str, int], identity: Identity) 
                 tie.learn(link)
         else:
             logins.setdefault(pair[1], []).extend(evidence)
-    burned = burned_keys(ties, identity)
+    burned = burned_keys(ties, identity, spellings(ties))
     groups, reasons = connect((key for key in seen if is_person(key, identity)), ties, burned, identity)
     holdings = {device: hold(Holding([], [], {}), evidence) for device, evidence in logins.items()}
     marked = {device for device, evidence in logins.items() if any(link.status == SHARED for link in evidence)}
@@ -105,12 +108,24 @@ def canonical(link: Link) -> tuple[int, str, str, str]:
     return link.time, link.message_id, link.a, link.b
 
 
-def burned_keys(ties: Iterable[Pair], identity: Identity) -> set[str]:
+def spellings(ties: Mapping[Pair, Tie]) -> dict[str, str]:
+    """Of values that are stored in several spellings each but the first -> the first: they count as one."""
+    found: dict[str, str] = {}
+    for a, b in sorted(pair for pair, tie in ties.items() if tie.rule == SPELLING and tie.time >= 0):
+        one, other = sorted((found.get(a, a), found.get(b, b)))
+        if one != other:
+            found.update(dict.fromkeys((other, *(key for key, first in found.items() if first == other)), one))
+    return found
+
+
+def burned_keys(ties: Iterable[Pair], identity: Identity, same: Mapping[str, str] = NONE_SAME) -> set[str]:
     """Keys that tell nothing: the till's own card, a test address, the telephone of the hotline.
 
     They were tied to more others than a person may have, or to so many values of one type that surely more than
     `MAX_PEOPLE` people named them. The latter is not asked of unique types: two people of one login are two logins.
+    `same` says which keys are other spellings of one value.
     """
+    counted: set[Pair] = set()
     degree: dict[str, int] = {}
     values: dict[str, dict[str, int]] = {}
     references: set[str] = set()
@@ -119,6 +134,11 @@ def burned_keys(ties: Iterable[Pair], identity: Identity) -> set[str]:
         for key, other in (pair, pair[::-1]):
             if is_reference(key, identity):
                 references.add(key)
+            if same:
+                value = key, same.get(other, other)
+                if value[1] == same.get(key, key) or value in counted:
+                    continue
+                counted.add(value)
             if is_reference(other, identity):  # a customer may have any number of orders
                 continue
             degree[key] = degree.get(key, 0) + 1
@@ -140,7 +160,7 @@ def connect(
 
     Canonical: the surest evidence first, then the earliest, then the identifiers of higher priority.
     """
-    made = _Groups(keys, identity)
+    made = _Groups(keys, identity, spellings(ties))
     refused: dict[Pair, str] = {}
     standing = [(evidence_order(tie), _place(pair, identity), pair) for pair, tie in ties.items() if tie.time >= 0]
     for _, _, pair in sorted(standing):
@@ -153,13 +173,13 @@ def connect(
 class _Groups:
     """Keys that were joined, what limits count of each group, and why a further join is refused."""
 
-    def __init__(self, keys: Iterable[str], identity: Identity) -> None:
+    def __init__(self, keys: Iterable[str], identity: Identity, same: Mapping[str, str]) -> None:
         self._identity = identity
         self._parent = {key: key for key in keys}
-        self._size = {key: 0 if is_reference(key, identity) else 1 for key in self._parent}
+        self._size = {key: 0 if key in same or is_reference(key, identity) else 1 for key in self._parent}
         self._held: dict[str, dict[str, frozenset[str]]] = {}  # of each limited type the values
         for key in self._parent:
-            kind, value = _counted(key, identity)
+            kind, value = _counted(same.get(key, key), identity)
             if kind in identity.limits:
                 self._held[key] = {kind: frozenset((value,))}
 

@@ -34,6 +34,8 @@ RESTORED, LIFTED = "restored", "lifted"  # the row that takes withdrawals of its
 COMMANDED = frozenset({REVOKED, RESTORED, LIFTED})  # rows that staff made: they are no evidence
 SHARED = "shared"  # a mark on a device, no link: it was named where devices are shared
 HASH = "hash"  # the rule that joins a value with its hashed form: they are one identifier
+SPELLING = "spelling"  # the rule that joins what is stored of a value with how changed rules spell it
+ONE_VALUE = frozenset({HASH, SPELLING})  # both sides are one value: no limit tells them apart, and nobody takes it back
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
@@ -62,7 +64,7 @@ def evidence_order(evidence: "Link | Tie | Withheld") -> tuple[float, int, str]:
     >>> evidence_order(sure) < evidence_order(likely)
     True
     """
-    return -1.0 if evidence.rule == HASH else 1.0 - evidence.score, evidence.time, evidence.message_id
+    return -1.0 if evidence.rule in ONE_VALUE else 1.0 - evidence.score, evidence.time, evidence.message_id
 
 
 class Withheld(msgspec.Struct, array_like=True, gc=False):
@@ -322,7 +324,7 @@ def links_of(event: Event, identity: Identity) -> list[Link]:
     found: list[Link] = []
     persons = persons_of(identifiers, identity)
     for a, b in pairs_of(persons, identity):
-        rule = HASH if b.partition(":")[0] in identity.hashes and is_hash(a, b, identity) else event.name
+        rule = HASH if b.partition(":")[0] in identity.hashes and is_hash(a, b, identity) else _told_by(event)
         found.append(Link(min(a, b), max(a, b), event.time, event.message_id, rule, source=event.source))
     for device in sorted({k for k in identifiers if is_device(k, identity)}):
         if event.source in sources or device in devices:
@@ -332,6 +334,11 @@ def links_of(event: Event, identity: Identity) -> list[Link]:
             login = Link(persons[0], device, event.time, event.message_id, event.name, source=event.source)
             found.append(login)
     return found
+
+
+def _told_by(event: Event) -> str:
+    """The rule of what an event says: its name, which is none of those that make two identifiers one value."""
+    return event.name.upper() if event.name in ONE_VALUE else event.name
 
 
 def persons_of(identifiers: Iterable[str], identity: Identity) -> list[str]:

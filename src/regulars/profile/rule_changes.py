@@ -1,9 +1,22 @@
 """What changed rules of identity leave as it was, because what they would need is not kept: said before and after."""
 
-from regulars.core.identity_types import Identity
+from regulars.core.identity_types import IdentifierType, Identity
 
 SHARED, BLOCKED, UNBLOCKED, NOBODIES = "shared", "blocked", "unblocked", "nobodies"
 PRIORITIES, SPELLING, UNDECLARED = "priorities", "spelling", "undeclared"
+
+
+#: What a rule did to a value makes no difference to these.
+_CASELESS = frozenset({"lower", "upper", "email", "digits", "uuid", "phone"})
+_ASK_LESS: dict[str, frozenset[str]] = {
+    "trim": frozenset({"trim", *_CASELESS}),
+    "lower": _CASELESS,
+    "upper": _CASELESS,
+    "email": _CASELESS,
+    "uuid": frozenset({"uuid"}),
+    "digits": frozenset({"digits"}),
+    "phone": frozenset({"phone"}),
+}
 
 
 def stays(before: Identity, edited: Identity) -> tuple[str, ...]:
@@ -28,15 +41,43 @@ def stays(before: Identity, edited: Identity) -> tuple[str, ...]:
         UNBLOCKED: bool(was_blocked - blocked),
         NOBODIES: edited.max_component > before.max_component or bool(grown),
         PRIORITIES: _order(before, edited) != _order(edited, before),
-        SPELLING: any(
-            (one.normalise, one.hash_of) != (old.normalise, old.hash_of)
-            or ("phone" in one.normalise and before.country != edited.country)
-            for one in edited.types
-            if (old := before.by_id.get(one.id)) is not None
-        ),
+        SPELLING: any(_keeps_spelling(old, one, before, edited) for old, one in _both(before, edited)),
         UNDECLARED: bool(before.by_id.keys() - edited.by_id.keys()),
     }
     return tuple(code for code, holds in found.items() if holds)
+
+
+def spelled_anew(before: Identity, edited: Identity) -> frozenset[str]:
+    """The types of persons' identifiers whose stored values are spelled by the edited rules when they are applied."""
+    joins = (
+        (old, one) for old, one in _both(before, edited) if one.kind == "person" and not (one.hash_of or old.hash_of)
+    )
+    return frozenset(one.id for old, one in joins if _differs(old, one, before, edited))
+
+
+def _both(before: Identity, edited: Identity) -> list[tuple[IdentifierType, IdentifierType]]:
+    """The types that both declare."""
+    return [(old, one) for one in edited.types if (old := before.by_id.get(one.id)) is not None]
+
+
+def _differs(old: IdentifierType, one: IdentifierType, before: Identity, edited: Identity) -> bool:
+    return old.normalise != one.normalise or ("phone" in one.normalise and before.country != edited.country)
+
+
+def _keeps_spelling(old: IdentifierType, one: IdentifierType, before: Identity, edited: Identity) -> bool:
+    """Whether stored values of the type cannot be spelled by the edited rules."""
+    if old.hash_of != one.hash_of:
+        return True
+    if not _differs(old, one, before, edited):
+        return False
+    if one.kind != "person" or one.hash_of:
+        return True
+    return (before.country != edited.country and "phone" in one.normalise) or not _tells(old, one)
+
+
+def _tells(old: IdentifierType, one: IdentifierType) -> bool:
+    """Whether what the rules of before left of a value is all that those of now ask of it."""
+    return all(set(one.normalise) & _ASK_LESS[rule] for rule in old.normalise)
 
 
 def _blocked(identity: Identity) -> set[tuple[str, str]]:
@@ -60,8 +101,8 @@ _ENGLISH = {
     whom such identifiers are named with is not kept, for it grows without end""",
     PRIORITIES: """links stay between the identifiers that they were made for; another order of priorities chooses anew
     for what comes, which makes a difference only at the limits of a person""",
-    SPELLING: """stored identifiers keep the spelling that they were stored in: of a hash nobody can tell the new
-    spelling""",
+    SPELLING: """identifiers of devices, orders and groups, and hashes, keep the spelling that they were stored in, and
+    what the rules of before left out of a value (capitals, the country of a telephone) is not known any more""",
     UNDECLARED: "identifiers of types that are declared no longer stand alone",
 }
 _GERMAN = {
@@ -75,8 +116,8 @@ _GERMAN = {
     genannt werden: Mit wem solche Kennungen genannt werden, wird nicht aufgehoben, denn es wächst ohne Ende""",
     PRIORITIES: """Verknüpfungen bleiben zwischen den Kennungen, für die sie entstanden; eine andere Rangfolge wählt für
     alles Künftige neu, was nur an den Grenzen einer Person einen Unterschied macht""",
-    SPELLING: """gespeicherte Kennungen behalten ihre Schreibweise: Einer Prüfsumme sieht niemand die neue
-    Schreibweise an""",
+    SPELLING: """Kennungen von Geräten, Bestellungen und Gruppen und Prüfsummen behalten ihre Schreibweise, und was die
+    Regeln von vorher wegließen (Großbuchstaben, das Land eines Telefons), weiß niemand mehr""",
     UNDECLARED: "Kennungen von Arten, die nicht mehr erklärt sind, stehen für sich",
 }
 CODES = frozenset(_ENGLISH)

@@ -24,7 +24,7 @@ from regulars.core.record import profile_number
 from regulars.profile.assignment import IdRow, profile_of
 from regulars.profile.effects import Effects, compare
 from regulars.profile.evidence import Evidence, Facts, Want
-from regulars.profile.identity import SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect
+from regulars.profile.identity import SHARED_DEVICE, TOO_MANY, Pair, burned_keys, connect, spellings
 from regulars.profile.links import (
     BURNED,
     COMMANDED,
@@ -215,7 +215,7 @@ class _Ties:
                 tie = self.ties.setdefault(pair, Tie(pair[1], -1, "", ""))
                 for link in sorted(links, key=lambda link: link.status not in COMMANDED):
                     tie.learn(link)
-        burned |= burned_keys(self.ties, identity)
+        burned |= burned_keys(self.ties, identity, spellings(self.ties))
         self.groups, refused = connect(around, self.ties, burned, identity)
         self.groups += [[key] for key in sorted(beyond) if facts.rows[key] is None]
         namers = _namers(self.ties, identity)

@@ -11,11 +11,20 @@ from regulars.profile.why import Step, Stretch
 _TEXTS: dict[str, tuple[str, str]] = {  # (English, German)
     "joined": ("{a} and {b} were named together: {how}.", "{a} und {b} wurden zusammen genannt: {how}."),
     "also": ("{a} and {b} were also named together: {how}.", "{a} und {b} wurden auch zusammen genannt: {how}."),
-    "login": ("{a} was logged in on {b}: {how}.", "{a} war auf {b} angemeldet: {how}."),
+    "alike": ("{a} and {b} are taken for one person: {how}.", "{a} und {b} gelten als eine Person: {how}."),
+    "login": ("{a} used {b}: {how}.", "{a} benutzte {b}: {how}."),
     "hash": ("{a} and {b} are one value, plain and hashed.", "{a} und {b} sind ein Wert, einmal im Klartext."),
+    "spelling": (
+        "{a} and {b} are one value in two spellings of the rules, known since {time}.",
+        "{a} und {b} sind ein Wert in zwei Schreibweisen der Regeln, bekannt seit {time}.",
+    ),
     "refused": (
         "{a} and {b} are not one person although they were named together: {how}. {reason}",
         "{a} und {b} gelten nicht als eine Person, obwohl sie zusammen genannt wurden: {how}. {reason}",
+    ),
+    "refused_alike": (
+        "{a} and {b} are not one person although they are alike: {how}. {reason}",
+        "{a} und {b} gelten nicht als eine Person, obwohl sie sich gleichen: {how}. {reason}",
     ),
     "withdrawn": (
         "{a} and {b} are no longer linked; they were: {how}. {by} took it back on {back}{why}, {scope}.",
@@ -31,6 +40,7 @@ _TEXTS: dict[str, tuple[str, str]] = {  # (English, German)
         "rule “{event}” on {time}, {score}% sure{note}",
         "Regel „{event}“ am {time}, zu {score} % sicher{note}",
     ),
+    "similar": ("likeness of what is known of them", "Ähnlichkeit der Angaben"),
     "for_good": ("for good", "endgültig"),
     "until": ("for what was said before {until}", "für alles, was vor dem {until} gesagt wurde"),
     "discarded": (
@@ -45,6 +55,10 @@ _TEXTS: dict[str, tuple[str, str]] = {  # (English, German)
 }
 
 
+#: How a link is told that nobody's event said.
+_BY_RULE = {"joined": "alike", "also": "alike", "refused": "refused_alike"}
+
+
 class Teller(msgspec.Struct, frozen=True):
     """Writes sentences in one language; `when` writes an instant (ms), the others a name of the shop's."""
 
@@ -57,11 +71,13 @@ class Teller(msgspec.Struct, frozen=True):
     def step(self, step: Step, source: str = "", discarded: Iterable[str] = ()) -> str:
         """A link and what became of it."""
         back = step.withdrawal
+        by_rule = step.score < 1 or bool(step.note)
         text = self._text(
-            step.status,
+            _BY_RULE.get(step.status, step.status) if by_rule else step.status,
             a=self.key(step.a),
             b=self.key(step.b),
             how=self._how(step, source),
+            time=self.when(step.time),
             reason=reason_in_words(step.reason, self.language) if step.reason else "",
             by=back.by if back else "",
             back=self.when(back.time) if back else "",
@@ -90,8 +106,9 @@ class Teller(msgspec.Struct, frozen=True):
             return "?"
         time, note = self.when(step.time), f" ({step.note})" if step.note else ""
         if step.score < 1 or note:
-            score = f"{100 * step.score:.4g}"
-            return self._text("by_rule", event=step.event, time=time, score=score, note=note)
+            score = f"{100 * step.score:.4g}".replace(".", "," if self.language == "de" else ".")
+            rule = self._text(step.event) if step.event == "similar" else step.event
+            return self._text("by_rule", event=rule, time=time, score=score, note=note)
         return self._text("how_source" if source else "how", event=self.event(step.event), time=time, source=source)
 
     def _scope(self, until: int) -> str:

@@ -14,6 +14,7 @@ from regulars.profile.links import (
     HASH,
     RESTORED,
     REVOKED,
+    SPELLING,
     WITHDRAWN,
     Link,
     evidence_order,
@@ -21,7 +22,7 @@ from regulars.profile.links import (
     is_burned,
 )
 
-Status = Literal["joined", "also", "login", "hash", "refused", "withdrawn"]
+Status = Literal["joined", "also", "login", "hash", "spelling", "refused", "withdrawn"]
 _UNLINKED_BY, _RELINKED_BY = "unlink by ", "relink by "
 #: (identifier, purpose, time in ms, granted): what somebody said about a purpose.
 SaidOf = tuple[str, str, int, bool]
@@ -39,7 +40,8 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """A link: what said so, and what became of it.
 
-    `joined` made the person, `also` says it again, `login` is a person on a device, `hash` one value in two forms.
+    `joined` made the person, `also` says it again, `login` is a person on a device, `hash` one value in two forms,
+    `spelling` one value in two spellings, before and after the rules changed.
     """
 
     status: Status
@@ -146,6 +148,8 @@ def _became(
         return "also", ""
     one |= other
     together.update(dict.fromkeys(other, one))
+    if link.rule == SPELLING:
+        return "spelling", ""
     return ("hash" if link.rule == HASH else "joined"), ""
 
 

@@ -15,6 +15,7 @@ from regulars.core.condition import Condition
 from regulars.core.condition.text import constant_text
 from regulars.core.errors import Unavailable
 from regulars.core.event import Event
+from regulars.core.identifier import MAX_LENGTH
 from regulars.core.preferences import NAMESPACE, Interest, told_interests
 from regulars.core.record import HOT, PERSON, Hot, Person, part_id, profile_from_name, profile_name
 from regulars.core.schema import PREFERENCE
@@ -84,10 +85,11 @@ class Customers:
         kind, colon, value = name.partition(":")
         number = profile_from_name(name) if not colon and name.startswith("p_") else None
         if colon:
-            key = self.engine.identifiers.key(kind, value)
-            if key is not None:
-                rows = identifier_rows(state, [key])
-                number = profile_of(key, self._services.clock() if time is None else time, rows)
+            # What was stored in another spelling, before the rules changed, is found as it was written.
+            for key in (self.engine.identifiers.key(kind, value), name if len(value) <= MAX_LENGTH else None):
+                if key is not None and number is None:
+                    rows = identifier_rows(state, [key])
+                    number = profile_of(key, self._services.clock() if time is None else time, rows)
         for _ in range(16):  # redirects are short: a profile that went into another one points to it
             if number is None:
                 break

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from regulars.core.definitions import Definitions
+from regulars.core.identifier import MAX_LENGTH
 from regulars.core.log import EVENTS
-from regulars.core.record import profile_name
+from regulars.core.record import profile_from_name, profile_name
+from regulars.core.state import IDENTIFIER
 from regulars.flow.groups import House, written
 from regulars.flow.whois import KnownKey, WhoIs, whois
 from regulars.profile.assignment import profile_of
@@ -67,12 +69,16 @@ def named(services: Services, customers: Customers, name: str) -> int:
     try:
         return customers.number(name)
     except LookupError:
-        key = customers.engine.identifiers.key(*name.partition(":")[::2])
-        rows = identifier_rows(services.state, [key]) if key else {}
-        number = profile_of(key, services.clock(), rows) if key in rows else None
-        if number is None:
-            raise
-        return number
+        own = profile_from_name(name) if name.startswith("p_") else None
+        if own is not None and services.state.select(IDENTIFIER, {"profile": own}, limit=1):
+            return own
+        spelled = customers.engine.identifiers.key(*name.partition(":")[::2])
+        for key in (spelled, name if len(name) <= 2 * MAX_LENGTH else None):
+            rows = identifier_rows(services.state, [key]) if key else {}
+            number = profile_of(key, services.clock(), rows) if key in rows else None
+            if number is not None:
+                return number
+        raise
 
 
 async def explained(
@@ -83,13 +89,14 @@ async def explained(
     *,
     key: Callable[[str], str] = str,
     when: Callable[[int], str] | None = None,
+    naming: Callable[[str], str] | None = None,
 ) -> Explained:
-    """The explanation of a profile; `key` writes identifiers as the reader may see them."""
+    """The explanation of a profile; `key` writes identifiers as the reader may see them, `naming` those in texts."""
     definitions = customers.engine.definitions
     found = await asyncio.to_thread(whois, number, definitions.identity, services.state)
     sources = await _sources(services, customers, number, found)
     calendar = customers.engine.calendar
-    tell = teller(definitions, language, when or (lambda ms: f"{calendar.local(ms):%Y-%m-%d %H:%M}"), key)
+    tell = teller(definitions, language, when or (lambda ms: f"{calendar.local(ms):%Y-%m-%d %H:%M}"), naming or key)
     return await asyncio.to_thread(_explanation, found, sources, tell, key)
 
 
@@ -159,7 +166,11 @@ def _held(one: Stretch, tell: Teller, key: Callable[[str], str]) -> HeldFor:
 
 async def _sources(services: Services, customers: Customers, number: int, found: WhoIs) -> dict[str, str]:
     """Message id -> source, of links that an older version stored without it and whose event is still known."""
-    wanted = {step.message_id for step in found.steps if step.event and not step.note and not step.source}
+    wanted = {
+        step.message_id
+        for step in found.steps
+        if step.event and not step.note and not step.source and step.status != "spelling"
+    }
     if not wanted:
         return {}
     try:

@@ -110,7 +110,7 @@ HASH = hashed(MAIL, "email_sha256")
 
 def test_an_address_is_not_unlinked_from_its_own_hash() -> None:
     _, answer = told(*PEOPLE, command("unlink", a=MAIL, b=HASH, reason="x"))
-    assert "one address in two forms" in answer["error"]
+    assert "one value in two forms" in answer["error"]
 
 
 def named(message_id: str, user: str, household: str, day: int) -> NewRecord:

@@ -28,7 +28,10 @@ def typed(kind: str, **of: Any) -> Identity:
         (typed("loyalty_card", blocked=("2900*",)), ("blocked",), ("unblocked",)),
         (typed("email", priority=1), ("priorities",), ("priorities",)),
         (typed("anonymous_id", priority=999), (), ()),  # devices are never chosen between
-        (typed("loyalty_card", normalise=("digits",)), ("spelling",), ("spelling",)),
+        (typed("loyalty_card", normalise=("digits",)), (), ("spelling",)),
+        (typed("loyalty_card", normalise=("lower",)), (), ("spelling",)),
+        (typed("phone", normalise=("digits",)), ("spelling",), ("spelling",)),
+        (typed("order_id", normalise=("upper",)), ("spelling",), ("spelling",)),  # orders are no persons
         (replace(USUAL, country="FR"), ("spelling",), ("spelling",)),
         (replace(USUAL, types=tuple(one for one in USUAL.types if one.id != "phone")), ("undeclared",), ()),
     ],
