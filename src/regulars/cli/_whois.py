@@ -12,6 +12,10 @@ from regulars.cli._server import ask, tell
 
 REASON = click.option("--reason", required=True, help="Why; kept with the link.")
 
+_HOUSE = {"en": "{member} belongs to {group}", "de": "{member} gehört zu {group}"}
+_BURNED = {"en": "tells nothing any more", "de": "sagt nichts mehr"}
+_MORE = {"en": "there is more than is shown", "de": "es gibt mehr, als hier steht"}
+
 
 @click.command("explain")
 @SHOP
@@ -31,14 +35,15 @@ def explain(*, identifier: str, shop: Path, language: str, as_json: bool, data: 
         return
     click.echo(told["profile"])
     for one in told["identifiers"]:
-        click.echo(f"  {one['key']}" + ("  (burned)" if one["burned"] else ""))
+        click.echo(f"  {one['key']}" + (f"  ({_BURNED[language]})" if one["burned"] else ""))
     for part in ("links", "devices", "refused", "withdrawn"):
         for one in told[part]:
             click.echo(f"- {one['text']}")
     for one in told["households"]:
-        click.echo(f"- {one['member']} @ {one['group']}")
+        others = ", ".join(each["member"] for each in one["members"] if each["member"] != one["member"])
+        click.echo(f"- {_HOUSE[language].format(**one)}" + (f" ({others})" if others else ""))
     if not told["complete"]:
-        click.echo("there is more than is shown")
+        click.echo(_MORE[language])
 
 
 @click.command("unlink")

@@ -310,7 +310,8 @@ def test_the_health_page_names_what_everybody_is_named_with(own_corner: Corner) 
     card = profile_name(profile_number("loyalty_card:29000017"))
     page = own_corner.as_("ada").get("/console/health").text
     assert "Identifiers that everybody is named with" in page
-    assert card not in page  # nothing was done with it alone, so it has no page
+    assert f"/console/customers/{card}/identity" in page  # which says what to declare, though nothing was done with it
+    assert "loyalty_card:29000017" in own_corner.as_("ada").get(f"/console/customers/{card}/identity").text
     own_corner.happened({**order("", "o-till", 5), "userId": None, **till})
     page = own_corner.as_("ada").get("/console/health").text
     assert f"/console/customers/{card}/identity" in page

@@ -90,6 +90,7 @@ async def _page(
         pairs=pairs,
         counts=counts,
         later=later,
+        words={one.id: visit.words.of(dict(one.title), one.id) for one in visit.house.definitions.identity.types},
         done=done if done in ("accept", "reject", "later") else "",
         problem=problem,
     )

@@ -13,11 +13,9 @@ from markupsafe import Markup
 
 from regulars.console import plots
 from regulars.console.house import House
-from regulars.console.people import cards
 from regulars.console.quality import serving
 from regulars.console.visit import Asked, Visit, needs
 from regulars.core.errors import RegularsError
-from regulars.core.record import profile_from_name
 from regulars.core.state import SEALED
 from regulars.flow.counts import by_source
 from regulars.flow.identity_health import Health as IdentityHealth
@@ -91,16 +89,10 @@ async def health_page(visit: Asked) -> Response[str]:
     )
     return visit.html(
         "health.html", h=found, active="health", folder=folder, now=time.time(), i=identity,
-        nobodys=[one for one in identity.nobodys if _has_page(visit, one[0])],
+        nobodys=identity.nobodys,
         kinds={one.id: visit.words.of(dict(one.title), one.id) for one in visit.house.definitions.identity.types},
         watched=_watched(visit, identity), sizes=_sizes(visit, identity), reasons=_reasons(visit, identity),
     )  # fmt: skip
-
-
-def _has_page(visit: Visit, profile: str) -> bool:
-    """Whether something is known of the profile: an identifier that others were named with alone has no page."""
-    number = profile_from_name(profile)
-    return number is not None and bool(cards(visit, [number]))
 
 
 def _watched(visit: Visit, found: IdentityHealth) -> list[tuple[str, str, str, str, bool]]:

@@ -7,20 +7,24 @@ from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 
 from regulars.console.graphs import Edge, graph
-from regulars.console.people import number_of
-from regulars.console.visit import Asked, Visit, carry_out, fields, needs, see
+from regulars.console.people import cards, number_of
+from regulars.console.visit import Asked, Missing, Visit, carry_out, fields, needs, see
 from regulars.core.errors import Rejected
 from regulars.core.identifier import is_device
 from regulars.core.record import profile_name
-from regulars.runtime.whois import Explained, explained
+from regulars.runtime.whois import Explained, explained, named
 
+_LONGEST = 40  # characters of a value in a sentence
 _DONE = ("unlinked", "relinked", "split")
 
 
 @get("/console/customers/{profile:str}/identity", guards=[needs("identifiers")])
 async def whois_page(visit: Asked, profile: FromPath[str], done: FromQuery[str] = "") -> Response[Any]:
-    """The page."""
-    number = number_of(visit.house, profile)
+    """The page, also of an identifier that others were named with and of which nothing else is known."""
+    try:
+        number = named(visit.house.services, visit.house.customers, profile if profile.startswith("p_") else "")
+    except (LookupError, OverflowError, ValueError):
+        raise Missing from None
     own = profile_name(number)
     if own != profile:  # it went into another one
         return see(f"/console/customers/{own}/identity")
@@ -66,12 +70,15 @@ async def _carried_out(visit: Visit, profile: str, command: str, args: dict[str,
 
 async def _page(visit: Visit, number: int, *, done: str = "", problem: str = "", status: int = 200) -> Response[Any]:
     house = visit.house
+    titles = _types(visit)
     found = await explained(
-        house.services, house.customers, number, visit.language, key=visit.identifier, when=visit.formats.time
-    )
+        house.services, house.customers, number, visit.language, key=visit.identifier, when=visit.formats.time,
+        naming=lambda key: _title(visit.identifier(key), titles),
+    )  # fmt: skip
     return visit.html(
         "whois.html", status=status, active="customers", e=found, done=done, problem=problem,
-        picture=_picture(visit, found), words=_types(visit),
+        picture=_picture(visit, found, titles), words=titles,
+        known=bool(cards(visit, [number])),
     )  # fmt: skip
 
 
@@ -81,7 +88,13 @@ def _types(visit: Visit) -> dict[str, str]:
     return {one.id: visit.words.of(dict(one.title), one.id) for one in types}
 
 
-def _picture(visit: Visit, found: Explained) -> Markup:
+def _title(key: str, titles: dict[str, str]) -> str:
+    """An identifier as a sentence names it: the title of its type, and the value; of a long one its beginning."""
+    kind, _, value = key.partition(":")
+    return f"{titles.get(kind, kind)} {value if len(value) <= _LONGEST else value[: _LONGEST - 1] + '…'}"
+
+
+def _picture(visit: Visit, found: Explained, titles: dict[str, str]) -> Markup:
     identity = visit.house.definitions.identity
     own = [one.key for one in found.identifiers]
     left = [key for key in own if not is_device(key, identity)]
@@ -92,7 +105,7 @@ def _picture(visit: Visit, found: Explained) -> Markup:
     for kind, some in (("refused", found.refused), ("withdrawn", found.withdrawn)):
         edges += [Edge(one.a, one.b, kind, one.text) for one in some]
     right += sorted({key for edge in edges for key in (edge.a, edge.b)} - set(own))
-    return graph(left, right, edges, label=visit.words("whois.picture"))
+    return graph(left, right, edges, label=visit.words("whois.picture"), titles=titles)
 
 
 HANDLERS = (whois_page, unlink, relink, split)
