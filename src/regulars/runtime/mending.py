@@ -43,6 +43,16 @@ class Group(msgspec.Struct, frozen=True):
     last: int
 
 
+class StillFailing(msgspec.Struct, frozen=True):
+    """Why events would fail with the mend, too."""
+
+    reason: str
+    field: str
+    expected: str
+    got: str
+    count: int
+
+
 class Example(msgspec.Struct, frozen=True):
     """A failed event, and what a mend makes of it."""
 
@@ -54,16 +64,7 @@ class Example(msgspec.Struct, frozen=True):
     before: Any
     after: Any
     why: str = ""
-
-
-class StillFailing(msgspec.Struct, frozen=True):
-    """Why events would fail with the mend, too."""
-
-    reason: str
-    field: str
-    expected: str
-    got: str
-    count: int
+    failure: StillFailing | None = None  # the same in parts, where it still fails
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -164,13 +165,15 @@ class Mending:
         for one, result in zip(failed, tried(failed, mend, self.decoder), strict=True):
             told, why = self._told(result)
             counts[told] += 1
+            failure = None
             if isinstance(result, FailedEvent):
+                failure = StillFailing(result.reason, result.field, result.expected, result.got, 1)
                 still[result.reason, result.field, result.expected, result.got] += 1
             if len(examples) < EXAMPLES:
                 entry = entry_of(one, mend)
                 after = entry.call if entry is not None else None
                 where = (one.message_id, one.received_at, one.offset, one.index)
-                examples.append(Example(*where, told, before_of(one), after, why))
+                examples.append(Example(*where, told, before_of(one), after, why, failure))
         return Preview(
             cause, mend, total, len(failed), counts["admitted"], counts["already_counted"], counts["refused"],
             [StillFailing(*why, count) for why, count in still.most_common(20)], examples,

@@ -345,6 +345,17 @@ def test_a_failed_event_is_mended_on_its_page_and_counts_once(tmp_path: Path) ->
         assert ada.get(path).status_code == 404
 
 
+def test_why_a_mend_would_not_help_is_told_in_german_too(tmp_path: Path) -> None:
+    with Corner(tmp_path) as corner:
+        corner.happened({"type": "track", "event": "Product Veiwed", "messageId": "x1", "userId": "ana"})
+        ada = corner.as_("ada")
+        send(ada, "/console", "/console/language", language="de", back="/console")
+        (path,) = re.findall(r'href="(/console/failed/[0-9a-f]{16})"', ada.get("/console/failed").text)
+        page = ada.get(path, params={"action": "rename_event", "field": "", "to": "Product Vieuwed"}).text
+        assert page.count("Erwartet: ein Ereignis des Ereignisplans.") >= 3  # the cause, the reasons, the example
+        assert "expected" not in page
+
+
 def test_a_mend_that_cannot_be_is_told_on_the_page(corner: Corner) -> None:
     ada = corner.as_("ada")
     path = re.findall(r'href="(/console/failed/[0-9a-f]{16})"', ada.get("/console/failed").text)[0]

@@ -11,7 +11,7 @@ from regulars.console.timeline import pretty
 from regulars.console.visit import Asked, Missing, Visit, fields, needs, see
 from regulars.core.errors import Rejected
 from regulars.core.mend import Mend
-from regulars.runtime.mending import Mending, Preview, parse
+from regulars.runtime.mending import Mending, Preview, StillFailing, parse
 
 _MOST_SHOWN = 3_000  # characters of an event
 ACTIONS = ("cast", "rename", "move", "default", "drop", "rename_event")
@@ -22,7 +22,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     message_id: str
     result: str
-    why: str
+    failure: StillFailing | None
     before: str
     after: str
 
@@ -74,7 +74,9 @@ async def _page(
 
 
 def _shown(preview: Preview) -> list[Shown]:
-    return [Shown(one.message_id, one.result, one.why, _text(one.before), _text(one.after)) for one in preview.examples]
+    return [
+        Shown(one.message_id, one.result, one.failure, _text(one.before), _text(one.after)) for one in preview.examples
+    ]
 
 
 def _text(value: Any) -> str:
