@@ -4,7 +4,7 @@
 import {createRequire} from "node:module";
 import {pathToFileURL} from "node:url";
 
-const require = createRequire(pathToFileURL(process.env.TCF_REFERENCE ?? process.cwd() + "/"));
+const require = createRequire(pathToFileURL((process.env.TCF_REFERENCE ?? process.cwd()) + "/"));
 const {TCModel, TCString, PurposeRestriction, RestrictionType, GVL} = require("@iabtcf/core");
 
 const [count, seed, vendors_most] = process.argv.slice(2).map(Number);

@@ -176,3 +176,23 @@ def test_the_report_tells_apart_what_was_said_and_what_was_worked_out(
     assert "category:Bikes" not in seen
     (trait,) = [one for one in shop.http.get(path).json()["traits"] if one["name"] == "browsed"]
     assert (trait["inferred"], trait["declared_instead"]) == (True, ["Bikes"])
+
+
+def test_who_does_not_want_a_profile_is_chosen_for_by_nothing_and_begins_anew_afterwards(shop: Product) -> None:
+    known_by_looks(shop, {"userId": "rea"})
+    by_staff(shop, "rea")
+    assert offer(shop, userId="rea") == "tea"
+    body = {"identifier": "user_id:rea", "restricted": True, "reason": "wrote to us"}
+    shop.http.post("/v1/privacy/restrict", json=body).raise_for_status()
+    assert offer(shop, userId="rea") is None  # at once
+    held = profile(shop, "user_id:rea")
+    assert (held["segments"], held["consent"], held["traits"].get("browsed") or {}) == ([], {}, {})
+    assert held["preferences"] == DECLARED  # the account keeps what its customer wrote into it
+    # A yes that rides along opens nothing while the wish stands.
+    yes = {"event": "Consent Updated", "properties": {"purposes": {"personalisation": True}}, "messageId": "rea-again"}
+    assert offer(shop, userId="rea", events=[yes]) is None
+    shop.wait_folded()
+    assert offer(shop, userId="rea") is None
+    shop.http.post("/v1/privacy/restrict", json={**body, "restricted": False}).raise_for_status()
+    shop.wait_folded()
+    assert not profile(shop, "user_id:rea")["traits"].get("browsed")  # nothing of before counts again
