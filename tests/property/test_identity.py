@@ -19,7 +19,7 @@ from regulars.profile.assignment import IdRow, assign, holders_of, keys_of, prof
 from regulars.profile.effects import cut_refolds
 from regulars.profile.evidence import Facts
 from regulars.profile.identity import explain, resolve
-from regulars.profile.links import FOREVER, REVOKED, SLOT_MS, Link, links_in, links_of
+from regulars.profile.links import FOREVER, REVOKED, SLOT_MS, Holding, Link, hold, links_in, links_of
 from regulars.profile.settlement import Settlement, settle, wanted
 
 IDENTITY = Identity()
@@ -240,3 +240,18 @@ def test_persons_are_disjoint_and_hold_one_value_of_a_unique_type(events: list[E
         joins = sum(code == "joined" for code, _ in reasons)
         members = set(person.keys) | {held.device for held in person.devices}
         assert joins == len(members) - 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400 * 86_400_000), st.sampled_from(["user_id:1", "user_id:1", "user_id:2"])),
+        max_size=30,
+    )
+)
+def test_a_login_that_only_repeats_the_holder_is_held_like_any_other(logins: list[tuple[int, str]]) -> None:
+    holding = Holding([], [], {})
+    for time, key in logins:
+        link = Link(key, "anonymous_id:d", time, "m", "r")
+        held = hold(holding, [link])
+        assert held == hold(holding, [link, link])  # two at once go the longer way
+        holding = held

@@ -257,6 +257,9 @@ def hold(holding: Holding, links: Iterable[Link]) -> Holding:
     Per key and slot the first login stays. Logins older than `HORIZON_MS` before the newest that only repeat the holder
     are dropped; owners do not change by that, whichever withdrawals are taken back.
     """
+    links = list(links)
+    if len(links) == 1 and _repeats(holding, links[0]):
+        return _held_on(holding, links[0].time)
     logins = [(time, holding.keys[place]) for time, place in holding.logins]
     until, keys = dict(holding.until), set(holding.keys)
     for link in links:
@@ -280,6 +283,23 @@ def hold(holding: Holding, links: Iterable[Link]) -> Holding:
             first_of_slot.add(slot)
             kept.append((time, places[key], withdrawn))
     return Holding(names, [(time, place) for time, place, _ in _forget_repeated(kept)], until)
+
+
+def _repeats(holding: Holding, link: Link) -> bool:
+    """Whether it is a login of the only one who ever held the device, and the newest: nearly all logins are."""
+    return (
+        not link.status and not holding.until and holding.keys == [link.a]
+        and bool(holding.logins) and link.time >= holding.logins[-1][0]
+    )  # fmt: skip
+
+
+def _held_on(holding: Holding, time: int) -> Holding:
+    """What `hold` makes of such a login."""
+    logins = holding.logins
+    if time // SLOT_MS == logins[-1][0] // SLOT_MS:
+        return holding
+    kept = _forget_repeated([(at, 0, False) for at, _ in (*logins, (time, 0))])
+    return Holding(holding.keys, [(at, 0) for at, _, _ in kept], {})
 
 
 def _forget_repeated(logins: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
@@ -343,7 +363,8 @@ def _told_by(event: Event) -> str:
 
 def persons_of(identifiers: Iterable[str], identity: Identity) -> list[str]:
     """The person keys and references of an event, by priority."""
-    return sorted({k for k in identifiers if is_person(k, identity)}, key=lambda key: (rank(key, identity), key))
+    found = {k for k in identifiers if is_person(k, identity)}
+    return list(found) if len(found) < 2 else sorted(found, key=lambda key: (rank(key, identity), key))
 
 
 def pairs_of(persons: list[str], identity: Identity) -> list[tuple[str, str]]:
