@@ -21,7 +21,7 @@ _SAMPLED = 20
 
 
 def read_csv(stream: IO[bytes], path: Path, *, encoding: str = "utf-8-sig", head: bytes = b"") -> Iterator[Row]:
-    """The first line names the columns."""
+    """The first line names the columns; titles above it, as advertising accounts write them, are passed over."""
     text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     csv.field_size_limit(LONGEST)
     try:
@@ -30,10 +30,14 @@ def read_csv(stream: IO[bytes], path: Path, *, encoding: str = "utf-8-sig", head
             raise Rejected(
                 f"{path}:1: the file has no line with the names of its columns", field="FILE", expected="column names"
             )
-        delimiter = delimiter_of(head.decode(encoding, errors="replace") if head else first)
+        begin = head.decode(encoding, errors="replace") if head else first
+        delimiter = delimiter_of(begin)
+        above = lines_above(begin, delimiter)
+        for _ in range(above):
+            first = text.readline(LONGEST)
         names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
         _no_name_twice(names, path)
-        yield from _cells(csv.reader(text, delimiter=delimiter, strict=True), names)
+        yield from _cells(csv.reader(text, delimiter=delimiter, strict=True), names, after=above + 1)
     except UnicodeDecodeError as error:
         raise Rejected(
             f"{path} is not {encoding.removesuffix('-sig').upper()} text (byte {error.object[error.start]:#x}); "
@@ -46,9 +50,9 @@ def read_csv(stream: IO[bytes], path: Path, *, encoding: str = "utf-8-sig", head
         text.detach()  # the file belongs to the caller, who closes it
 
 
-def _cells(reader: Any, names: list[str]) -> Iterator[Row]:
+def _cells(reader: Any, names: list[str], *, after: int) -> Iterator[Row]:
     while True:
-        line = reader.line_num + 2
+        line = reader.line_num + after + 1
         try:
             cells = next(reader)
         except StopIteration:
@@ -75,6 +79,29 @@ def _no_name_twice(names: list[str], path: Path) -> None:
             expected="each column once",
             got=", ".join(names)[:200],
         )
+
+
+def lines_above(text: str, delimiter: str) -> int:
+    r"""How many lines stand above the names of the columns: of one cell each, where what follows is a table.
+
+    >>> lines_above('Campaign report\n"May 1, 2026"\nDay,Cost,Clicks\n2026-05-01,1,2\n2026-05-02,3,4\n', ",")
+    2
+    >>> lines_above("id\n1\n2\n", ","), lines_above("a,b\n1\n2,3\n", ",")
+    (0, 0)
+    """
+    lines = text.splitlines(keepends=True)[:_SAMPLED]
+    if len(text.splitlines()) > 1 and len(lines) < _SAMPLED and not text.endswith(("\n", "\r")):
+        lines = lines[:-1] or lines
+    counts = []
+    for line in lines:
+        try:
+            counts.append(len(next(csv.reader([line], delimiter=delimiter), [])))
+        except csv.Error:
+            return 0
+    above = next((place for place, count in enumerate(counts) if count > 1), 0)
+    table = counts[above:]
+    # Names and rows have the same number of cells, which is no accident from three on.
+    return above if len(table) > 1 and table[0] > 2 and table.count(table[0]) * 2 > len(table) else 0
 
 
 def delimiter_of(text: str) -> str:

@@ -53,6 +53,14 @@ def test_columns_may_be_divided_as_spreadsheets_do(tmp_path: Path, delimiter: st
     assert rows(tmp_path / "f", b"\xef\xbb\xbf" + content.encode()) == [(2, {"id": "1", "name": "Käse"})]
 
 
+def test_titles_above_the_columns_are_passed_over_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    """As Google Ads writes a report."""
+    table = b"Campaign,Day,Cost\nSpring,2026-05-01,1.50\nSummer,2026-05-02\n"
+    found = rows(tmp_path / "f", b'Campaign report\n"May 1, 2026 - May 4, 2026"\n' + table)
+    assert found[0] == (4, {"Campaign": "Spring", "Day": "2026-05-01", "Cost": "1.50"})
+    assert found[1] == BrokenRow(5, "3 cells as in the first line", "2 cells")
+
+
 def test_a_cell_may_hold_lines_and_the_next_row_knows_its_line(tmp_path: Path) -> None:
     found = rows(tmp_path / "f", b'id,text\n1,"two\nlines"\n2,x\n3\n')
     assert found[:2] == [(2, {"id": "1", "text": "two\nlines"}), (4, {"id": "2", "text": "x"})]

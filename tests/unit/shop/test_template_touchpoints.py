@@ -19,7 +19,7 @@ SENT: list[tuple[str, Any, list[str]]] = [
         {"beacon": "b1", "zone": "shoes", "time": AT, "event": "entered"},
         {"beacon": "b1", "zone": "shoes", "time": "2026-05-04T10:05:00Z", "event": "left"},
     ], ["Zone Entered", "Zone Left"]),
-    ("touch:activities", {"user_id": "ana", "start": AT, "sport": "run", "duration": 600, "distance": 2000},
+    ("touch:activities", {"user_id": "ana", "start": AT, "sport": "run", "duration": 600, "distance_m": 2000},
      ["Activity Recorded"]),
     ("touch:reviews", {"user_id": "ana", "product_id": "p1", "stars": 4, "text": "Fine", "time": AT},
      ["Product Reviewed"]),

@@ -46,7 +46,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "device": ("device_name", "tracker", "gerät"),
     "sport": ("activity", "activity_type", "type", "sportart", "aktivität"),
     "duration_seconds": ("duration", "moving_time", "elapsed_time", "dauer"),
-    "distance_m": ("distance", "distance_meters", "strecke", "distanz"),
+    "distance_m": ("distance_meters", "distance_metres", "strecke_m", "distanz_m"),
+    "distance": ("strecke", "distanz"),
     "distance_km": ("kilometres", "kilometers", "strecke_km", "distanz_km"),
     "steps": ("step_count", "schritte"),
     "pulse_mean": ("avg_heart_rate", "average_heart_rate", "heart_rate", "puls"),
@@ -191,6 +192,10 @@ def _metres(said: Said) -> float | None:
     if metres is not None:
         return float(metres)
     kilometres = number(said, "distance_km", most=1e5)
+    if kilometres is None and not cells.is_empty(said.get("distance")):
+        # Watches write kilometres or miles there, apps metres: ten of which, nobody can tell.
+        expected = 'distance_m or distance_km, which tell the unit, as in --map "Distance=distance_km"'
+        raise cells.wrong("distance", expected, said["distance"])
     return None if kilometres is None else float(kilometres) * 1_000
 
 
@@ -210,6 +215,6 @@ def _pulses(said: Said) -> list[float]:
 ACTIVITIES = Touch(
     name="activities", title="activities that bands, watches and apps measured", example="run.fit", event=ACTIVITY,
     columns=COLUMNS, formats=("gpx", "fit"), call=activity, gather=compared, judge=judged, never=POSITIONS,
-    needs=("timestamp", "distance_m|distance_km|steps", "sport|duration_seconds"),
+    needs=("timestamp", "distance_m|distance_km|distance|steps", "sport|duration_seconds"),
     options={"user_id": "whose activities the file holds", "loyalty_card": "the same by the customer card"},
 )  # fmt: skip

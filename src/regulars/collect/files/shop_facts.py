@@ -76,7 +76,9 @@ def advertising(said: Said, zone: ZoneInfo) -> dict[str, Any]:
         raise cells.wrong("cost", "cost, clicks, impressions or conversions", None)
     properties = {
         "date": day,
-        "channel": needed_text(said, "channel", "the channel, as google or meta; say it with --map or a column"),
+        "channel": needed_text(
+            said, "channel", "the channel, as google or meta; say it in a column, or with --set channel=google"
+        ),
         "account": text(said, "account"),
         "campaign": needed_text(said, "campaign", "the campaign"),
         "campaign_id": text(said, "campaign_id"),
@@ -194,10 +196,12 @@ ADVERTISING_ROWS = Touch(
     name="advertising", title="costs and clicks of advertising by day and campaign", example="google-ads.csv",
     event=ADVERTISING, columns=ADVERTISING_COLUMNS, needs=("date", "campaign", "cost|clicks|impressions"),
     call=advertising,
+    options={"channel": "where all of it ran, as google", "account": "whose it is", "currency": "of the cost"},
 )  # fmt: skip
 SEARCH_ROWS = Touch(
     name="searches", title="queries of a search console by day", example="search-console.csv", event=SEARCHES,
     columns=SEARCH_COLUMNS, needs=("date", "query|page", "impressions|position"), call=searches,
+    options={"date": "the day that the file is of, where no column says it"},
 )  # fmt: skip
 PROGRAMME_ROWS = Touch(
     name="programme", title="what is on air when on TV, radio and in print", example="programme.csv", event=PROGRAMME,

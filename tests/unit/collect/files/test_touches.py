@@ -131,6 +131,29 @@ def test_an_activity_keeps_distance_and_time_and_never_a_pulse() -> None:
     }  # fmt: skip
 
 
+def test_a_distance_without_a_unit_is_not_guessed() -> None:
+    row = {name: value for name, value in ran().items() if name != "distance_km"} | {"Distance": "10.02"}
+    (bad,) = read("activities", row)
+    assert isinstance(bad, BadRow)
+    assert (bad.field, "--map" in bad.expected) == ("distance", True)
+    mapped = About(time_zone="Europe/Berlin", now=ABOUT.now, mapping={"Distance": "distance_km"})
+    (call,) = told("activities", row, about=mapped)
+    assert call["properties"]["distance_m"] == 10_020
+
+
+def test_an_export_that_does_not_name_the_channel_or_the_day_is_told_it() -> None:
+    spent = {"Reporting starts": "2026-05-04", "Campaign name": "May", "Amount spent (EUR)": "3.25"}
+    (bad,) = read("advertising", spent)
+    assert isinstance(bad, BadRow)
+    assert (bad.field, "--set channel=google" in bad.expected) == ("channel", True)
+    about = About(time_zone="Europe/Berlin", now=ABOUT.now, options={"channel": "meta"})
+    (call,) = told("advertising", spent, about=about)
+    assert (call["properties"]["channel"], call["properties"]["cost"]) == ("meta", 3.25)
+    queries = {"Top queries": "red kettle", "Clicks": "12", "Impressions": "340", "CTR": "3.53%", "Position": "4.2"}
+    (call,) = told("searches", queries, about=About(time_zone="UTC", now=ABOUT.now, options={"date": "2026-05-03"}))
+    assert (call["properties"]["query"], call["properties"]["date"]) == ("red kettle", "2026-05-03")
+
+
 @pytest.mark.parametrize(
     ("changed", "doubt"),
     [
