@@ -1,6 +1,7 @@
 """Requests that shop systems pass on, in the console of the running product: seen, answered, gone."""
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
