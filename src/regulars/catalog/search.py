@@ -5,6 +5,7 @@ word of a query has to be found: as itself, as the beginning of one, with one or
 wrong, or as part of a compound. Where nothing has all words, products with some answer, and the answer says so.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ _CODE, _BEGINNING, _FIRST_PART, _ONE_WRONG, _TWO_WRONG = 40.0, 2.0, 1.6, 1.5, 0.
 _HEAD = 0.3
 _NAME = 6.0  # the whole title was typed
 _ONE_WRONG_FROM, _TWO_WRONG_FROM = 4, 8  # letters
+_LEAST_TAIL = 5  # letters of the end of a compound that the catalogue does not use alone; before it stand three or more
+_RUNS = re.compile(r"\d+|[^\W\d]+")
 _HEAP = 32_000_000  # bytes that the writer gathers documents in
 LONGEST_QUERY = 200  # characters
 MOST_WORDS = 10
@@ -148,6 +151,10 @@ class ProductIndex:
         wanted = [whole, code, named, *self._joined(telling, clauses)]
         query = Query.boolean_query([(Occur.Should, one) for one in wanted])
         found: Any = searcher.search(_within(query, limits), MOST_HITS)
+        if not found.count:
+            tails = [self._tail(word, clause) for word, clause in zip(telling, clauses, strict=True)]
+            query = Query.boolean_query([(Occur.Must, one) for one in tails])
+            found = searcher.search(_within(query, limits), MOST_HITS)
         partly = False
         heads = [self._part(head) for word in telling if (head := self._lexicon.head(word))]
         if not found.count and len(clauses) + len(heads) > 1:
@@ -215,6 +222,21 @@ class ProductIndex:
             meant.append(Query.boost_query(Query.fuzzy_term_query(schema, "word", word, 1), _ONE_WRONG))
         if len(word) >= _TWO_WRONG_FROM and word.isalpha():
             meant.append(Query.boost_query(Query.fuzzy_term_query(schema, "word", word, 2), _TWO_WRONG))
+        return Query.disjunction_max_query(meant, 0.1)
+
+    def _tail(self, word: str, clause: Query) -> Query:
+        """What a word may mean where nothing else does: the end of a compound that the catalogue never uses alone.
+
+        So "Mütze" finds a "Wollmütze", and "iphone15" what says "iPhone 15". Every word of the index is looked at.
+        """
+        meant = [clause]
+        if len(word) >= _LEAST_TAIL and word.isalpha():
+            pattern = f".{{3,}}{stem(word)}"
+            meant.append(Query.boost_query(Query.regex_query(self._schema, "title", pattern), _HEAD))
+        runs = _RUNS.findall(word)
+        if len(runs) > 1:
+            both = Query.boolean_query([(Occur.Must, self._word(one, typed=False)) for one in runs])
+            meant.append(Query.boost_query(both, _HEAD))
         return Query.disjunction_max_query(meant, 0.1)
 
     def _joined(self, words: Sequence[str], clauses: Sequence[Query]) -> list[Query]:

@@ -89,6 +89,25 @@ def test_a_compound_is_found_by_its_last_part_and_not_by_chance(index: ProductIn
     assert "k1" not in ids(index, "kinderfahrrad")
 
 
+def test_the_end_of_a_compound_that_is_never_used_alone_finds_it_where_nothing_else_does() -> None:
+    index = ProductIndex()
+    titles = ("Wollmütze", "Haustürklingel", "iPhone 15 Hülle", "Sonderpreise", "Handschuh", "Winterschuh")
+    index.put(CatalogItem(id=title, title=title) for title in titles)
+    index.commit()
+
+    def found(typed: str) -> tuple[list[str], bool]:
+        answer = index.search(typed)
+        return [hit.id for hit in answer.hits], answer.partly
+
+    assert found("muetze ") == found("Mützen ") == (["Wollmütze"], False)
+    assert found("klingel ") == (["Haustürklingel"], False)
+    assert found("iphone15") == found("hülle iphone15") == (["iPhone 15 Hülle"], False)
+    assert found("reis ") == found("iphone16") == ([], False), "by chance, or another one"
+    index.put([CatalogItem(id="Schuh", title="Schuh")])
+    index.commit()
+    assert found("schuh ")[0] == ["Schuh"], "the catalogue uses it alone: what is at hand comes first, and suffices"
+
+
 def test_filters_narrow_and_facets_count(index: ProductIndex) -> None:
     assert set(ids(index, "fahrrad", kind="product")) == {"b1", "b2", "b3"}
     assert ids(index, "fahrrad", in_stock=True, category="Sport > Fahrräder") == ["b1"]
