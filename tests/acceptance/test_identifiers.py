@@ -117,6 +117,25 @@ def test_what_identifies_nobody_joins_nobody(shop: Product) -> None:
             assert who(shop, f"{kind}:{value}") == "", (kind, value)
 
 
+def test_an_identifier_as_long_as_a_request_costs_nothing_and_is_not_repeated(shop: Product) -> None:
+    """Neither where it comes with an event nor where a command names it; the event counts for who else is named."""
+    assert shop.http.post("/v1/identify", json={"userId": "x" * 1_000_000}).status_code == 413
+    huge = "x" * 5_000
+    tell(shop, "huge", user="beside-huge", email=f"{huge}@shop.example", loyalty_card="7" * 5_000, crm=huge)
+    assert who(shop, "user_id:beside-huge")
+    told = shop.http.get("/v1/profiles/user_id:beside-huge").json()
+    assert told["identifiers"] == ["user_id:beside-huge"]
+    huge = "x" * 200_000
+    for path, body in (
+        ("/v1/privacy/erase", {"identifier": f"user_id:{huge}", "reason": "x"}),
+        ("/v1/privacy/unlink", {"a": f"user_id:{huge}", "b": f"email:{huge}", "reason": "x"}),
+        ("/v1/privacy/split", {"profile": f"user_id:{huge}", "keys": [huge], "reason": "x"}),
+        ("/v1/privacy/links", {"action": "me", "identifier": f"user_id:{huge}"}),
+    ):
+        answer = shop.http.post(path, json=body)
+        assert (answer.status_code, len(answer.content) < 2_000) == (422, True), (path, len(answer.content))
+
+
 def test_a_household_stands_above_its_people(shop: Product) -> None:
     for user in ("mother", "child"):
         tell(shop, f"h-{user}", user=user, household="H-9")

@@ -21,6 +21,7 @@ from regulars.profile.assignment import IdRow
 
 #: Pairs of identifiers that one command links or proposes at most: what is folded between two batches of events.
 MOST_PAIRS = 500
+_SHOWN = 200  # characters of what was sent that an answer repeats
 
 
 class Command(msgspec.Struct):
@@ -53,11 +54,13 @@ def identifier_key(value: object, engine: Engine) -> str:
     kind, colon, rest = str(value or "").partition(":")
     key = engine.identifiers.key(kind, rest) if colon else None
     if key is None:
+        shown = repr(value)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
         raise Rejected(
-            f"{value!r} is not an identifier",
+            f"{shown} is not an identifier",
             field="identifier",
             expected="type:value, for example user_id:42",
-            got=repr(value),
+            got=shown,
         )
     return key
 
