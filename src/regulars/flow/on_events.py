@@ -85,6 +85,11 @@ class OnEvents:
         self._tables = tables or Tables()
         self._sharing = None if beside is None else Sharing(beside, self.rules, self._intake.reader, state)
 
+    def let_go(self, before: int) -> None:
+        """The events of records before this offset are folded."""
+        if self._sharing is not None:
+            self._sharing.forget(before)
+
     def look_ahead(self, record: Record) -> None:
         """Decode a record that will be folded soon."""
         if self._sharing is not None:
@@ -97,9 +102,9 @@ class OnEvents:
         """Somebody else may read what will be folded next, while these records are folded."""
         if self._sharing is None:
             return
-        self._intake.take_read(self._sharing.gather())
         if self._sharing.ready():
             self._sharing.read_ahead(following, since=records[0].offset)
+        self._intake.take_read(self._sharing.gather(records[-1].offset))
 
     def fold(
         self, records: Sequence[Record], *, day: int, late: Sequence[tuple[int, int]] = (), sharing: bool = False

@@ -30,7 +30,7 @@ from regulars.flow.shares import (
 #: A batch with fewer events is folded faster by one process.
 WORTH_SHARING = 1_000
 #: About so many events make a share; so many shares wait beside before the first is answered.
-SHARE_EVENTS, SHARES_AHEAD = 150, 2
+SHARE_EVENTS, SHARES_AHEAD = 300, 2
 #: Records of events are read ahead in so many pieces of a batch, the last of them while a batch is committed.
 PIECES, LAST_PIECES = 8, 2
 _TABLES = {table.name: table for table in TABLES}
@@ -98,7 +98,6 @@ class Sharing:
         """Have records read that will be folded next; `since` is where the batch begins that is folded now."""
         wanted = [one for one in records if one.kind == kinds.EVENTS and not self.reads(one.offset)]
         size = max(1, -(-len(wanted) // PIECES))
-        self._known = {offset: found for offset, found in self._known.items() if offset >= since}
         self._to_read = [(since, wanted[start : start + size]) for start in range(0, len(wanted), size)]
         self._have_read(leaving=LAST_PIECES)
 
@@ -118,18 +117,21 @@ class Sharing:
         pieces = (*self._reading.values(), *(records for records, _ in self._unpacked_later))
         return offset in self._read or any(one[0].offset <= offset <= one[-1].offset for one in pieces)
 
-    def gather(self) -> dict[int, Decoded]:
-        """The records that were handed over and read; what is not read yet is read here, from the end."""
-        self._to_read.clear()
-        while self._reading and self._lives():
-            if self._take(wait=len(self._reading) == 1) or not self._reading:
+    def gather(self, last: int) -> dict[int, Decoded]:
+        """The records up to the offset `last` that were handed over; what is not yet is read here, from the end."""
+        while (due := [n for n, records in self._reading.items() if records[0].offset <= last]) and self._lives():
+            if self._take(wait=len(due) == 1) or not self._reading:
                 continue
-            for record in self._reading.pop(max(self._reading)):
+            for record in self._reading.pop(max(due)):
                 self._read[record.offset] = self._reader.read(record)
         while self.unpack():
             pass
         found, self._read = self._read, {}
         return found
+
+    def forget(self, before: int) -> None:
+        """Nothing is asked any more of records before this offset: let go of their events."""
+        self._known = {offset: found for offset, found in self._known.items() if offset >= before}
 
     def unpack(self) -> bool:
         """Take in what was read, one piece of a batch; False when there is none."""

@@ -164,6 +164,8 @@ class Updater:
 
     def _look_ahead(self, offset: int) -> Iterator[object]:
         """Read what follows and decode it, a record a step; a step fails later where it would fail now."""
+        self._on_events.let_go(offset + 1)
+        yield None
         following = self._next(offset)
         yield None
         for record in following:

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from itertools import chain, islice
 from pathlib import Path
 from typing import cast
 
@@ -168,6 +169,7 @@ class SqliteState(_Reads):
         in_memory = str(path) == ":memory:"
         self._path: Path | str = ":memory:" if in_memory else Path(path)
         self._lock = threading.RLock()  # what is committed piece by piece may read in between
+        self._writing = threading.Lock()  # against the end of a checkpoint, which reads need not wait for
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._connection = (
             sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=512)
@@ -184,7 +186,7 @@ class SqliteState(_Reads):
         page = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
         if max_bytes is not None:
             self._connection.execute(f"PRAGMA max_page_count = {max(max_bytes // page, 1)}")
-        self._checkpointer = Checkpointer(self._path, self._lock) if isinstance(self._path, Path) else None
+        self._checkpointer = Checkpointer(self._path, self._writing) if isinstance(self._path, Path) else None
 
     def commit(
         self,
@@ -196,10 +198,12 @@ class SqliteState(_Reads):
     ) -> None:
         """Apply everything and the META values in one transaction, durable on return (fsync)."""
         size = 0
-        with self._lock:
+        pieces = iter(before)
+        begun = list(islice(pieces, 1))  # takes a while, in which the end of a checkpoint needs not be waited for
+        with self._writing, self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                for some in before:
+                for some in chain(begun, pieces):
                     _apply(self._connection, some, {})
                     size += _wal_bytes(some)
                 _apply(self._connection, changes, meta or {})

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from regulars.adapters.sqlite import Checkpointer
+from regulars.adapters.state import sqlite
 from regulars.adapters.state.migrations import VERSION
 from regulars.adapters.state.sqlite import SqliteState, SqliteStateReader
 from regulars.catalog import to_row
@@ -292,4 +294,26 @@ def test_failed_events_of_version_15_had_no_signs(tmp_path: Path) -> None:
     connection.close()
     state = SqliteState(path)
     assert state.select(FAILED) == [(*row, "")]
+    state.close()
+
+
+def test_reads_go_on_while_a_checkpoint_ends(tmp_path: Path) -> None:
+    ending, ended = threading.Event(), threading.Event()
+
+    class Slow(Checkpointer):
+        def _pragma(self, mode: str) -> tuple[int, int, int]:
+            if mode == "TRUNCATE" and not ended.is_set():
+                ending.set()
+                assert ended.wait(30), "the read waited for the checkpoint, and the checkpoint for the read"
+            return super()._pragma(mode)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sqlite, "Checkpointer", Slow)
+        state = SqliteState(tmp_path / "state.db")
+    thread = threading.Thread(target=state.checkpoint)
+    thread.start()
+    assert ending.wait(30)
+    assert state.meta("unset") is None
+    ended.set()
+    thread.join()
     state.close()
