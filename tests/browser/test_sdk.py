@@ -175,3 +175,17 @@ def test_consent_managers_are_heard(shop: Shop, visitor: Callable[[], BrowserCon
     page.evaluate("told(false)")
     page.wait_for_timeout(200)
     assert stored(page) == NOTHING
+
+
+def test_a_wish_is_declared_and_taken_back(shop: Shop, visitor: Callable[[], BrowserContext]) -> None:
+    page = visit(visitor(), shop.page())
+    page.evaluate("regulars.prefer({topics: ['Bikes'], not_again: ['helmet']})")
+    assert stored(page) == NOTHING
+    page.evaluate(YES)
+    known = browser_id(page)
+    shop.named(known, "Preference Declared")
+    wishes = f"/v1/profiles/anonymous_id:{known}"
+    assert shop.http.get(wishes).json()["preferences"] == {"topics": ["Bikes"], "not_again": ["helmet"]}
+    page.evaluate("regulars.prefer({topics: null})")
+    shop.named(known, "Preference Declared", count=2)
+    assert shop.http.get(wishes).json()["preferences"] == {"not_again": ["helmet"]}

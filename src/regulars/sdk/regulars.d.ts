@@ -89,6 +89,8 @@ export interface Regulars {
   identify(user: string | Properties, traits?: Properties): string;
   page(name?: string, properties?: Properties): string;
   group(group: string, traits?: Properties): string;
+  /** What the customer wishes, as `preferences.toml` has it; null clears one. */
+  prefer(preferences: Properties): string;
   /** The customer logged out: a new id, no user, no token. */
   reset(): void;
   token(token: string): void;

@@ -740,6 +740,8 @@
     page: (name, properties, at) => call("page", { name, properties: Object.assign(pageFacts(), properties) }, at),
     /** @param {string} group @param {Facts} [traits] @param {number} [at] */
     group: (group, traits, at) => call("group", { groupId: String(group), traits: traits || {} }, at),
+    /** @param {Facts} preferences @param {number} [at] */
+    prefer: (preferences, at) => tell("Preference Declared", { preferences }, at),
     reset: () => {
       settings.token = "";
       delete kept.user;
@@ -767,7 +769,7 @@
   global.regulars = api;
 
   // Calls of before, with their own times: those that take a time take it last.
-  const timed = Object.assign({ consent: 2, track: 2, identify: 2, page: 2, group: 2 },
+  const timed = Object.assign({ consent: 2, track: 2, identify: 2, page: 2, group: 2, prefer: 1 },
     ...Object.keys(HELPERS).map((name) => ({ [name]: 1 })));
   early.slice().sort((a, b) => Number(b[0] === "load" || b[0] === "render") - Number(a[0] === "load" || a[0] === "render"))
     .forEach(([name, args, done, at]) => {
