@@ -92,3 +92,17 @@ def test_what_a_customer_wrote_is_text(product: Product) -> None:
     tell(product, {"type": "track", "event": "Preference Declared", "userId": "rosa", "messageId": "h2",
                    "properties": {"preferences": {"topics": [hostile], "sizes": [hostile]}}})  # fmt: skip
     assert "<script" not in page(product, token)
+
+
+@pytest.mark.parametrize(("language", "said"), [("de", "kann so nicht gespeichert werden"), ("en", "cannot be kept")])
+def test_an_answer_that_is_none_is_refused_in_the_language_of_the_page(
+    product: Product, language: str, said: str
+) -> None:
+    token = link(product, f"tess-{language}")
+    sent = {"csrf": csrf(page(product, token, language)), "do": "wishes"}
+    for wish in ({"wish-channel": "pigeon"}, {"wish-hours": "evenings"}, {"wish-topics": "diabetes"}):
+        answer = product.http.post(f"/me/{token}", params={"language": language}, data=sent | wish)
+        assert answer.status_code == 422
+        assert said in answer.text
+        assert "expected" not in answer.text
+    assert profile(product, f"user_id:tess-{language}")["preferences"] == {}

@@ -28,13 +28,13 @@ def answered(preferences: Iterable[Preference], form: Mapping[str, str], known: 
         if one.kind in ("many", "range"):
             value = sorted({part.strip() for part in text.split(",") if part.strip()}) or None
         elif one.kind == "number":
-            value = number(text)
+            value = number(text, field=one.id)
         if value != known.get(one.id):
             said[one.id] = value
     return said
 
 
-def number(text: str) -> float | None:
+def number(text: str, *, field: str = "") -> float | None:
     """The number of a form; "nan" and "inf" are none.
 
     >>> number("2,5"), number("")
@@ -47,5 +47,5 @@ def number(text: str) -> float | None:
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise Rejected(f"{text[:100]!r} is not a number", expected="a number", got=text[:100])
+        raise Rejected(f"{text[:100]!r} is not a number", field=field, expected="a number", got=text[:100])
     return found

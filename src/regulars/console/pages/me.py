@@ -173,7 +173,7 @@ async def change(request: Request[Any, Any, Any], token: FromPath[str], language
     try:
         told = await act(guest.visit.house, guest.link.identifier, form)
     except Rejected as error:
-        return await _show(guest, problem=str(error))
+        return await _show(guest, problem=_refusal(guest, error))
     return cast(Response[Any], see(f"/me/{token}?language={guest.visit.language}&done={told}"))
 
 
@@ -233,8 +233,17 @@ async def _erase(guest: _Guest, form: dict[str, str]) -> Response[Any]:
         await correct(house.services, house.customers, key, asked, by=_BY, reason="own page")
         await _looked(guest, "ask to be erased")
     except Rejected as error:
-        return await _show(guest, problem=str(error))
+        return await _show(guest, problem=_refusal(guest, error))
     return cast(Response[Any], see(f"/me/{guest.token}?language={guest.visit.language}&done=erase"))
+
+
+def _refusal(guest: _Guest, error: Rejected) -> str:
+    """Why not, in the customer's language."""
+    words = guest.visit.words
+    wish = next((one for one in _asked_here(guest.visit.house) if one.id == error.field), None)
+    if wish is None:
+        return words("me.refused")
+    return words("me.wish_refused", wish=words.of(wish.title, wish.id))
 
 
 async def _command(house: House, name: str, args: dict[str, Any]) -> None:
