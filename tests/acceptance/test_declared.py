@@ -159,7 +159,7 @@ def test_a_browser_tells_by_the_sdk_and_the_call_that_brings_it_obeys(shop: Prod
         ("en", ("I am interested in: Tea", "Not these products again: category Bikes", "noted by our staff",
                 "Browsed: Bikes 100%", "inferred", "what you said counts instead for: Bikes")),
         ("de", ("Das interessiert mich: Tea", "Diese Artikel nicht mehr: Kategorie Bikes", "vom Personal notiert",
-                "Angesehen: Bikes 100%", "vermutet", "hier gilt stattdessen, was Sie gesagt haben: Bikes",
+                "Angesehen: Bikes 100%", "errechnet", "hier gilt stattdessen, was Sie gesagt haben: Bikes",
                 "Herkunft: vom Personal notiert")),
     ],
 )  # fmt: skip

@@ -43,7 +43,7 @@ WORDS: dict[str, dict[str, str]] = {
         "not_shown": "nicht gezeigt", "days": "Tage", "no_end": "ohne Frist", "yes": "ja", "no": "nein",
         "granted": "erlaubt", "refused": "abgelehnt", "pending": "noch nicht bestätigt", "lapsed": "abgelaufen",
         "not_asked": "nicht gefragt", "without_consent": "ohne Einwilligung zulässig", "corrected": "berichtigt",
-        "trait": "Merkmal", "consent": "Einwilligung", "event": "Ereignis", "inferred": "vermutet",
+        "trait": "Merkmal", "consent": "Einwilligung", "event": "Ereignis", "inferred": "errechnet",
         "declared_instead": "hier gilt stattdessen, was Sie gesagt haben",
         "named_together": "zusammen genannt: „{event}“", "same_hash": "dieselbe Adresse, einmal verschlüsselt",
         "same_value": "dasselbe, anders geschrieben", "alike": "sehr ähnliche Angaben (Name, Anschrift, Geburtstag)",
