@@ -52,7 +52,7 @@ def visits(day: int, people: int, now: int) -> list[dict[str, Any]]:
 def test_a_shops_own_visits_and_orders_are_asked_about(tmp_path: Path) -> None:
     shop = make_shop(tmp_path / "shop", events=EVENTS, consent="")
     data = tmp_path / "data"
-    now = int(time.time() * 1000)
+    now = int(time.time()) // 86_400 * 86_400_000 - 43_200_000  # yesterday's noon: no visit goes over midnight
     with Product(shop, data, environment={"REGULARS_SEAL_SECONDS": "1"}, key=SERVER_KEY) as product:
         for day in range(72, 0, -4):
             for event in (batch := visits(day, PEOPLE, now)):
