@@ -19,6 +19,11 @@ def json_extract_string(document: str, path: str) -> str:  # type: ignore[empty-
     """DuckDB's reading of a JSON value as text, NULL where it is missing."""
 
 
+def any_told(events: Table) -> bool:
+    """Whether anything went back at all."""
+    return bool(events.filter(events.name == REFUNDED).limit(1).count().to_pyarrow().as_py())
+
+
 def kept(
     lines: Table,
     events: Table,
@@ -51,19 +56,25 @@ def kept(
     wholly = told.filter(~told.goods & ~told.money).select(whole_order="order_id").distinct()
     left = lines.anti_join(wholly, lines.order_id == wholly.whole_order)
     back = _goods(told.filter(told.goods))
+    touched = back.select(touched_order="back_order").distinct()
+    untouched = left.anti_join(touched, left.order_id == touched.touched_order)
+    left = left.semi_join(touched, left.order_id == touched.touched_order)  # few: a window is dear
     joined = left.left_join(back, (left.order_id == back.back_order) & (left.product_id == back.back_product))
     # Of several lines of a product, the returned pieces leave one line after the other.
     until = joined.quantity.cumsum(group_by=_BY_PRODUCT, order_by=["price", "quantity"])
     taken = joined.back_pieces.fill_null(0) - until + joined.quantity
     rest = joined.mutate(quantity=joined.quantity - ibis.greatest(ibis.least(taken, joined.quantity), 0))
-    return rest.filter(rest.quantity > 0).drop("back_order", "back_product", "back_pieces")
+    return untouched.union(rest.filter(rest.quantity > 0).drop("back_order", "back_product", "back_pieces"))
 
 
 def _believed(told: Table, lines: Table, events: Table, browsers: list[str]) -> Table:
     """What servers say, and of orders that no server told of what the device says that told of them."""
+    concerned = told.select(told_order="order_id").distinct()
     spoken = events.filter(events.name.isin(ORDERED) & ~events.source.isin(browsers))
-    served = spoken.select(served_order=_field(spoken.properties, "order_id")).distinct()
-    owners = lines.anti_join(served, lines.order_id == served.served_order)
+    spoken = spoken.select(served_order=_field(spoken.properties, "order_id"))
+    served = spoken.semi_join(concerned, spoken.served_order == concerned.told_order).distinct()
+    theirs = lines.semi_join(concerned, lines.order_id == concerned.told_order)
+    owners = theirs.anti_join(served, theirs.order_id == served.served_order)
     owners = owners.select(own_order="order_id", owner="subject").distinct()
     joined = told.left_join(owners, told.order_id == owners.own_order)
     by_owner = (joined.owner == joined.subject).fill_null(False)
