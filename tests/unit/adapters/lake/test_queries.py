@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from regulars.adapters.lake import returned
 from regulars.adapters.lake.parquet import ParquetLake
 from regulars.core.event import Event
 from regulars.core.lake import PartFile
@@ -197,6 +198,18 @@ def test_what_went_back_is_learned_by_nobody_whoever_tells_of_it(shop: Shop) -> 
     ]  # fmt: skip
     rows = shop.ask("order_lines", currency="EUR", browsers=["web"], except_sources=["erp"])
     assert ("a", "jam", 1) in [(row[1], row[2], row[5]) for row in rows]
+
+
+def test_where_nothing_went_back_nothing_is_computed_for_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(returned, "kept", lambda lines, *_, **__: asked.append(lines) or lines)
+    products = [{"product_id": "tea", "quantity": 1, "price": 4}]
+    shop.sells(event(1, "Order Completed", 1, order_id="a", products=products))
+    assert len(shop.ask("order_lines", currency="EUR")) == 1
+    assert asked == []
+    shop.sells(event(2, "Order Refunded", 2, order_id="a", products=products))
+    shop.ask("order_lines", currency="EUR")
+    assert len(asked) == 1
 
 
 def test_lines_of_orders_that_only_machines_told_can_be_left_out(shop: Shop) -> None:
