@@ -192,21 +192,35 @@ def product_events(
         kind=ibis.ifelse(one.name == VIEWED, 0, 1).cast("int64"),
         product_id=ibis.coalesce(*(_text(one, name) for name in ("product_id", "sku", "id"))),
     )  # fmt: skip
-    bought = done.filter(done.name.isin([COMPLETED, UPDATED]))
+    bought = done.filter(done.name.isin([COMPLETED, UPDATED])).select(
+        "subject", "time", "day", "message_id", "properties"
+    )
+    bought = bought.mutate(order_id=_text(bought, "order_id"))
+    told = (
+        bought.filter(bought.order_id.notnull()).group_by(by="subject", of="order_id").aggregate(times=ibis._.count())
+    )
+    again = told.filter(told.times > 1)
+    is_again = (bought.subject == again.by) & (bought.order_id == again.of)
+    several = _goods_of(bought.semi_join(again, is_again))  # few: a window is dear
+    product, first = ["subject", "order_id", "product_id"], [several.time, several.message_id]
+    several = several.mutate(first=several.message_id.first().over(group_by=product, order_by=first))
+    several = several.filter(several.first == several.message_id).drop("first")
+    several = several.union(_goods_of(bought.anti_join(again, is_again))).drop("order_id")
+    both = single.union(several)
+    return both.filter(both.product_id.notnull()).order_by("subject", "time", "message_id", "product_id")
+
+
+def _goods_of(bought: Table) -> Table:
+    """The products of orders, one row each, as something bought."""
     lines = bought.select(
-        "subject", "time", "day", "message_id", order_id=_text(bought, "order_id"),
+        "subject", "time", "day", "message_id", "order_id",
         line=bought.properties.cast("json")["products"].array.unnest().cast("string"),
     )  # fmt: skip
-    several = lines.select(
+    return lines.select(
         "subject", "time", "day", "message_id", "order_id",
         kind=ibis.literal(2, "int64"),
         product_id=ibis.coalesce(*(_field(lines.line, name) for name in ("product_id", "sku", "id"))),
     )  # fmt: skip
-    product, first = ["subject", "order_id", "product_id"], [several.time, several.message_id]
-    several = several.mutate(by=several.message_id.first().over(group_by=product, order_by=first))
-    several = several.filter(several.order_id.isnull() | (several.by == several.message_id)).drop("by", "order_id")
-    both = single.union(several)
-    return both.filter(both.product_id.notnull()).order_by("subject", "time", "message_id", "product_id")
 
 
 def _told_by_people(orders: Table, events: Table) -> Table:

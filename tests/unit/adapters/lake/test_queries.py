@@ -202,7 +202,12 @@ def test_what_went_back_is_learned_by_nobody_whoever_tells_of_it(shop: Shop) -> 
 
 def test_where_nothing_went_back_nothing_is_computed_for_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(returned, "kept", lambda lines, *_, **__: asked.append(lines) or lines)
+
+    def kept(lines: Any, *_: object, **__: object) -> Any:
+        asked.append(lines)
+        return lines
+
+    monkeypatch.setattr(returned, "kept", kept)
     products = [{"product_id": "tea", "quantity": 1, "price": 4}]
     shop.sells(event(1, "Order Completed", 1, order_id="a", products=products))
     assert len(shop.ask("order_lines", currency="EUR")) == 1
